@@ -1,0 +1,1 @@
+"""A double-entry book: accounts, transfers, journals. Knows no x402, HTTP, prices or chart."""

@@ -1,0 +1,1 @@
+"""The stores a ledger can live in."""

@@ -1,0 +1,1 @@
+"""Pure reports over booked rows."""

@@ -1,0 +1,1 @@
+"""The operator listener: one file per resource."""

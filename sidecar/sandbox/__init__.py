@@ -1,0 +1,1 @@
+"""An embedded chain, facilitator, agent and buyer; shares no object with the sidecar."""

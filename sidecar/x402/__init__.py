@@ -1,0 +1,1 @@
+"""The x402 wire, without I/O."""
