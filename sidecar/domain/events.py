@@ -1,0 +1,105 @@
+"""Events: what happened, as values. Adapters turn them into log lines and metrics.
+
+Signatures, keys and bodies never enter an event; addresses, call ids, codes
+and amounts do. The class name is the event's name in the logs.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something the operator may want to know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered(Event):
+    """A buyer's request was answered. `outcome` is served, failed, free or refused:<code>."""
+
+    endpoint: str
+    outcome: str
+    status: int
+    call: str = ""
+    latency_us: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CallAdmitted(Event):
+    """A payment was claimed and its money held."""
+
+    call: str
+    endpoint: str
+    payer: str
+    price_nano: int
+    admit_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamAnswered(Event):
+    """The agent's headers are in."""
+
+    call: str
+    endpoint: str
+    status: int
+    upstream_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentSettled(Event):
+    """A settlement has an outcome: settled, failed or unknown. `source` tells who said so."""
+
+    call: str
+    network: str
+    result: str
+    source: str
+    reason: str = ""
+    transaction: str = ""
+    settle_us: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CallClosed(Event):
+    """The last commit of a call: what it earned and what its lines cost, nano-USD by kind."""
+
+    call: str
+    endpoint: str
+    outcome: str
+    captured_nano: int
+    credited_nano: int
+    cost_nano: tuple[tuple[str, int], ...]
+    unknown_costs: int
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentSeen(Event):
+    """A settled payment is final on chain."""
+
+    call: str
+    network: str
+    transaction: str
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsAttention(Event):
+    """Something a person should look at; `code` is stable, `detail` one sentence without secrets."""
+
+    code: str
+    detail: str
+    call: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DependencyChanged(Event):
+    """A dependency became ready or stopped being so."""
+
+    name: str
+    ready: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lifecycle(Event):
+    """The process itself: started, draining, stopped."""
+
+    state: str
+    detail: str = ""

@@ -1,0 +1,52 @@
+"""Refusals: every way a buyer's call can be declined, as values. Knows no HTTP status.
+
+`http/replies.py` holds the one table that turns a code into a status; a test
+proves it complete.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Code(StrEnum):
+    """The machine codes buyers see. They are promises: add, never rename."""
+
+    PAYMENT_REQUIRED = "payment_required"
+    PAYMENT_INVALID = "payment_invalid"
+    PAYMENT_MALFORMED = "payment_malformed"
+    PAYMENT_TOO_LARGE = "payment_too_large"
+    PAYMENT_REUSED = "payment_reused"
+    CALL_IN_PROGRESS = "call_in_progress"
+    SETTLEMENT_FAILED = "settlement_failed"
+    SETTLEMENT_UNKNOWN = "settlement_unknown"
+    BUYER_DENIED = "buyer_denied"
+    EXPOSURE_EXCEEDED = "exposure_exceeded"
+    ROUTE_UNKNOWN = "route_unknown"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    TARGET_AMBIGUOUS = "target_ambiguous"
+    BODY_TOO_LARGE = "body_too_large"
+    HEADERS_TOO_LARGE = "headers_too_large"
+    REQUEST_MALFORMED = "request_malformed"
+    UPSTREAM_UNREACHABLE = "upstream_unreachable"
+    UPSTREAM_TIMEOUT = "upstream_timeout"
+    UPSTREAM_FAILED = "upstream_failed"
+    FUNDS_UNKNOWN = "funds_unknown"
+    STORAGE_UNAVAILABLE = "storage_unavailable"
+    OVERLOADED = "overloaded"
+    DRAINING = "draining"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A call declined. `reason` is the x402 spec's string where there is one.
+
+    `call` is the id of the call this answer is about: a repeat carries the
+    original's. `policy` names the rule for the operator, never for the buyer.
+    """
+
+    code: Code
+    reason: str = ""
+    call: str = ""
+    retry_after_s: int | None = None
+    allow: tuple[str, ...] = ()
+    policy: str = ""

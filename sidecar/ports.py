@@ -1,0 +1,218 @@
+"""Ports: what the paid path needs of the world. Each docstring is the contract its adapters are held to.
+
+Knows no adapter. Faults are few and born at the seam: an adapter translates
+foreign exceptions once, by evidence and not by the exception's name.
+"""
+
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from sidecar.domain.events import Event
+from sidecar.x402.documents import SettleReply, SupportedKind, VerifyReply
+
+Headers = Sequence[tuple[bytes, bytes]]
+"""Header fields in order, names in lower case, duplicates kept."""
+
+R = TypeVar("R")
+T_contra = TypeVar("T_contra", contravariant=True)
+
+
+class Fault(Exception):
+    """Something outside did not do its part. The text is for the operator, never for a buyer."""
+
+
+class NothingSent(Fault):
+    """The request never left; asking again, or somebody else, is safe."""
+
+
+class AnswerLost(Fault):
+    """It may have arrived; only evidence tells."""
+
+
+class TimedOut(AnswerLost):
+    """It may have arrived, and no answer came within the time allowed."""
+
+
+class StorageUnavailable(Fault):
+    """A unit of work was not committed: nothing of it is on disk."""
+
+
+class Clock(Protocol):
+    """Time as integers."""
+
+    def now_us(self) -> int:
+        """Return microseconds since the epoch, UTC."""
+        ...
+
+    def monotonic_us(self) -> int:
+        """Return microseconds of a clock that never goes back, for durations."""
+        ...
+
+
+class Ids(Protocol):
+    """Fresh names."""
+
+    def call(self, now_us: int) -> str:
+        """Return a call id: `call_` and 26 characters that sort by time (ULID)."""
+        ...
+
+
+class Observer(Protocol):
+    """Takes events; turns them into log lines, metrics, webhooks. Never raises, never blocks."""
+
+    def saw(self, event: Event) -> None:
+        """Note that *event* happened."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamRequest:
+    """What leaves for the agent. `target` is the canonical path and query, byte for byte."""
+
+    method: str
+    target: bytes
+    headers: Headers
+    body: bytes | AsyncIterable[bytes] | None
+    headers_timeout_s: int
+
+
+class UpstreamAnswer(Protocol):
+    """The agent's answer once its headers are in. Owned by one task; `close` is always called."""
+
+    status: int
+    headers: Headers
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the body as it comes, untouched, with backpressure. AnswerLost if it breaks off."""
+        ...
+
+    async def close(self) -> None:
+        """Release the connection; safe at any time and more than once."""
+        ...
+
+
+class Upstream(Protocol):
+    """The one place calls are forwarded to."""
+
+    async def send(self, request: UpstreamRequest) -> UpstreamAnswer:
+        """Send and wait for the headers.
+
+        NothingSent: no connection (also when none is free). TimedOut: no headers
+        within `headers_timeout_s`. AnswerLost: anything else, also an answer
+        whose headers cannot be carried on.
+        """
+        ...
+
+
+class Facilitator(Protocol):
+    """One x402 facilitator over HTTP. Bodies are the prepared JSON of `x402.codec`.
+
+    NothingSent and AnswerLost as everywhere: a 5xx, an answer over 64 KiB, or one
+    that is not the document asked for, is AnswerLost.
+    """
+
+    name: str
+
+    async def supported(self) -> tuple[SupportedKind, ...]:
+        """Ask what it settles."""
+        ...
+
+    async def verify(self, body: bytes) -> VerifyReply:
+        """Ask whether the payment would settle. May be repeated."""
+        ...
+
+    async def settle(self, body: bytes) -> SettleReply:
+        """Ask for settlement. The caller has committed *sending* before."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The newest block seen."""
+
+    number: int
+    timestamp_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Funds:
+    """What the chain says of a payer: balance in atomic units, and whether this nonce is spent."""
+
+    balance: int
+    nonce_used: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TransferLog:
+    """One ERC-20 Transfer in a successful transaction; addresses as 20 bytes, value in atomic units."""
+
+    transaction: str
+    log_index: int
+    block: int
+    payer: bytes
+    pay_to: bytes
+    value: int
+
+
+class Chain(Protocol):
+    """Read-only evidence from one EVM network. Every method raises Fault when it could not be asked."""
+
+    async def chain_id(self) -> int:
+        """Return the chain id the node says it serves."""
+        ...
+
+    async def head(self) -> Head:
+        """Return the newest block."""
+        ...
+
+    async def funds(self, asset: bytes, payer: bytes, nonce: bytes) -> Funds:
+        """Return balance and nonce state at the newest block, asked in one batch."""
+        ...
+
+    async def nonce_used(self, asset: bytes, payer: bytes, nonce: bytes, block: int) -> bool:
+        """Return `authorizationState(payer, nonce)` as of *block* (EIP-3009)."""
+        ...
+
+    async def transfers_of(
+        self, asset: bytes, payer: bytes, nonce: bytes, *, from_block: int, to_block: int
+    ) -> tuple[TransferLog, ...]:
+        """Return the Transfers made by the transaction that used the authorization.
+
+        Found by the `AuthorizationUsed(payer, nonce)` log, so it does not matter
+        who broadcast it. Empty when there is none up to *to_block*.
+        """
+        ...
+
+    async def balance(self, asset: bytes, owner: bytes) -> int:
+        """Return `balanceOf(owner)` at the newest block, in atomic units."""
+        ...
+
+    async def token(self, asset: bytes) -> "TokenFacts":
+        """Return what the token says of itself, for `check --online`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TokenFacts:
+    """A token's own word: decimals, and its EIP-712 domain separator (32 bytes)."""
+
+    decimals: int
+    domain_separator: bytes
+
+
+class Storage(Protocol[T_contra]):
+    """The sidecar's durable state.
+
+    `run` executes one unit of work: a plain function of a synchronous
+    transaction, one thread hop, durable when it returns. StorageUnavailable:
+    nothing of it was written. `fetch` runs a named read-only query beside it.
+    """
+
+    async def run(self, unit: Callable[[Any], R]) -> R:
+        """Run *unit* in a transaction of its own; its exception undoes it."""
+        ...
+
+    async def fetch(self, query: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+        """Run the named query and return its rows."""
+        ...
