@@ -1,0 +1,125 @@
+"""The x402 documents as typed values: what is offered, what was signed, what a facilitator said.
+
+Knows no encoding and no rule. Amounts are whole atomic units of the asset named beside
+them; addresses inside a signed message are 20 raw bytes, addresses that we publish keep
+the spelling they were configured with, because clients compare them as text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+EMPTY: Final[Mapping[str, object]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Requirements:
+    """One entry of `accepts`: how a call may be paid."""
+
+    scheme: str
+    network: str  # CAIP-2, "eip155:8453"
+    amount: int  # atomic units of the asset
+    asset: str  # 0x and 40 hex digits, as configured
+    pay_to: str  # 0x and 40 hex digits, as configured
+    max_timeout_s: int
+    extra: Mapping[str, object] = field(default=EMPTY, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """What is sold; `description` and `mime_type` are left out of the document when None."""
+
+    url: str
+    description: str | None = None
+    mime_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """The signed EIP-3009 message, field by field."""
+
+    from_: bytes  # 20 bytes
+    to: bytes  # 20 bytes
+    value: int  # atomic units
+    valid_after: int  # seconds since the epoch, inclusive for us
+    valid_before: int  # seconds since the epoch
+    nonce: bytes  # 32 bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ExactPayment:
+    """A decoded payment of the `exact` scheme; nothing in it is verified yet.
+
+    `accepted` is the mapping the payer sent, `chosen` the same read as an offer. Neither is
+    signed: they only tell which of our own offers is meant. `signature` has the length sent.
+    """
+
+    version: int
+    accepted: Mapping[str, object] = field(hash=False)
+    chosen: Requirements
+    authorization: Authorization
+    signature: bytes
+    resource: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """The document cannot be read. `reason` is a spec string, `where` names the member at fault.
+
+    Neither ever carries the sender's text.
+    """
+
+    reason: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class TooLarge:
+    """The document is above the limit; nothing of it was read."""
+
+    limit_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReply:
+    """A facilitator's answer to `/verify`; `reason` is None exactly when `valid`."""
+
+    valid: bool
+    payer: bytes | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SettleReply:
+    """A facilitator's answer to `/settle`, and what a buyer reads in PAYMENT-RESPONSE.
+
+    `transaction` is "" or 0x and 64 lower-case hex digits; `reason` is None exactly when
+    `success`. Whether it agrees with what was asked is the caller's question.
+    """
+
+    success: bool
+    transaction: str
+    network: str
+    payer: bytes | None = None
+    amount: int | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SupportedKind:
+    """One kind of payment that a facilitator settles."""
+
+    version: int
+    scheme: str
+    network: str
+    extra: Mapping[str, object] = field(default=EMPTY, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Supported:
+    """A facilitator's answer to `/supported`; kinds that cannot be read are not listed."""
+
+    kinds: tuple[SupportedKind, ...]
