@@ -7,7 +7,8 @@ Within the path every character has one accepted spelling as far as routes can t
 may stand as itself must (`%61` for `a` is refused), and what separates (`/ \\ ? # ; %`) is
 refused in its escaped form, so that an upstream which decodes, decodes twice, resolves dot
 segments or cuts parameters still sees the path that was priced. Escapes of other characters
-(`%20`, `%40`, `%C3%A9`) are kept; routes.py refuses those that spell out a configured path.
+(`%20`, `%40`, `%C3%A9`) are kept as sent; `normal_spelling` tells routes.py what such a path
+says when it is read rather than compared.
 
 The query separates nothing for us, so it only has to arrive unchanged: `%2F`, `//`, `;` and
 dots are usual there. The one rewriting is `'` to `%27`, which the forwarding client would do.
@@ -64,6 +65,8 @@ class Ambiguous:
 
 # RFC 3986 pchar without ';' and escapes.
 _PLAIN: Final = rb"[A-Za-z0-9\-._~!$&'()*+,=:@]"
+_MAY_STAND: Final = re.compile(_PLAIN)
+_ESCAPE: Final = re.compile(rb"%([0-9A-Fa-f]{2})")
 # Most targets: no escape, no segment that begins with a dot.
 _USUAL_PATH: Final = re.compile(rb"(?!.*/\.)/(?:%b+/)*%b*" % (_PLAIN, _PLAIN))
 _USUAL_QUERY: Final = re.compile(rb"(?:[A-Za-z0-9\-._~!$&()*+,;=:@/?]|%[2-7][0-9A-F])*")
@@ -115,6 +118,16 @@ def canonical(raw_path: bytes, raw_query: bytes) -> Target | Ambiguous:
             return Ambiguous(problem)
         raw_query = raw_query.replace(b"'", b"%27")
     return Target(raw_path, raw_query, b"%b?%b" % (raw_path, raw_query), segments)
+
+
+def normal_spelling(path: bytes) -> bytes:
+    """The same path, of a Target, with nothing escaped that may stand as itself, and hex in upper case."""
+    return _ESCAPE.sub(_normal_escape, path)
+
+
+def _normal_escape(escape: re.Match[bytes]) -> bytes:
+    byte = bytes.fromhex(escape[1].decode("ascii"))
+    return byte if _MAY_STAND.fullmatch(byte) else escape[0].upper()
 
 
 def _first(rules: tuple[tuple[re.Pattern[bytes], Ambiguity], ...], raw: bytes) -> Ambiguity | None:
