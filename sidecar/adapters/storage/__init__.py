@@ -1,0 +1,1 @@
+"""The sidecar's durable state, in the ledger's own database."""

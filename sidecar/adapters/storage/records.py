@@ -1,0 +1,145 @@
+"""Payments and calls in the ledger's SQLite transaction. Holds to `domain.records.RecordsTx`; decides nothing."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Final
+
+from ledger.stores.sqlite import SqliteTx
+from pricing.cost import CostLine
+from sidecar.domain import chart
+from sidecar.domain.payments import Proof, State
+from sidecar.domain.records import CallRow, Closing, Payment
+
+_RENAMED: Final = {"call": "call_id", "transaction": "transaction_hash"}
+_PAYMENT_FIELDS: Final = tuple(field.name for field in fields(Payment))
+_PAYMENT_COLUMNS: Final = tuple(_RENAMED.get(name, name) for name in _PAYMENT_FIELDS)
+_CALL_COLUMNS: Final = tuple(field.name for field in fields(CallRow))
+
+
+def _insert(table: str, columns: Sequence[str], clause: str = "") -> str:
+    marks = ", ".join("?" * len(columns))
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks}){clause}"  # noqa: S608 own names only
+
+
+# The column lists follow the dataclasses, so a field cannot be forgotten in one of them.
+_CLAIM: Final = _insert("payments", _PAYMENT_COLUMNS, " ON CONFLICT (claim_key) DO NOTHING")
+_CHANGE: Final = (
+    f"UPDATE payments SET {', '.join(f'{name} = ?' for name in _PAYMENT_COLUMNS[1:])} "  # noqa: S608
+    "WHERE claim_key = ?"
+)
+_SELECT: Final = f"SELECT {', '.join(_PAYMENT_COLUMNS)} FROM payments"  # noqa: S608
+_OPEN_CALL: Final = _insert("calls", _CALL_COLUMNS)
+_TAKEN: Final = (
+    "SELECT 1 FROM payments WHERE network = ? AND transaction_hash = ? AND transaction_hash <> '' "
+    "AND claim_key <> ? AND proof <> 'none'"
+)
+_RECEIPT: Final = (
+    "INSERT INTO receipts (network, transaction_hash, log_index, claim_key, amount) VALUES (?, ?, ?, ?, ?) "
+    "ON CONFLICT DO NOTHING"
+)
+_SETTLEMENT: Final = (
+    "UPDATE calls SET settlement = ?, transaction_hash = ?, settle_us = coalesce(?, settle_us) WHERE id = ?"
+)
+_MONEY: Final = "UPDATE calls SET captured_nano = ?, credited_nano = ? WHERE id = ?"
+_CLOSE: Final = "UPDATE calls SET outcome = ?, status = ?, latency_us = ? WHERE id = ? AND outcome = ''"
+_LINES: Final = "SELECT count(*) FROM cost_lines WHERE call_id = ?"
+_LINE: Final = _insert(
+    "cost_lines",
+    (
+        "call_id", "n", "kind", "name", "amount_nano", "basis", "rate", "source",
+        "provider", "response_id", "step", "attempt",
+    ),
+)  # fmt: skip
+
+
+def payment_from(row: Sequence[object]) -> Payment:
+    """Return the payment of a row selected in the order of the dataclass."""
+    values = dict(zip(_PAYMENT_FIELDS, row, strict=True))
+    values["state"] = State(str(values["state"]))
+    values["proof"] = Proof(str(values["proof"]))
+    values["watched"] = bool(values["watched"])
+    return Payment(**values)  # type: ignore[arg-type]  # STRICT columns hold the types the schema names
+
+
+class RecordsSqliteTx(SqliteTx):
+    """The ledger's transaction, with the sidecar's own tables."""
+
+    def payment(self, claim_key: bytes) -> Payment | None:
+        """Return the payment claimed under *claim_key*."""
+        row = self.connection.execute(f"{_SELECT} WHERE claim_key = ?", (claim_key,)).fetchone()
+        return None if row is None else payment_from(row)
+
+    def payments_where(self, condition: str, parameters: Sequence[object]) -> list[Payment]:
+        """Return the payments for which *condition*, SQL of our own, holds."""
+        rows = self.connection.execute(f"{_SELECT} WHERE {condition}", parameters)
+        return [payment_from(row) for row in rows]
+
+    def claim(self, payment: Payment) -> bool:
+        """Store a new payment; False if its claim key was used before."""
+        return self.connection.execute(_CLAIM, _values(payment)).rowcount == 1
+
+    def change(self, payment: Payment) -> None:
+        """Store *payment* over the row of its claim key."""
+        changed = self.connection.execute(_CHANGE, (*_values(payment)[1:], payment.claim_key)).rowcount
+        assert changed == 1, "a payment that changes is stored"
+
+    def transaction_taken(self, network: str, transaction: str, claim_key: bytes) -> bool:
+        """Tell whether another settled payment names this transaction as its own."""
+        return self.connection.execute(_TAKEN, (network, transaction, claim_key)).fetchone() is not None
+
+    def add_receipt(
+        self, network: str, transaction: str, log_index: int, claim_key: bytes, amount: int
+    ) -> bool:
+        """Record one Transfer log as this payment's; False if it, or the payment, has another."""
+        row = (network, transaction, log_index, claim_key, amount)
+        return self.connection.execute(_RECEIPT, row).rowcount == 1
+
+    def open_call(self, call: CallRow) -> None:
+        """Store a call that has been admitted."""
+        self.connection.execute(_OPEN_CALL, [getattr(call, name) for name in _CALL_COLUMNS])
+
+    def note_settlement(self, call: str, settlement: str, transaction: str, settle_us: int | None) -> None:
+        """Note on the call how its settlement stands."""
+        self.connection.execute(_SETTLEMENT, (settlement, transaction, settle_us, call))
+
+    def note_money(self, call: str, *, captured_nano: int, credited_nano: int) -> None:
+        """Note on the call what was earned and what became credit."""
+        self.connection.execute(_MONEY, (captured_nano, credited_nano, call))
+
+    def close_call(self, call: str, closing: Closing) -> bool:
+        """Close the call; False if it was closed before."""
+        row = (closing.outcome, closing.status, closing.latency_us, call)
+        return self.connection.execute(_CLOSE, row).rowcount == 1
+
+    def add_cost_lines(self, call: str, lines: Sequence[CostLine]) -> None:
+        """Append cost lines to the call."""
+        if not lines:
+            return
+        start = self.connection.execute(_LINES, (call,)).fetchone()[0]
+        self.connection.executemany(
+            _LINE,
+            [
+                (
+                    call, start + n, line.kind.value, line.name,
+                    None if line.amount is None else line.amount.units,
+                    line.basis.value, line.rate, line.source.value,
+                    line.provider, line.response_id, line.step, line.attempt,
+                )
+                for n, line in enumerate(lines)
+            ],
+        )  # fmt: skip
+
+    def authorized_units(self, network: str, payer: str) -> int:
+        """Return the payer's open authorizations on the network, nano-USD."""
+        balance = self.balance(chart.authorized(network, payer).id)
+        return balance.debits_posted - balance.credits_posted
+
+
+def _values(payment: Payment) -> list[object]:
+    return [_plain(getattr(payment, name)) for name in _PAYMENT_FIELDS]
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, State | Proof):
+        return value.value
+    return int(value) if isinstance(value, bool) else value

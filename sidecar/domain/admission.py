@@ -1,0 +1,141 @@
+"""Admit: the one unit of work that lets a payment pay for a call.
+
+Claims the payment, binds it to the request, books the authorized money and
+holds the price. A refused admit leaves nothing behind.
+"""
+
+from dataclasses import dataclass, replace
+
+from ledger import book
+from ledger.book import Rejected
+from ledger.money import Amount, nano
+from ledger.rules import Status
+from ledger.store import Rollback
+from sidecar.domain import chart, entries
+from sidecar.domain.call import Admitted, Verified
+from sidecar.domain.payments import Fact, Proof, State, after
+from sidecar.domain.records import CallRow, Payment, RecordsTx
+from sidecar.domain.refusals import Code, Refusal
+
+RETRY_AFTER_S = 2
+"""When to ask again about a call that still runs or is not decided yet, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What bounds an admission: exposure per payer, re-entries of one payment, and whose run this is."""
+
+    exposure: Amount
+    reentries: int
+    owner: str
+
+
+def admit_unit(
+    tx: RecordsTx, verified: Verified, bounds: Bounds, from_block: int, now_us: int
+) -> Admitted | Refusal:
+    """Let the payment pay for this call, or say why not. Durable when the unit returns.
+
+    Of any number of copies of one payment exactly one is admitted.
+    """
+    stored = tx.payment(verified.evidence.claim_key)
+    if stored is None:
+        entering = _payment(verified, bounds.owner, from_block, now_us)
+        claimed = tx.claim(entering)
+        assert claimed, "a claim key that was just absent can be claimed in the same transaction"
+    else:
+        refusal = _again(stored, verified, bounds.reentries)
+        if refusal is not None:
+            return refusal
+        entering = replace(
+            _payment(verified, bounds.owner, stored.from_block or from_block, now_us),
+            state=after(stored.state, Fact.ENTERED),
+            entries=stored.entries + 1,
+            watched=stored.watched,
+        )
+        tx.change(entering)
+    booked = book.submit(tx, entries.admit(entering, bounds.exposure, now_us))
+    if isinstance(booked, Rejected):
+        assert booked.status is Status.EXCEEDS_LIMIT, f"an admit is refused only by exposure: {booked}"
+        raise Rollback(Refusal(Code.EXPOSURE_EXCEEDED, policy="exposure.per_payer", retry_after_s=30))
+    tx.open_call(_call_row(verified, entering))
+    return Admitted(verified, nano(tx.authorized_units(entering.network, entering.buyer)))
+
+
+def _again(stored: Payment, verified: Verified, reentries: int) -> Refusal | None:
+    """Answer a payment that was claimed before; None lets it enter again.
+
+    A repeat is bound to the same payload and the same request: anything else
+    is a payment that paid for something else.
+    """
+    same_payload = stored.payment_digest == verified.evidence.payment_digest
+    same_request = stored.request_digest == verified.context.request_digest
+    if not (same_payload and same_request):
+        return Refusal(Code.PAYMENT_REUSED)
+    match stored.state:
+        case State.OPEN | State.SENDING | State.SETTLED:
+            return Refusal(Code.CALL_IN_PROGRESS, call=stored.call, retry_after_s=RETRY_AFTER_S)
+        case State.UNKNOWN | State.SUSPENDED:
+            return Refusal(Code.SETTLEMENT_UNKNOWN, call=stored.call, retry_after_s=RETRY_AFTER_S)
+        case State.FAILED:
+            return Refusal(Code.SETTLEMENT_FAILED, reason=stored.reason, call=stored.call)
+        case State.RELEASED if stored.entries <= reentries:
+            return None
+        case _:
+            return Refusal(Code.PAYMENT_REUSED, call=stored.call)
+
+
+def _payment(verified: Verified, owner: str, from_block: int, now_us: int) -> Payment:
+    offer, evidence = verified.offer, verified.evidence
+    authorization = verified.payment.authorization
+    context = verified.context
+    return Payment(
+        claim_key=evidence.claim_key,
+        payment_digest=evidence.payment_digest,
+        request_digest=context.request_digest,
+        call=context.call,
+        state=State.OPEN,
+        entries=1,
+        chain_id=offer.chain_id,
+        network=offer.network,
+        asset=offer.asset,
+        asset_decimals=offer.asset_decimals,
+        payer=evidence.payer,
+        pay_to=offer.pay_to,
+        amount=authorization.value,
+        valid_after=authorization.valid_after,
+        valid_before=authorization.valid_before,
+        nonce=authorization.nonce,
+        signature=verified.payment.signature,
+        endpoint=context.endpoint.name,
+        price_version=context.endpoint.price_version,
+        price_nano=context.endpoint.price.units,
+        amount_nano=offer.amount.units,
+        owner=owner,
+        from_block=from_block,
+        admitted_us=now_us,
+        changed_us=now_us,
+        proof=Proof.NONE,
+    )
+
+
+def _call_row(verified: Verified, payment: Payment) -> CallRow:
+    context = verified.context
+    endpoint = context.endpoint
+    return CallRow(
+        id=context.call,
+        at_us=context.at_us,
+        endpoint=endpoint.name,
+        method=context.method,
+        target=context.target,
+        buyer=chart.hexed(payment.payer),
+        network=payment.network,
+        price_nano=payment.price_nano,
+        held_nano=payment.amount_nano,
+        price_version=payment.price_version,
+        owner=payment.owner,
+        run=context.run,
+        session=context.session,
+        workflow=endpoint.workflow,
+        agent=endpoint.agent,
+        workspace=endpoint.workspace,
+    )

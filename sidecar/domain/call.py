@@ -1,0 +1,106 @@
+"""What a call is to the decisions: the endpoint's terms, the offers made, and evidence step by step.
+
+Values only. Each step of the paid path takes the value the step before
+returned, so a raw payment cannot reach the ledger.
+"""
+
+from dataclasses import dataclass
+
+from ledger.money import Amount
+from sidecar.x402.documents import ExactPayment, Requirements
+from sidecar.x402.exact import LocallyValid
+
+NANO_DECIMALS = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One way to pay for an endpoint: the wire's requirements beside what the books need of them.
+
+    `amount` is what the buyer signs, in nano-USD: the price rounded up to the
+    asset's atomic unit. `requirements.amount` is the same in atomic units.
+    """
+
+    requirements: Requirements
+    chain_id: int
+    network: str
+    asset: bytes
+    asset_decimals: int
+    pay_to: bytes
+    amount: Amount
+
+    def atomic(self, amount: Amount) -> int:
+        """Return *amount* in the asset's atomic units, rounded up: funds must cover all of it."""
+        unit = int(10 ** (NANO_DECIMALS - self.asset_decimals))
+        return -(-amount.units // unit)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A priced route as decisions see it. `timeout_s` bounds the time to the agent's headers."""
+
+    name: str
+    price: Amount
+    price_version: int
+    offers: tuple[Offer, ...]
+    timeout_s: int
+    agent: str = ""
+    workflow: str = ""
+    workspace: str = ""
+    allow: frozenset[bytes] | None = None
+    deny: frozenset[bytes] = frozenset()
+    tariff: Amount | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallContext:
+    """Who asks for what. `request_digest` binds method, canonical target and body (SHA-256, 32 bytes)."""
+
+    call: str
+    at_us: int
+    endpoint: Endpoint
+    method: str
+    target: str
+    request_digest: bytes
+    run: str = ""
+    session: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A payment that passed every local check, for one of our own offers, by a buyer policy lets in."""
+
+    context: CallContext
+    offer: Offer
+    payment: ExactPayment
+    evidence: LocallyValid
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """The claim is durable and the money is held. `authorized` is all the payer has open, nano-USD."""
+
+    verified: Verified
+    authorized: Amount
+
+    @property
+    def call(self) -> str:
+        """Return the id of the call this admission is for."""
+        return self.verified.context.call
+
+
+@dataclass(frozen=True, slots=True)
+class Funded:
+    """The payer's funds cover all of its open authorizations, or the facilitator says they cover this one."""
+
+    admitted: Admitted
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The facilitator's answer agrees with the intent. `transaction` is the hash, `0x` and 64 hex digits."""
+
+    funded: Funded
+    transaction: str
+    settle_us: int

@@ -1,0 +1,106 @@
+"""The chart of accounts: every account the sidecar books on, in one place. Knows no events.
+
+Class and normal side follow the design's chart. Only accounts with a limit or
+a floor are constrained; the others are append-only, so no endpoint is a hot row.
+"""
+
+from ledger.accounts import Account, AccountClass, AccountId, Constraint, Side
+from ledger.money import USD, Amount, Asset
+
+
+def _account(kind: AccountClass, side: Side, *parts: str) -> Account:
+    return Account(id=parts, asset=USD, kind=kind, side=side)
+
+
+def hexed(address: bytes) -> str:
+    """Return an address as the books write it: lower case, so one wallet is one account."""
+    return "0x" + address.hex()
+
+
+def authorized(network: str, payer: str, cap: Amount | None = None) -> Account:
+    """Verified and not yet final; bounded by the payer's exposure *cap*.
+
+    Only what increases the account is held against the cap, so whoever
+    decreases it need not know it.
+    """
+    account_id: AccountId = ("authorized", network, payer)
+    limit = 0 if cap is None else cap.units
+    return Account(account_id, USD, AccountClass.ASSET, Side.DEBIT, Constraint.LIMIT, limit)
+
+
+def deposit(payer: str) -> Account:
+    """Signed or paid for a call not yet delivered; never negative."""
+    return Account(("deposit", payer), USD, AccountClass.LIABILITY, Side.CREDIT, Constraint.NO_NEGATIVE)
+
+
+def buyer(payer: str) -> Account:
+    """Returned and prepaid credits; never negative."""
+    return Account(("buyer", payer), USD, AccountClass.LIABILITY, Side.CREDIT, Constraint.NO_NEGATIVE)
+
+
+def reported(network: str, facilitator: str) -> Account:
+    """Settled by a facilitator's word, not yet seen on chain."""
+    return _account(AccountClass.ASSET, Side.DEBIT, "reported", network, facilitator)
+
+
+def onchain(network: str, asset: str, pay_to: str) -> Account:
+    """Seen final on chain, by its USD value."""
+    return _account(AccountClass.ASSET, Side.DEBIT, "onchain", network, asset, pay_to)
+
+
+def token(network: str, asset: str, pay_to: str, decimals: int) -> Account:
+    """The same money in the asset's own atomic units."""
+    unit = Asset(f"{network}/{asset}", decimals)
+    return Account(("token", network, asset, pay_to), unit, AccountClass.ASSET, Side.DEBIT)
+
+
+def bridge(network: str, asset: str, decimals: int) -> Account:
+    """The other side of `token`: where atomic units meet their USD value."""
+    unit = Asset(f"{network}/{asset}", decimals)
+    return Account(("fx", network, asset), unit, AccountClass.EQUITY, Side.CREDIT)
+
+
+def suspense(network: str) -> Account:
+    """Undecidable money, waiting for a person."""
+    return _account(AccountClass.ASSET, Side.DEBIT, "suspense", network)
+
+
+def revenue(endpoint: str) -> Account:
+    """Gross revenue; never edited."""
+    return _account(AccountClass.REVENUE, Side.CREDIT, "revenue", endpoint)
+
+
+def rounding() -> Account:
+    """What rounding a price up to an atomic unit brought in."""
+    return _account(AccountClass.REVENUE, Side.CREDIT, "rounding")
+
+
+def cost(kind: str, endpoint: str, name: str) -> Account:
+    """A cost line; kind is model, tool, external or retry."""
+    return _account(AccountClass.EXPENSE, Side.DEBIT, "cost", kind, endpoint, name)
+
+
+def payable(kind: str, name: str) -> Account:
+    """What we owe for a cost: the model provider's account, or the tool's."""
+    owner = "provider_payable" if kind in {"model", "external", "retry"} else "tool_payable"
+    return _account(AccountClass.LIABILITY, Side.CREDIT, owner, name)
+
+
+def facilitator_fee(facilitator: str) -> Account:
+    """Settlement fees charged by a facilitator."""
+    return _account(AccountClass.EXPENSE, Side.DEBIT, "fee", "facilitator", facilitator)
+
+
+def facilitator_payable(facilitator: str) -> Account:
+    """Settlement fees owed to a facilitator."""
+    return _account(AccountClass.LIABILITY, Side.CREDIT, "facilitator_payable", facilitator)
+
+
+def platform_fee() -> Account:
+    """The platform's share of revenue."""
+    return _account(AccountClass.EXPENSE, Side.DEBIT, "fee", "platform")
+
+
+def platform_payable() -> Account:
+    """Platform fees owed."""
+    return _account(AccountClass.LIABILITY, Side.CREDIT, "platform_payable")

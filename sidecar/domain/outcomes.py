@@ -1,0 +1,67 @@
+"""What a facilitator's answer proves. Pure: an answer and an intent in, one of few outcomes out.
+
+Settled: the answer agrees with the intent. Failed: it proves that nothing was
+sent. Everything else is unknown, and unknown is never answered with a new 402.
+"""
+
+from dataclasses import dataclass
+
+from sidecar.domain.records import Payment
+from sidecar.x402.documents import SettleReply
+from sidecar.x402.reasons import SETTLE_REFUSED
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """The money moved, by the facilitator's word, in this transaction."""
+
+    transaction: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Refused before anything could be sent; `reason` is one of the spec's strings."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """We could not even ask: nothing left this process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Asked, and nothing proves how it ended. `transaction` is kept as a hint when one was named."""
+
+    reason: str
+    transaction: str = ""
+
+
+Outcome = Paid | Failed | NotSent | Unknown
+
+
+def judge(payment: Payment, reply: SettleReply) -> Outcome:
+    """Return what *reply* proves about *payment*.
+
+    x402 specification, settlement response: a success names the transaction,
+    the network and the payer; an amount, where given, is the one that was signed.
+    """
+    if not reply.success:
+        if reply.transaction == "" and reply.reason in SETTLE_REFUSED:
+            return Failed(reply.reason)
+        return Unknown("facilitator_did_not_settle", reply.transaction)
+    disagreement = _disagreement(payment, reply)
+    return Unknown(disagreement, reply.transaction) if disagreement else Paid(reply.transaction)
+
+
+def _disagreement(payment: Payment, reply: SettleReply) -> str:
+    """Name the first member of a successful answer that does not agree with the intent."""
+    if not reply.transaction:
+        return "transaction_missing"
+    if reply.network != payment.network:
+        return "network_differs"
+    if reply.payer not in {None, payment.payer}:
+        return "payer_differs"
+    if reply.amount not in {None, payment.amount}:
+        return "amount_differs"
+    return ""

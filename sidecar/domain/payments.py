@@ -1,0 +1,78 @@
+"""The life of a payment as a table. Code looks it up, tests walk it, the docs draw it.
+
+A payment is a claim on one signed authorization. Unknown is a state: it is left
+only by evidence.
+"""
+
+from enum import StrEnum
+from typing import Final
+
+
+class State(StrEnum):
+    """Where a payment stands. The value is what is stored."""
+
+    OPEN = "open"  # claimed, its call runs, nobody was asked to settle
+    SENDING = "sending"  # the intent names whom it asks; no answer is on disk
+    SETTLED = "settled"  # money is ours, the call is not closed
+    UNKNOWN = "unknown"  # asked, and nothing proves how it ended
+    RELEASED = "released"  # not charged; the same payload may enter again
+    FAILED = "failed"  # proven not to have moved money
+    DELIVERED = "delivered"  # paid and delivered
+    CREDITED = "credited"  # paid, not delivered, the buyer's credit
+    SUSPENDED = "suspended"  # nothing can decide; waits for a person
+
+
+class Fact(StrEnum):
+    """What may happen to a payment."""
+
+    ENTERED = "entered"
+    SENT = "sent"
+    CONFIRMED = "confirmed"
+    REJECTED = "rejected"
+    LOST = "lost"
+    NOT_SENT = "not_sent"
+    RELEASED = "released"
+    REFUSED = "refused"
+    DELIVERED = "delivered"
+    UNDELIVERED = "undelivered"
+    EXPIRED = "expired"
+    UNDECIDABLE = "undecidable"
+
+
+NEXT: Final[dict[tuple[State, Fact], State]] = {
+    (State.OPEN, Fact.SENT): State.SENDING,
+    (State.OPEN, Fact.RELEASED): State.RELEASED,
+    (State.OPEN, Fact.REFUSED): State.FAILED,
+    (State.RELEASED, Fact.ENTERED): State.OPEN,
+    (State.SENDING, Fact.CONFIRMED): State.SETTLED,
+    (State.SENDING, Fact.REJECTED): State.FAILED,
+    (State.SENDING, Fact.LOST): State.UNKNOWN,
+    (State.SENDING, Fact.NOT_SENT): State.RELEASED,
+    (State.SETTLED, Fact.DELIVERED): State.DELIVERED,
+    (State.SETTLED, Fact.UNDELIVERED): State.CREDITED,
+    (State.UNKNOWN, Fact.CONFIRMED): State.CREDITED,
+    (State.UNKNOWN, Fact.EXPIRED): State.FAILED,
+    (State.UNKNOWN, Fact.UNDECIDABLE): State.SUSPENDED,
+    # Not sent by us, or refused, and yet on chain: whoever broadcast it, the buyer has paid.
+    (State.RELEASED, Fact.CONFIRMED): State.CREDITED,
+    (State.FAILED, Fact.CONFIRMED): State.CREDITED,
+}
+
+OPEN_STATES: Final = frozenset({State.OPEN, State.SENDING, State.SETTLED, State.UNKNOWN})
+"""States in which the payer's `deposit` holds the signed amount."""
+
+
+class Proof(StrEnum):
+    """What says that the money moved."""
+
+    NONE = "none"
+    WORD = "word"  # a facilitator's answer
+    CHAIN = "chain"  # the exact Transfer, final
+    DISPROVED = "disproved"  # a facilitator said so, and the chain says no
+
+
+def after(state: State, fact: Fact) -> State:
+    """Return the next state; a transition that is not in the table is a programmer's error."""
+    following = NEXT.get((state, fact))
+    assert following is not None, f"a payment that is {state} cannot be {fact}"
+    return following

@@ -1,0 +1,157 @@
+"""What is stored about a payment and its call, and what a transaction must offer to keep it.
+
+Values and a port; no SQL. A payment row holds what is needed to decide and to
+ask again, not the payment document.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ledger.money import Amount, nano
+from ledger.store import Tx
+from pricing.cost import CostLine
+from sidecar.domain import chart
+from sidecar.domain.payments import Proof, State
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """A claim on one signed authorization, as stored.
+
+    `claim_key` is (chain id, asset, payer, nonce) as raw bytes. `amount` is in
+    atomic units, `*_nano` in nano-USD. `from_block` is the newest block known
+    when it was admitted: a transfer in it or before is not ours. `owner` names
+    the process run that works on it.
+    """
+
+    claim_key: bytes
+    payment_digest: bytes
+    request_digest: bytes
+    call: str
+    state: State
+    entries: int
+    chain_id: int
+    network: str
+    asset: bytes
+    asset_decimals: int
+    payer: bytes
+    pay_to: bytes
+    amount: int
+    valid_after: int
+    valid_before: int
+    nonce: bytes
+    signature: bytes
+    endpoint: str
+    price_version: int
+    price_nano: int
+    amount_nano: int
+    owner: str
+    from_block: int
+    admitted_us: int
+    changed_us: int
+    facilitator: str = ""
+    transaction: str = ""
+    reason: str = ""
+    proof: Proof = Proof.NONE
+    watched: bool = False
+
+    @property
+    def price(self) -> Amount:
+        """Return the endpoint's price."""
+        return nano(self.price_nano)
+
+    @property
+    def signed(self) -> Amount:
+        """Return what the buyer signed for: the price rounded up to the asset's unit."""
+        return nano(self.amount_nano)
+
+    @property
+    def buyer(self) -> str:
+        """Return the payer as the books write it."""
+        return chart.hexed(self.payer)
+
+
+@dataclass(frozen=True, slots=True)
+class CallRow:
+    """A call as stored when it is admitted. Times in microseconds, money in nano-USD."""
+
+    id: str
+    at_us: int
+    endpoint: str
+    method: str
+    target: str
+    buyer: str
+    network: str
+    price_nano: int
+    held_nano: int
+    price_version: int
+    owner: str
+    run: str = ""
+    session: str = ""
+    workflow: str = ""
+    agent: str = ""
+    workspace: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """What the last commit writes about a call. `outcome` is served, failed or refused:<code>."""
+
+    outcome: str
+    status: int
+    latency_us: int
+    lines: tuple[CostLine, ...] = ()
+
+
+class RecordsTx(Tx, Protocol):
+    """A ledger transaction that also keeps payments and calls. All of it commits or none of it.
+
+    Rows of `cost_lines` and `receipts` are never changed or removed.
+    """
+
+    def payment(self, claim_key: bytes) -> Payment | None:
+        """Return the payment claimed under *claim_key*."""
+        ...
+
+    def claim(self, payment: Payment) -> bool:
+        """Store a new payment; False, and nothing written, if its claim key was used before."""
+        ...
+
+    def change(self, payment: Payment) -> None:
+        """Store *payment* over the row of its claim key, which must exist."""
+        ...
+
+    def transaction_taken(self, network: str, transaction: str, claim_key: bytes) -> bool:
+        """Tell whether another payment names this transaction as its own."""
+        ...
+
+    def add_receipt(
+        self, network: str, transaction: str, log_index: int, claim_key: bytes, amount: int
+    ) -> bool:
+        """Record one Transfer log as this payment's; False if the log paid for another one."""
+        ...
+
+    def open_call(self, call: CallRow) -> None:
+        """Store a call that has been admitted."""
+        ...
+
+    def note_settlement(self, call: str, settlement: str, transaction: str, settle_us: int | None) -> None:
+        """Note on the call how its settlement stands; `settle_us` None leaves the time as it is."""
+        ...
+
+    def note_money(self, call: str, *, captured_nano: int, credited_nano: int) -> None:
+        """Note on the call what was earned and what became the buyer's credit."""
+        ...
+
+    def close_call(self, call: str, closing: Closing) -> bool:
+        """Close the call; False if it was closed before, and nothing is changed."""
+        ...
+
+    def add_cost_lines(self, call: str, lines: Sequence[CostLine]) -> None:
+        """Append cost lines to the call, those with an unknown amount too."""
+        ...
+
+    def authorized_units(self, network: str, payer: str) -> int:
+        """Return the payer's open authorizations on the network, nano-USD."""
+        ...

@@ -1,0 +1,123 @@
+"""Settling: who is asked, what came back, and what the chain says later. Units of work, no I/O.
+
+Each unit changes the payment by the table in `payments.py` and books the journal
+that belongs to the change, in one transaction.
+"""
+
+from dataclasses import dataclass, replace
+
+from ledger import book
+from ledger.book import Rejected
+from ledger.transfers import Journal
+from pricing.cost import CostLine
+from sidecar.domain import entries
+from sidecar.domain.outcomes import Failed, NotSent, Outcome, Paid, Unknown
+from sidecar.domain.payments import Fact, Proof, State, after
+from sidecar.domain.records import Payment, RecordsTx
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """How a settlement stands on disk. The payment is what is stored now."""
+
+    payment: Payment
+    outcome: Outcome
+
+
+def sending_unit(tx: RecordsTx, claim_key: bytes, facilitator: str, now_us: int) -> Payment:
+    """Name whom we are about to ask. From here on only evidence decides."""
+    payment = stored(tx, claim_key)
+    moved = replace(
+        payment,
+        state=after(payment.state, Fact.SENT),
+        facilitator=facilitator,
+        changed_us=now_us,
+        watched=True,
+    )
+    tx.change(moved)
+    return moved
+
+
+def result_unit(
+    tx: RecordsTx,
+    claim_key: bytes,
+    outcome: Outcome,
+    fee: CostLine | None,
+    settle_us: int,
+    now_us: int,
+) -> Recorded:
+    """Record how the settlement ended, and the facilitator's *fee* where it settled.
+
+    A transaction that another payment already names settles nothing: this one
+    becomes unknown until the chain tells them apart.
+    """
+    payment = stored(tx, claim_key)
+    if isinstance(outcome, Paid) and tx.transaction_taken(payment.network, outcome.transaction, claim_key):
+        outcome = Unknown("duplicate_settlement")
+    moved = _after_result(payment, outcome, now_us)
+    tx.change(moved)
+    if isinstance(outcome, Paid):
+        record(tx, entries.settled_by_word(moved, fee.amount if fee else None, now_us))
+        tx.add_cost_lines(moved.call, (fee,) if fee else ())
+    elif isinstance(outcome, Failed | NotSent):
+        record(tx, entries.release(moved, now_us))
+    tx.note_settlement(moved.call, _settlement(moved), moved.transaction, settle_us)
+    return Recorded(moved, outcome)
+
+
+def release_unit(
+    tx: RecordsTx, claim_key: bytes, now_us: int, *, reason: str, final: bool, watch: bool
+) -> Payment:
+    """Nothing was charged and nobody was asked. *final*: the payload may not enter again.
+
+    *watch*: the payload was seen by others while it was good, so a late transfer counts.
+    """
+    payment = stored(tx, claim_key)
+    fact = Fact.REFUSED if final else Fact.RELEASED
+    moved = replace(
+        payment,
+        state=after(payment.state, fact),
+        reason=reason,
+        changed_us=now_us,
+        watched=payment.watched or watch,
+    )
+    tx.change(moved)
+    record(tx, entries.release(moved, now_us))
+    return moved
+
+
+def _after_result(payment: Payment, outcome: Outcome, now_us: int) -> Payment:
+    moved = replace(payment, changed_us=now_us)
+    match outcome:
+        case Paid(transaction=transaction):
+            state = after(payment.state, Fact.CONFIRMED)
+            return replace(moved, state=state, transaction=transaction, proof=Proof.WORD)
+        case Failed(reason=reason):
+            return replace(moved, state=after(payment.state, Fact.REJECTED), reason=reason)
+        case NotSent():
+            return replace(moved, state=after(payment.state, Fact.NOT_SENT))
+        case Unknown(reason=reason, transaction=transaction):
+            state = after(payment.state, Fact.LOST)
+            return replace(moved, state=state, reason=reason, transaction=transaction)
+
+
+def _settlement(payment: Payment) -> str:
+    """Return the word reports use for how the money of a call stands."""
+    if payment.state is State.UNKNOWN:
+        return "unknown"
+    if payment.state is State.FAILED:
+        return "failed"
+    return "settled" if payment.proof is not Proof.NONE else "none"
+
+
+def stored(tx: RecordsTx, claim_key: bytes) -> Payment:
+    """Return the payment under *claim_key*, which must exist."""
+    payment = tx.payment(claim_key)
+    assert payment is not None, "a payment that was admitted is stored"
+    return payment
+
+
+def record(tx: RecordsTx, journal: Journal) -> None:
+    """Book *journal*; a journal the book refuses is a programmer's error and undoes the unit."""
+    booked = book.submit(tx, journal)
+    assert not isinstance(booked, Rejected), f"the book refused {journal.id}: {booked}"
