@@ -1,0 +1,133 @@
+"""Usage and rates become cost lines; lines about one cost become one. Knows no wire format and no book."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+from typing import Final
+
+from ledger.money import INT64_MAX, Amount, half_even, nano
+from pricing.rates import Card, RateCards
+from pricing.usage import Unmeasured, Usage
+
+
+class Basis(StrEnum):
+    """How an amount is known."""
+
+    REPORTED = "reported"  # the provider's or the agent's own figure
+    MEASURED = "measured"  # usage times a dated rate
+    ESTIMATED = "estimated"  # bounded, and flagged
+    UNKNOWN = "unknown"  # it costs something, nobody knows what
+
+
+class Kind(StrEnum):
+    """What was paid for."""
+
+    MODEL = "model"
+    TOOL = "tool"
+    EXTERNAL = "external"
+    RETRY = "retry"
+    FEE = "fee"
+
+
+class Source(StrEnum):
+    """Who told us, strongest first."""
+
+    EGRESS = "egress"
+    REPORT = "report"
+    HEADER = "header"
+    USAGE = "usage"
+    TARIFF = "tariff"
+
+
+_SNAPSHOT: Final = re.compile(r"-20\d\d-?\d\d-?\d\d\Z")
+
+STRENGTH: Final[Mapping[Source, int]] = {source: rank for rank, source in enumerate(Source)}
+
+
+@dataclass(frozen=True, slots=True)
+class CostLine:
+    """One cost of a call in nano-USD; `amount` is None exactly when the basis is unknown.
+
+    `rate` is the id of the card that priced it, empty when it was not priced by us.
+    """
+
+    kind: Kind
+    name: str
+    amount: Amount | None
+    basis: Basis
+    rate: str
+    source: Source
+    provider: str = ""
+    response_id: str = ""
+    step: str = ""
+    attempt: int = 1
+
+    def __post_init__(self) -> None:
+        """Unknown is never zero, and nothing else lacks an amount."""
+        assert (self.amount is None) == (self.basis is Basis.UNKNOWN), "unknown is a basis, not an amount"
+        assert self.amount is None or self.amount.units >= 0, "a cost is never negative"
+
+
+def cost_of(reading: Usage | Unmeasured, cards: RateCards, at_us: int) -> CostLine:
+    """Price one model answer; a model, unit or service tier without a rate makes an unknown line."""
+    card = None if reading.model is None else cards.find(reading.provider, reading.model, at_us)
+    exact = None if card is None or isinstance(reading, Unmeasured) else price_of(reading, card, at_us)
+    amount = None if exact is None else half_even(exact)
+    if amount is not None and amount > INT64_MAX:
+        amount = None
+    return CostLine(
+        kind=Kind.MODEL,
+        name=reading.model or "unknown",
+        amount=None if amount is None else nano(amount),
+        basis=Basis.UNKNOWN if amount is None else Basis.MEASURED,
+        rate=card.id if card is not None and amount is not None else "",
+        source=Source.USAGE,
+        provider=reading.provider or (card.provider if card is not None else ""),
+        response_id=reading.response_id or "",
+    )
+
+
+def price_of(usage: Usage, card: Card, at_us: int) -> Fraction | None:
+    """Exact nano-USD of *usage* on *card*, or None when the card lacks a rate that is needed."""
+    total = Fraction(0)
+    for unit, count in usage.parts().items():
+        if count == 0:
+            continue
+        rate = card.rate(unit, input_tokens=usage.input_tokens, service_tier=usage.service_tier, at_us=at_us)
+        if rate is None:
+            return None
+        total += count * rate
+    return total
+
+
+def strongest(lines: Iterable[CostLine]) -> tuple[tuple[CostLine, ...], tuple[CostLine, ...]]:
+    """Split *lines* of one call into those to book and those kept as evidence.
+
+    One identity is (step, attempt, kind, response id; without an id on either side, the name). Per identity
+    the strongest source is kept; a line that knows no amount yields to any that does. Within one source a
+    response id counts once, and every item without an id counts: two web searches are two costs. Once
+    the egress saw a model call, usage found in the answer is evidence only.
+    """
+    every = list(lines)
+    seen_at_egress = any(line.source is Source.EGRESS and line.kind is Kind.MODEL for line in every)
+    kept: list[CostLine] = []
+    evidence: list[CostLine] = []
+    for line in sorted(every, key=lambda line: (line.amount is None, STRENGTH[line.source])):
+        covered = (seen_at_egress and line.source is Source.USAGE) or any(_same(line, k) for k in kept)
+        (evidence if covered else kept).append(line)
+    return tuple(kept), tuple(evidence)
+
+
+def _same(one: CostLine, other: CostLine) -> bool:
+    if (one.kind, one.step, one.attempt) != (other.kind, other.step, other.attempt):
+        return False
+    if one.response_id and other.response_id:
+        return one.response_id == other.response_id
+    return one.source is not other.source and _bare(one.name) == _bare(other.name)
+
+
+def _bare(name: str) -> str:
+    """A header says openai/gpt-4o, an answer says gpt-4o-2024-08-06: no seller, no snapshot date."""
+    return _SNAPSHOT.sub("", name.rpartition("/")[2].lower())
