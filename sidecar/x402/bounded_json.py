@@ -1,0 +1,88 @@
+"""JSON from strangers: objects only, of bounded depth and numbers, read one way or not at all.
+
+A repeated key, a NaN or a lone surrogate is read differently by different programs, so it
+is refused. Knows no document; the caller bounds the size.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Final, NoReturn
+
+DEPTH_MAX: Final = 16
+INTEGER_MAX: Final = 2**63 - 1
+
+# A string (also one that never ends, so that the scan stays linear), or a bracket.
+_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[{}\[\]]', re.DOTALL)
+_DIGITS_MAX: Final = len(str(INTEGER_MAX))
+
+
+def read_object(raw: bytes) -> dict[str, object] | None:
+    """The object that *raw* is, with whole numbers only; None for everything else."""
+    return _read(raw, _EXACT)
+
+
+def read_loose_object(raw: bytes) -> dict[str, object] | None:
+    """The same, but a fraction or a huge number is kept as its text.
+
+    For answers in which members that we do not read may be anything.
+    """
+    return _read(raw, _LOOSE)
+
+
+def _read(raw: bytes, decoder: json.JSONDecoder) -> dict[str, object] | None:
+    try:
+        text = raw.decode("utf-8")
+        if _too_deep(text):
+            return None
+        document: object = decoder.decode(text)
+        if "\\u" in text:  # only an escape can bring half a surrogate pair
+            json.dumps(document, ensure_ascii=False).encode("utf-8")
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _too_deep(text: str) -> bool:
+    if text.count("{") + text.count("[") <= DEPTH_MAX:
+        return False
+    depth = 0
+    for token in _TOKEN.findall(text):
+        if token in {"{", "["}:
+            depth += 1
+            if depth > DEPTH_MAX:
+                return True
+        elif token in {"}", "]"}:
+            depth -= 1
+    return False
+
+
+def _unique(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a key is repeated")
+    return members
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > _DIGITS_MAX + 1 or abs(int(digits)) > INTEGER_MAX:
+        raise ValueError("a number is too large")
+    return int(digits)
+
+
+def _whole_or_text(digits: str) -> int | str:
+    return int(digits) if len(digits) < _DIGITS_MAX else digits
+
+
+def _refuse(_: str) -> NoReturn:
+    raise ValueError("not a whole number")
+
+
+_EXACT: Final = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_int=_whole, parse_float=_refuse, parse_constant=_refuse
+)
+_LOOSE: Final = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_int=_whole_or_text, parse_float=str, parse_constant=_refuse
+)
