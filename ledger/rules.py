@@ -1,0 +1,287 @@
+"""Ledger rules: may this journal be booked? Knows no clock, no store, no HTTP.
+
+A decision sees the effect of earlier entries of the same journal. The first
+entry that may not happen refuses the whole journal, and of the reasons that
+hold for that entry the one that stands first in `Status` is answered.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, Protocol
+
+from ledger import accounts, balances
+from ledger.accounts import Account, AccountId, Constraint, Side
+from ledger.balances import ZERO, Balance
+from ledger.money import INT64_MAX, Amount
+from ledger.transfers import Booked, Entry, Expire, Journal, Kind, Pending, Post, Row, Transfer, Void
+
+JOURNAL: Final = -1
+"""The entry index of a refusal that is about the journal itself."""
+
+
+class Status(StrEnum):
+    """Why a journal was refused, in order of precedence. The values are stable and may be stored."""
+
+    # The journal's id is booked already, with other content.
+    EXISTS_WITH_DIFFERENT_KIND = "exists_with_different_kind"
+    EXISTS_WITH_DIFFERENT_HAPPENED_US = "exists_with_different_happened_us"
+    EXISTS_WITH_DIFFERENT_SUBJECT = "exists_with_different_subject"
+    EXISTS_WITH_DIFFERENT_NOTE = "exists_with_different_note"
+    EXISTS_WITH_DIFFERENT_ENTRIES = "exists_with_different_entries"  # not as many
+    EXISTS_WITH_DIFFERENT_ENTRY_ID = "exists_with_different_entry_id"
+    EXISTS_WITH_DIFFERENT_ENTRY_KIND = "exists_with_different_entry_kind"
+    EXISTS_WITH_DIFFERENT_DEBIT = "exists_with_different_debit"
+    EXISTS_WITH_DIFFERENT_CREDIT = "exists_with_different_credit"
+    EXISTS_WITH_DIFFERENT_AMOUNT = "exists_with_different_amount"
+    EXISTS_WITH_DIFFERENT_PENDING_ID = "exists_with_different_pending_id"
+    # The entry itself.
+    ENTRY_ID_TAKEN = "entry_id_taken"  # by another journal, or by an earlier entry of this one
+    AMOUNT_NOT_POSITIVE = "amount_not_positive"
+    ASSETS_DIFFER = "assets_differ"
+    ACCOUNTS_SAME = "accounts_same"
+    ACCOUNT_DIFFERS = "account_differs"  # from its first use
+    # The hold that the entry resolves.
+    PENDING_NOT_FOUND = "pending_not_found"
+    PENDING_NOT_PENDING = "pending_not_pending"
+    PENDING_ALREADY_POSTED = "pending_already_posted"
+    PENDING_ALREADY_VOIDED = "pending_already_voided"
+    PENDING_ALREADY_EXPIRED = "pending_already_expired"
+    EXCEEDS_PENDING = "exceeds_pending"
+    # The balances, debit account first.
+    EXCEEDS_CREDITS = "exceeds_credits"  # the debit account would fall below zero
+    EXCEEDS_DEBITS = "exceeds_debits"  # the credit account would fall below zero
+    EXCEEDS_LIMIT = "exceeds_limit"
+    OVERFLOW = "overflow"
+
+
+@dataclass(frozen=True, slots=True)
+class AccountState:
+    """An account as the book knows it. `balance` is None unless the account is constrained."""
+
+    account: Account
+    balance: Balance | None
+
+
+@dataclass(frozen=True, slots=True)
+class TransferState:
+    """A booked entry, and how it was resolved if it is a hold that was."""
+
+    row: Row
+    resolution: Kind | None
+
+
+class View(Protocol):
+    """What a decision may look at."""
+
+    def account(self, account_id: AccountId) -> AccountState | None:
+        """Return the account, or None if no journal has used it yet."""
+        ...
+
+    def transfer(self, transfer_id: str) -> TransferState | None:
+        """Return the entry with this id and its resolution, or None."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What booking the journal writes: its rows, the accounts it opens, the balances it leaves."""
+
+    rows: tuple[Row, ...]
+    opened: tuple[Account, ...]
+    changed: tuple[tuple[Account, Balance], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Why nothing was booked. `entry` counts from 0; JOURNAL (-1) is the journal itself."""
+
+    status: Status
+    entry: int = JOURNAL
+    field: str | None = None
+
+
+_Refusal = tuple[Status, str | None]
+
+_KIND: Final[dict[type[Entry], Kind]] = {
+    Transfer: Kind.TRANSFER,
+    Pending: Kind.PENDING,
+    Post: Kind.POST,
+    Void: Kind.VOID,
+    Expire: Kind.EXPIRE,
+}
+
+_RESOLVED: Final = {
+    Kind.POST: Status.PENDING_ALREADY_POSTED,
+    Kind.VOID: Status.PENDING_ALREADY_VOIDED,
+    Kind.EXPIRE: Status.PENDING_ALREADY_EXPIRED,
+}
+
+
+def decide(view: View, journal: Journal) -> Accepted | Rejected:
+    """Decide over a journal whose id is new. Writes nothing."""
+    draft = _Draft(view)
+    for index, entry in enumerate(journal.entries):
+        refusal = draft.take(entry)
+        if refusal is not None:
+            return Rejected(refusal[0], index, refusal[1])
+    return draft.accepted()
+
+
+def difference(booked: Booked, journal: Journal) -> Rejected | None:
+    """Name the first field in which *journal* is not what is booked under its id; None if it is the same.
+
+    The limit of an account is a setting of one use, not content.
+    """
+    for name in ("kind", "happened_us", "subject", "note"):
+        if getattr(booked, name) != getattr(journal, name):
+            return Rejected(Status(f"exists_with_different_{name}"), JOURNAL, name)
+    if len(booked.rows) != len(journal.entries):
+        return Rejected(Status.EXISTS_WITH_DIFFERENT_ENTRIES, JOURNAL, "entries")
+    for index, (row, entry) in enumerate(zip(booked.rows, journal.entries, strict=True)):
+        field = _entry_difference(row, entry)
+        if field is not None:
+            prefix = "exists_with_different_entry_" if field in {"id", "kind"} else "exists_with_different_"
+            return Rejected(Status(prefix + field), index, field)
+    return None
+
+
+def _entry_difference(row: Row, entry: Entry) -> str | None:
+    if row.id != entry.id:
+        return "id"
+    if row.kind is not _KIND[type(entry)]:
+        return "kind"
+    if isinstance(entry, Transfer | Pending):
+        if accounts.difference(row.debit, entry.debit) is not None:
+            return "debit"
+        if accounts.difference(row.credit, entry.credit) is not None:
+            return "credit"
+    if isinstance(entry, Transfer | Pending | Post) and entry.amount != Amount(row.units, row.debit.asset):
+        return "amount"
+    if isinstance(entry, Post | Void | Expire) and row.pending_id != entry.pending_id:
+        return "pending_id"
+    return None
+
+
+class _Draft:
+    """The book as it would stand after the entries taken so far."""
+
+    __slots__ = ("_accounts", "_balances", "_changed", "_opened", "_resolutions", "_rows", "_view")
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._rows: dict[str, Row] = {}
+        self._resolutions: dict[str, Kind] = {}
+        self._accounts: dict[AccountId, Account] = {}
+        self._balances: dict[AccountId, Balance] = {}
+        self._changed: dict[AccountId, Account] = {}
+        self._opened: list[Account] = []
+
+    def accepted(self) -> Accepted:
+        changed = tuple((account, self._balances[name]) for name, account in self._changed.items())
+        return Accepted(tuple(self._rows.values()), tuple(self._opened), changed)
+
+    def take(self, entry: Entry) -> _Refusal | None:
+        """Add *entry*, or say why not; after a refusal the draft is of no further use."""
+        if entry.id in self._rows or self._view.transfer(entry.id) is not None:
+            return Status.ENTRY_ID_TAKEN, "id"
+        if isinstance(entry, Transfer | Pending):
+            return self._move(entry)
+        return self._resolve(entry)
+
+    def _move(self, entry: Transfer | Pending) -> _Refusal | None:
+        debit, credit, amount = entry.debit, entry.credit, entry.amount
+        if amount.units <= 0:
+            return Status.AMOUNT_NOT_POSITIVE, "amount"
+        if debit.asset != credit.asset:
+            return Status.ASSETS_DIFFER, "credit"
+        if amount.asset != debit.asset:
+            return Status.ASSETS_DIFFER, "amount"
+        if debit.id == credit.id:
+            return Status.ACCOUNTS_SAME, "credit"
+        for name, account in (("debit", debit), ("credit", credit)):
+            field = accounts.difference(self._load(account), account)
+            if field is not None:
+                return Status.ACCOUNT_DIFFERS, f"{name}.{field}"
+        return self._apply(Row(entry.id, _KIND[type(entry)], debit, credit, amount.units, None), held=0)
+
+    def _resolve(self, entry: Post | Void | Expire) -> _Refusal | None:
+        if isinstance(entry, Post) and entry.amount.units <= 0:
+            return Status.AMOUNT_NOT_POSITIVE, "amount"
+        found = self._find(entry.pending_id)
+        if found is None:
+            return Status.PENDING_NOT_FOUND, "pending_id"
+        hold = found.row
+        if isinstance(entry, Post) and entry.amount.asset != hold.debit.asset:
+            return Status.ASSETS_DIFFER, "amount"
+        if hold.kind is not Kind.PENDING:
+            return Status.PENDING_NOT_PENDING, "pending_id"
+        if found.resolution is not None:
+            return _RESOLVED[found.resolution], "pending_id"
+        units = entry.amount.units if isinstance(entry, Post) else hold.units
+        if units > hold.units:
+            return Status.EXCEEDS_PENDING, "amount"
+        kind = _KIND[type(entry)]
+        self._resolutions[hold.id] = kind
+        return self._apply(Row(entry.id, kind, hold.debit, hold.credit, units, hold.id), held=hold.units)
+
+    def _apply(self, row: Row, held: int) -> _Refusal | None:
+        self._rows[row.id] = row
+        debit = self._after(row, row.debit, Side.DEBIT, held)
+        credit = self._after(row, row.credit, Side.CREDIT, held)
+        if _is_negative(row.debit, debit):
+            return Status.EXCEEDS_CREDITS, "debit"
+        if _is_negative(row.credit, credit):
+            return Status.EXCEEDS_DEBITS, "credit"
+        # Only what increases an account is held against its limit: a limit may have been lowered since.
+        if row.pending_id is None and _is_beyond(row.debit, Side.DEBIT, debit):
+            return Status.EXCEEDS_LIMIT, "debit"
+        if row.pending_id is None and _is_beyond(row.credit, Side.CREDIT, credit):
+            return Status.EXCEEDS_LIMIT, "credit"
+        counters = (("amount", row.units), ("debit", debit.largest()), ("credit", credit.largest()))
+        for name, units in counters:
+            if units > INT64_MAX:
+                return Status.OVERFLOW, name
+        return None
+
+    def _find(self, pending_id: str) -> TransferState | None:
+        row = self._rows.get(pending_id)
+        if row is not None:
+            return TransferState(row, self._resolutions.get(pending_id))
+        found = self._view.transfer(pending_id)
+        if found is None or found.resolution is not None:
+            return found
+        return TransferState(found.row, self._resolutions.get(pending_id))
+
+    def _load(self, account: Account) -> Account:
+        """Return the account as first used, which may be now; know its balance if it is constrained."""
+        known = self._accounts.get(account.id)
+        if known is not None:
+            return known
+        state = self._view.account(account.id)
+        if state is None:
+            state = AccountState(account, None if account.constraint is Constraint.NONE else ZERO)
+            self._opened.append(account)
+        self._accounts[account.id] = state.account
+        if state.balance is not None:
+            self._balances[account.id] = state.balance
+        return state.account
+
+    def _after(self, row: Row, account: Account, side: Side, held: int) -> Balance:
+        """Return, and keep, the balance that *row* leaves; an append-only account has none to keep."""
+        if account.constraint is Constraint.NONE:
+            return ZERO
+        self._load(account)
+        balance = balances.apply(self._balances[account.id], side, row.kind, row.units, held)
+        self._balances[account.id] = balance
+        self._changed[account.id] = self._accounts[account.id]
+        return balance
+
+
+def _is_negative(account: Account, balance: Balance) -> bool:
+    return account.constraint is Constraint.NO_NEGATIVE and balance.available(account.side) < 0
+
+
+def _is_beyond(account: Account, side: Side, balance: Balance) -> bool:
+    if account.constraint is not Constraint.LIMIT or account.side is not side or account.limit is None:
+        return False
+    return balance.exposure(side) > account.limit

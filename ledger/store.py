@@ -1,0 +1,104 @@
+"""The port: what a synchronous ledger transaction and its store offer. Knows no database.
+
+The docstrings are the contract; every store passes the same tests.
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+from ledger.accounts import AccountId
+from ledger.balances import Balance
+from ledger.rules import Accepted, View
+from ledger.transfers import Booked, Journal
+
+R = TypeVar("R")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Rollback(Exception):
+    """Raised by a unit of work to undo everything it wrote; `run` then returns `value`."""
+
+    def __init__(self, value: Any) -> None:
+        super().__init__(value)
+        self.value = value
+
+
+class StorageFull(Exception):
+    """No room: nothing of the unit was written. The store lives, and trying again later is right."""
+
+
+class StorageDead(Exception):
+    """The store is finished and every later unit raises this; the message says why.
+
+    A unit that gets it *may* be on disk (its commit was answered with an error):
+    only the file, opened again, tells.
+    """
+
+
+class StoreRefused(Exception):
+    """A store could not be opened. The message is one sentence for the operator; nothing was changed."""
+
+
+class StoreLocked(StoreRefused):
+    """Another process has the store open for writing."""
+
+
+class StoreNotOurs(StoreRefused):
+    """The file is no database, or another application's."""
+
+
+class StoreTooNew(StoreRefused):
+    """The file was written by a newer version; migrations only go forward."""
+
+
+class StoreUnusable(StoreRefused):
+    """The file or its directory cannot be written."""
+
+
+class Tx(View, Protocol):
+    """One unit of work's view of the book; reads see what the unit itself has written.
+
+    It is valid only while the unit runs, in the thread that runs it.
+    """
+
+    @property
+    def recorded_us(self) -> int:
+        """When the book learns what this unit writes: microseconds, never below the unit before."""
+        ...
+
+    def journal(self, journal_id: str) -> Booked | None:
+        """Return the booked journal with this id, or None."""
+        ...
+
+    def balance(self, account_id: AccountId) -> Balance:
+        """Return the counters of an account; all zero if it was never used.
+
+        Constant time for a constrained account; a sum over its entries for any other.
+        """
+        ...
+
+    def append(self, journal: Journal, accepted: Accepted) -> int:
+        """Write what the rules accepted and return the journal's sequence number.
+
+        Numbers have no gaps. Only `book.submit` calls this.
+        """
+        ...
+
+
+class Store(Protocol[T_co]):
+    """A book on its medium."""
+
+    async def run(self, unit: Callable[[T_co], R]) -> R:
+        """Run *unit* in a transaction of its own; durable when this returns.
+
+        A unit is a plain function: no await, no effect outside the transaction.
+        Units run one after the other. If the unit raises, what it wrote is undone,
+        other units are not disturbed, and the exception comes out here; for
+        Rollback its value is returned instead. A unit whose caller is cancelled
+        while it waits still runs. StorageFull and StorageDead as they say.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Finish the units that were accepted, then release the medium. May be called again."""
+        ...
