@@ -35,8 +35,8 @@ NETWORK_CONFIG: Final = "invalid_exact_evm_failed_to_get_network_config"
 NETWORK_MISMATCH: Final = "network_mismatch"
 NONCE_USED: Final = "invalid_exact_evm_nonce_already_used"
 SETTLEMENT_PENDING: Final = "settlement_pending"
-TOKEN_NAME_MISMATCH: Final = "invalid_exact_evm_token_name_mismatch"
-TOKEN_VERSION_MISMATCH: Final = "invalid_exact_evm_token_version_mismatch"
+ASSET_NAME_MISMATCH: Final = "invalid_exact_evm_token_name_mismatch"
+ASSET_VERSION_MISMATCH: Final = "invalid_exact_evm_token_version_mismatch"
 TRANSACTION_FAILED: Final = "transaction_failed"
 UNDEPLOYED_WALLET: Final = "invalid_exact_evm_payload_undeployed_smart_wallet"
 
@@ -65,8 +65,8 @@ SETTLE_REFUSED: Final = frozenset(
         MISSING_DOMAIN,
         NETWORK_CONFIG,
         NETWORK_MISMATCH,
-        TOKEN_NAME_MISMATCH,
-        TOKEN_VERSION_MISMATCH,
+        ASSET_NAME_MISMATCH,
+        ASSET_VERSION_MISMATCH,
         UNDEPLOYED_WALLET,
     }
 )
