@@ -17,7 +17,6 @@ from typing import Final
 from sidecar.x402 import reasons
 from sidecar.x402.bounded_json import read_loose_object, read_object
 from sidecar.x402.documents import (
-    EMPTY,
     Authorization,
     ExactPayment,
     Malformed,
@@ -51,9 +50,8 @@ def decode_payment(header: bytes, limit: int = PAYMENT_BYTES_MAX) -> ExactPaymen
     """Read a PAYMENT-SIGNATURE value: strict base64 of one JSON object, at most *limit* bytes."""
     if len(header) > limit:
         return TooLarge(limit)
-    try:
-        raw = binascii.a2b_base64(header, strict_mode=True)
-    except ValueError:
+    raw = _strict_base64(header)
+    if raw is None:
         return Malformed(reasons.INVALID_PAYLOAD, "base64")
     document = read_object(raw)
     if document is None:
@@ -63,6 +61,15 @@ def decode_payment(header: bytes, limit: int = PAYMENT_BYTES_MAX) -> ExactPaymen
     if reader is None:
         return Malformed(reasons.INVALID_VERSION, "x402Version")
     return reader(document)
+
+
+def _strict_base64(header: bytes) -> bytes | None:
+    """The bytes that encode to precisely *header*: standard alphabet, padded, nothing else."""
+    try:
+        raw = binascii.a2b_base64(header)
+    except ValueError:
+        return None
+    return raw if binascii.b2a_base64(raw, newline=False) == header else None
 
 
 def _read_v2(document: Mapping[str, object]) -> ExactPayment | Malformed:
@@ -227,7 +234,7 @@ def _kind(sent: object) -> SupportedKind | None:
     extra = sent.get("extra")
     if type(version) is not int or scheme is None or network is None:
         return None
-    return SupportedKind(version, scheme, network, extra if isinstance(extra, dict) else EMPTY)
+    return SupportedKind(version, scheme, network, extra if isinstance(extra, dict) else {})
 
 
 def _answer(body: bytes) -> dict[str, object] | None:

@@ -9,10 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Final
-
-EMPTY: Final[Mapping[str, object]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +21,7 @@ class Requirements:
     asset: str  # 0x and 40 hex digits, as configured
     pay_to: str  # 0x and 40 hex digits, as configured
     max_timeout_s: int
-    extra: Mapping[str, object] = field(default=EMPTY, hash=False)
+    extra: Mapping[str, object] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +111,7 @@ class SupportedKind:
     version: int
     scheme: str
     network: str
-    extra: Mapping[str, object] = field(default=EMPTY, hash=False)
+    extra: Mapping[str, object] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
