@@ -1,0 +1,115 @@
+"""How we are paid: networks, tokens, recipients and facilitators, names resolved and held together."""
+
+from sidecar.configuration.addresses import checksummed
+from sidecar.configuration.checking import Draft
+from sidecar.configuration.document import AcceptSection, RouteSection, TokenSection
+from sidecar.configuration.model import Accept, Asset402, Network, Settlement
+from sidecar.configuration.networks import LOCAL_CHAINS, caip2, network, usdc
+from sidecar.configuration.places import is_local
+from sidecar.configuration.problems import Path, WrongValue
+
+
+def networks(draft: Draft) -> dict[str, Network]:
+    """Return chain access by CAIP-2 id."""
+    found: dict[str, Network] = {}
+    for name, section in draft.document.networks.items():
+        path: Path = ("networks", name)
+        try:
+            chain_id = network(name)
+        except WrongValue as wrong:
+            draft.refuse(path, wrong.code, wrong.sentence)
+            continue
+        if caip2(chain_id) in found:
+            draft.refuse(path, "duplicate_network", f"{caip2(chain_id)} is listed under two names")
+            continue
+        found[caip2(chain_id)] = Network(tuple(section.rpc), section.confirmations)
+    return found
+
+
+def accept(draft: Draft, watched: dict[str, Network]) -> tuple[Accept, ...]:
+    """Return the ways to be paid, in the file's order; *watched* are the networks with chain access."""
+    found: dict[tuple[int, bytes], Accept] = {}
+    for position, section in zip(draft.positions, draft.document.accept, strict=True):
+        path: Path = ("accept", position)
+        asset = _asset(draft, path, section)
+        if asset is None:
+            continue
+        if section.pay_to == asset.address:
+            sentence = "this is the token's own address; money sent there is lost"
+            draft.refuse((*path, "pay_to"), "pay_to_is_asset", sentence)
+        if (section.network, asset.address) in found:
+            draft.refuse(path, "duplicate_accept", "this token on this network is listed twice")
+            continue
+        found[section.network, asset.address] = Accept(
+            caip2(section.network), section.network, asset, section.pay_to, checksummed(section.pay_to)
+        )
+    if _sells(draft) and not draft.document.accept and not draft.has_lost("accept"):
+        draft.refuse(("accept",), "accept_empty", "routes have prices, so a way to pay is required")
+    _warn_of_networks(draft, watched, {entry.network for entry in found.values()})
+    return tuple(found.values())
+
+
+def _asset(draft: Draft, path: Path, section: AcceptSection) -> Asset402 | None:
+    known = usdc(section.network)
+    if isinstance(section.asset, TokenSection):
+        return _token(draft, (*path, "asset"), section.asset, known)
+    if known is None or section.asset != known.symbol:
+        sentence = (
+            f"no token of this name is known on {caip2(section.network)}; write it out with its address"
+        )
+        draft.refuse((*path, "asset"), "asset_unknown", sentence)
+        return None
+    return known
+
+
+def _token(draft: Draft, path: Path, section: TokenSection, known: Asset402 | None) -> Asset402:
+    asset = Asset402(
+        address=section.address,
+        address_text=checksummed(section.address),
+        symbol=section.symbol,
+        decimals=section.decimals,
+        name=section.name,
+        version=section.version,
+    )
+    if known is not None and known.address == asset.address:
+        for key in ("decimals", "name", "version"):
+            right = getattr(known, key)
+            if getattr(asset, key) != right:
+                draft.refuse((*path, key), "asset_domain", f"the token at this address has {key} {right!r}")
+    return asset
+
+
+def _sells(draft: Draft) -> bool:
+    return any(isinstance(route, RouteSection) for route in draft.document.routes.values())
+
+
+def _warn_of_networks(draft: Draft, watched: dict[str, Network], used: set[str]) -> None:
+    for name in sorted(used - watched.keys()):
+        sentence = f"{name} has no rpc: what a facilitator says of a settlement cannot be checked on chain"
+        draft.warn(("networks",), "network_unwatched", sentence)
+    for name in sorted(watched.keys() - used):
+        draft.warn(("networks",), "network_unused", f"no accept entry is on {name}")
+
+
+def settlement(draft: Draft) -> Settlement:
+    """Return who settles."""
+    urls = draft.document.settlement.facilitators
+    for index, url in enumerate(urls):
+        path: Path = ("settlement", "facilitators", index)
+        if url in urls[:index]:
+            draft.refuse(path, "duplicate_facilitator", "this facilitator is listed twice")
+        if url.startswith("http://") and not is_local(url):
+            draft.warn(path, "facilitator_plaintext", "payments go to this facilitator without encryption")
+    if _sells(draft) and not urls and not draft.has_lost("settlement"):
+        sentence = "routes have prices, so at least one facilitator is required"
+        draft.refuse(("settlement", "facilitators"), "required", sentence)
+    return Settlement(tuple(urls))
+
+
+def sandbox(draft: Draft, used: set[str]) -> bool:
+    """Return whether this is play; then every network has to be a local test chain."""
+    local = {caip2(chain_id) for chain_id in LOCAL_CHAINS}
+    if draft.document.sandbox and not used <= local:
+        sentence = f"sandbox is only for local test chains: {' and '.join(sorted(local))}"
+        draft.refuse(("sandbox",), "sandbox_network", sentence)
+    return draft.document.sandbox

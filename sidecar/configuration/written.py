@@ -1,0 +1,126 @@
+"""Field types of the config file: each pairs a reader with the JSON Schema of the text it reads.
+
+The only place that turns a reader's WrongValue into pydantic's kind of error.
+Knows no setting by name.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import partial
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from ledger.money import Amount
+from sidecar.configuration import addresses, networks, places, units
+from sidecar.configuration.model import Address
+from sidecar.configuration.problems import WrongValue
+
+WRONG: Final = "wrong"
+"""The type of errors born here; their context carries our code and sentence."""
+
+_REFERENCE: Final = r"\$\{"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How a value is written: the function that reads it, and the JSON Schema of what it reads."""
+
+    read: Callable[[object], object]
+    schema: Mapping[str, object] = field(hash=False)
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Read with our function, whatever Python type the field has."""
+        return core_schema.no_info_plain_validator_function(self._validated)
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Return the schema as given."""
+        return dict(self.schema)
+
+    def _validated(self, value: object) -> object:
+        try:
+            return self.read(value)
+        except WrongValue as wrong:
+            context = {"code": wrong.code, "sentence": wrong.sentence}
+            raise PydanticCustomError(WRONG, "{sentence}", context) from None
+
+
+def text_like(pattern: str, *examples: str) -> dict[str, object]:
+    """Return the schema of text in our spelling, or with a reference into the environment."""
+    schema: dict[str, object] = {"type": "string", "pattern": f"^({pattern})$|{_REFERENCE}"}
+    return {**schema, "examples": list(examples)} if examples else schema
+
+
+def as_written(text: str) -> Any:
+    """Return a field whose default is spelled as a person would spell it."""
+    return Field(default=text, validate_default=True)
+
+
+def duration(low: int, high: int) -> Written:
+    """Return the reader of a duration between *low* and *high* seconds."""
+    return Written(partial(units.duration, low=low, high=high), text_like(units.DURATION, "30s", "15m"))
+
+
+def size(low: int, high: int) -> Written:
+    """Return the reader of a size between *low* and *high* bytes."""
+    return Written(partial(units.size, low=low, high=high), text_like(units.SIZE, "16KiB", "10MiB"))
+
+
+def count(low: int, high: int) -> Written:
+    """Return the reader of a whole number between *low* and *high*."""
+    number = {"type": "integer", "minimum": low, "maximum": high}
+    return Written(partial(units.count, low=low, high=high), {"anyOf": [number, text_like(units.COUNT)]})
+
+
+def _settle(value: object) -> str:
+    if value in {"upfront", "deferred"}:
+        raise WrongValue("unsupported", f"this version does not settle {value} yet; only `authorization`")
+    if value != "authorization":
+        raise WrongValue("settle", "must be authorization")
+    return "authorization"
+
+
+def _dollar_peg(value: object) -> bool:
+    if not units.switch(value):
+        raise WrongValue("asset_not_dollar", "only dollar-pegged tokens: write usd_peg: true if it is one")
+    return True
+
+
+def _decimals(value: object) -> int:
+    try:
+        return units.count(value, 0, 9)
+    except WrongValue:
+        raise WrongValue("decimals", "only tokens with 0 to 9 decimals are accepted") from None
+
+
+def _free(value: object) -> str:
+    if value != "free":
+        raise WrongValue("route_value", 'a route is `free`, or has a price: {price: "$0.05"}')
+    return "free"
+
+
+_LABEL: Final[Mapping[str, object]] = {"type": "string", "minLength": 1, "maxLength": 100}
+_TOKEN: Final[Mapping[str, object]] = {"type": "string", "minLength": 4, "maxLength": 512}
+_NETWORK: Final = "|".join((networks.NETWORK, *networks.ALIASES))
+
+Money = Annotated[Amount, Written(units.money, text_like(units.MONEY, "$0.05"))]
+Price = Annotated[Amount, Written(units.price, text_like(units.MONEY, "$0.05"))]
+Share = Annotated[Fraction, Written(units.share, text_like(units.SHARE, "2%"))]
+Label = Annotated[str, Written(units.label, _LABEL)]
+Secret = Annotated[str, Written(units.secret, _TOKEN)]
+Since = Annotated[int, Written(units.since, text_like(units.DATE, "2026-11-01"))]
+Switch = Annotated[bool, Written(units.switch, {"anyOf": [{"type": "boolean"}, text_like("true|false")]})]
+EvmAddress = Annotated[bytes, Written(addresses.address, text_like(addresses.ADDRESS))]
+BaseUrl = Annotated[str, Written(places.base_url, text_like(places.URL))]
+RpcUrl = Annotated[str, Written(places.rpc_url, text_like(places.URL))]
+ListenAt = Annotated[Address, Written(places.listen, text_like(places.LISTEN, "127.0.0.1:8402"))]
+Storage = Annotated[
+    places.Database, Written(places.storage, text_like(places.STORAGE, "sqlite:///sidecar.db"))
+]
+ChainId = Annotated[int, Written(networks.network, text_like(_NETWORK, "base", "eip155:8453"))]
+Settle = Annotated[Literal["authorization"], Written(_settle, {"enum": ["authorization"]})]
+Decimals = Annotated[int, Written(_decimals, {"type": "integer", "minimum": 0, "maximum": 9})]
+DollarPeg = Annotated[bool, Written(_dollar_peg, {"const": True})]
+Free = Annotated[Literal["free"], Written(_free, {"const": "free"})]
