@@ -1,0 +1,29 @@
+"""Model answers become usage. The registry of wire formats: a new one is a file and a line here."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from pricing.extract import openai_chat
+from pricing.extract.meters import EncodedMeter, JsonMeter, Meter, Metered, NullMeter, SseMeter
+from pricing.extract.wire import Format
+
+__all__ = ["FORMATS", "Meter", "Metered", "meter_for"]
+
+FORMATS: Final[Sequence[Format]] = (openai_chat.FORMAT,)
+
+WANTED: Final = {
+    name: max(f.wanted.get(name, 0) for f in FORMATS)
+    for name in sorted({n for f in FORMATS for n in f.wanted})
+}
+
+
+def meter_for(content_type: bytes, content_encoding: bytes) -> Meter:
+    """Choose the meter for an answer by its two header values, as they came; empty when there was none."""
+    media_type = content_type.partition(b";")[0].strip().lower()
+    is_json = media_type in {b"application/json", b"text/json"} or media_type.endswith(b"+json")
+    is_events = media_type == b"text/event-stream"
+    if not is_json and not is_events:
+        return NullMeter()
+    if content_encoding.strip().lower() not in {b"", b"identity"}:
+        return EncodedMeter()
+    return JsonMeter(FORMATS, WANTED) if is_json else SseMeter(FORMATS, WANTED)

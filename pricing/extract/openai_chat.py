@@ -1,0 +1,163 @@
+"""OpenAI chat completions, and what others serve in that shape. Knows no transport and no price.
+
+`prompt_tokens` includes the cached ones; the usage of a stream is the last that is not null, in whatever
+chunk it comes. Some providers leave hidden reasoning out of `completion_tokens` but not out of
+`total_tokens`: what the total counts beyond the two is taken as output, so it is never too low.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from pricing.extract.members import Found
+from pricing.extract.wire import Format
+from pricing.usage import Reading, Unmeasured, clean_text, measure
+
+ANSWERS_MAX: Final = 32
+"""Model answers told apart in one stream; an agent may relay several."""
+
+WANTED: Final = {"id": 1024, "object": 1024, "model": 1024, "service_tier": 1024, "usage": 8192, "choices": 0}
+
+_OBJECTS: Final = frozenset({"chat.completion", "chat.completion.chunk"})
+
+
+def read_answer(found: Found) -> Reading | None:
+    """Read a buffered answer; None when it is no chat completion and has no usage of that shape."""
+    if not _is_chat(found.values):
+        return None
+    model, response_id = clean_text(found.values.get("model")), clean_text(found.values.get("id"))
+    if found.values.get("usage") is not None:
+        return _reading(found.values, model, response_id)
+    return _without_usage(model, response_id, "no usage" if found.whole else "cut off before its usage")
+
+
+@dataclass(slots=True)
+class _Answer:
+    """What is known so far of one answer of a stream."""
+
+    chunks: int = 0
+    model: str | None = None
+    reading: Reading | None = None
+
+
+class ChatStream:
+    """The chunks of one stream, by the id of the answer they belong to."""
+
+    def __init__(self) -> None:
+        self._answers: dict[str, _Answer] = {}
+        self._latest = ""
+        self._overflow = False
+
+    def event(self, found: Found) -> None:
+        """Take one chunk; the last usage of an answer that is not null counts."""
+        if not _is_chat(found.values):
+            return
+        self._latest = (
+            clean_text(found.values.get("id")) or self._latest
+        )  # a chunk without an id continues the answer
+        answer = self._answer(self._latest)
+        if answer is None:
+            return
+        answer.chunks += 1
+        answer.model = clean_text(found.values.get("model")) or answer.model
+        if found.values.get("usage") is not None:
+            answer.reading = _reading(found.values, answer.model, self._latest or None)
+        elif not found.whole:
+            answer.reading = None  # what was cut off may have been a newer usage
+
+    def finish(self) -> tuple[Reading, ...]:
+        """Tell every answer's usage, and every answer that has none."""
+        readings: list[Reading] = []
+        for response_id, answer in self._answers.items():
+            if answer.reading is not None:
+                readings.append(answer.reading)
+            elif answer.chunks > 1 or len(self._answers) == 1:
+                readings.append(
+                    _without_usage(answer.model, response_id or None, "stream ended without usage")
+                )
+        if self._overflow:
+            readings.append(_without_usage(None, None, "too many answers in one stream"))
+        elif self._answers and not readings:
+            readings.append(_without_usage(None, None, "stream ended without usage"))
+        return tuple(readings)
+
+    def _answer(self, response_id: str) -> _Answer | None:
+        found = self._answers.get(response_id)
+        if found is not None:
+            return found
+        if len(self._answers) == ANSWERS_MAX and not self._forget_one():
+            self._overflow = True
+            return None
+        return self._answers.setdefault(response_id, _Answer())
+
+    def _forget_one(self) -> bool:
+        """Make room: an id seen in one chunk only is that of a server that names every chunk anew."""
+        for response_id, answer in self._answers.items():
+            if answer.chunks == 1 and answer.reading is None:
+                del self._answers[response_id]
+                return True
+        return False
+
+
+def _is_chat(values: Mapping[str, object]) -> bool:
+    usage = values.get("usage")
+    if isinstance(usage, dict) and "prompt_tokens" in usage:
+        return True
+    kind = values.get("object")
+    if kind is None:  # some servers leave it out
+        return "choices" in values and clean_text(values.get("model")) is not None
+    return isinstance(kind, str) and kind in _OBJECTS
+
+
+def _reading(values: Mapping[str, object], model: str | None, response_id: str | None) -> Reading:
+    usage = values["usage"]
+    if not isinstance(usage, dict):
+        return _without_usage(model, response_id, "usage cannot be read")
+    read, written = _details(usage, "prompt_tokens_details"), _details(usage, "completion_tokens_details")
+    if read is None or written is None:
+        return _without_usage(model, response_id, "usage details cannot be read")
+    cached = read.get("cached_tokens")
+    return measure(
+        provider=None,
+        model=model,
+        response_id=response_id,
+        service_tier=clean_text(values.get("service_tier")) or "",
+        counts={
+            "input_tokens": usage.get("prompt_tokens"),
+            "output_tokens": _output(usage, generates="choices" in values),
+            # DeepSeek's older name for the same number
+            "cached_input_tokens": _or_zero(
+                usage.get("prompt_cache_hit_tokens") if cached is None else cached
+            ),
+            "cache_write_tokens": _or_zero(read.get("cache_write_tokens")),
+            "audio_input_tokens": _or_zero(read.get("audio_tokens")),
+            "audio_output_tokens": _or_zero(written.get("audio_tokens")),
+        },
+    )
+
+
+def _details(usage: Mapping[str, object], key: str) -> Mapping[str, object] | None:
+    value = usage.get(key)
+    if value is None:
+        return {}
+    return value if isinstance(value, dict) else None
+
+
+def _output(usage: Mapping[str, object], *, generates: bool) -> object:
+    read, written, total = (usage.get(k) for k in ("prompt_tokens", "completion_tokens", "total_tokens"))
+    if written is None and not generates:  # embeddings have a prompt and nothing else
+        return 0
+    if type(read) is int and type(written) is int and type(total) is int and 0 <= written < total - read:
+        return total - read
+    return written
+
+
+def _or_zero(count: object) -> object:
+    return 0 if count is None else count
+
+
+def _without_usage(model: str | None, response_id: str | None, problem: str) -> Unmeasured:
+    return Unmeasured(provider=None, model=model, response_id=response_id, problem=problem)
+
+
+FORMAT: Final = Format("openai-chat", WANTED, read_answer, ChatStream)
