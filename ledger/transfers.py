@@ -123,3 +123,17 @@ class Booked:
     subject: str
     note: str
     rows: tuple[Row, ...]
+
+    @staticmethod
+    def of(journal: Journal, *, seq: int, recorded_us: int, rows: tuple[Row, ...]) -> "Booked":
+        """Return *journal* as number *seq* of the book."""
+        return Booked(
+            seq=seq,
+            id=journal.id,
+            kind=journal.kind,
+            happened_us=journal.happened_us,
+            recorded_us=recorded_us,
+            subject=journal.subject,
+            note=journal.note,
+            rows=rows,
+        )

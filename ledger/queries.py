@@ -1,0 +1,39 @@
+"""SQL by name: reads `.sql` files in which each statement has a name and a sentence. Knows no database.
+
+-- name: what the statement is for
+SELECT ...
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources.abc import Traversable
+from typing import Final
+
+_TITLE: Final = re.compile(r"^-- ([a-z][a-z0-9_]*): (.+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One statement: its name, what it is for, and its text."""
+
+    name: str
+    purpose: str
+    sql: str
+
+
+def load(file: Traversable) -> Mapping[str, Query]:
+    """Read the statements of *file* in their order, by name."""
+    return read(file.read_text(encoding="utf-8"))
+
+
+def read(text: str) -> Mapping[str, Query]:
+    """Split *text* into its statements; a name stands once."""
+    titles = list(_TITLE.finditer(text))
+    ends = [title.start() for title in titles[1:]] + [len(text)]
+    found: dict[str, Query] = {}
+    for title, end in zip(titles, ends, strict=True):
+        name = title[1]
+        assert name not in found, f"two statements are named {name}"
+        found[name] = Query(name, title[2], text[title.end() : end].strip().removesuffix(";"))
+    return found

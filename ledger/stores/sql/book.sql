@@ -1,0 +1,46 @@
+-- head: the last journal, to go on from
+SELECT seq, hash, recorded_us FROM journals ORDER BY seq DESC LIMIT 1;
+
+-- journal_by_id: the journal of an id, to tell a repetition from a conflict
+SELECT seq, kind, happened_us, recorded_us, subject, note FROM journals WHERE id = ?;
+
+-- rows_of_journal: the entries of a journal in their order
+SELECT id, kind, debit_no, credit_no, amount, pending_id
+FROM transfers WHERE journal_seq = ? ORDER BY position;
+
+-- transfer_by_id: an entry, and how it was resolved if it is a hold that was
+SELECT t.kind, t.debit_no, t.credit_no, t.amount, t.pending_id, r.kind
+FROM transfers AS t LEFT JOIN transfers AS r ON r.pending_id = t.id
+WHERE t.id = ?;
+
+-- account_by_id: an account under its name
+SELECT no, id, asset, decimals, kind, side, bound FROM accounts WHERE id = ?;
+
+-- account_by_no: an account that a row names
+SELECT no, id, asset, decimals, kind, side, bound FROM accounts WHERE no = ?;
+
+-- balance_of: the counters of a constrained account
+SELECT debits_posted, credits_posted, debits_pending, credits_pending
+FROM balances WHERE account_no = ?;
+
+-- sums_of: the counters of an append-only account, in two halves so that no sum can overflow
+SELECT side, phase, sum(amount >> 31), sum(amount & 2147483647)
+FROM movements WHERE account_no = ? GROUP BY side, phase;
+
+-- add_account: open an account at its first use
+INSERT INTO accounts (id, asset, decimals, kind, side, bound) VALUES (?, ?, ?, ?, ?, ?);
+
+-- add_journal: seal a journal at the end of the chain
+INSERT INTO journals (seq, id, kind, happened_us, recorded_us, subject, note, prev_hash, hash)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- add_transfer: book one entry of a journal
+INSERT INTO transfers (journal_seq, position, id, kind, debit_no, credit_no, amount, pending_id)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?);
+
+-- save_balance: keep the counters of a constrained account; the first use adds the row
+INSERT INTO balances (account_no, floor, debits_posted, credits_posted, debits_pending, credits_pending)
+VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (account_no) DO UPDATE SET
+    debits_posted = excluded.debits_posted, credits_posted = excluded.credits_posted,
+    debits_pending = excluded.debits_pending, credits_pending = excluded.credits_pending;

@@ -1,0 +1,131 @@
+"""The embedded store: a book in one SQLite file, written by one process through one connection.
+
+Knows no rule of the ledger and no table but its own; an application adds its
+tables to the same file, and a subclass of SqliteTx that reads and writes them in
+the same transaction.
+"""
+
+import asyncio
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final, Generic, TypeVar
+
+from ledger.store import StorageDead, StoreLocked, StoreUnusable
+from ledger.stores import migrate
+from ledger.stores.transaction import SqliteTx
+from ledger.stores.writer import Writer
+
+__all__ = ["SqliteStore", "SqliteTx"]
+
+R = TypeVar("R")
+T = TypeVar("T", bound=SqliteTx)
+
+_PRAGMAS: Final = (
+    "PRAGMA busy_timeout = 5000",
+    "PRAGMA trusted_schema = OFF",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA recursive_triggers = ON",  # so that REPLACE fires the triggers that keep rows immutable
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",  # a group is on the disk, not in a cache, when its callers hear of it
+)
+
+
+class SqliteStore(Generic[T]):
+    """See `ledger.store.Store`. `open` first; then units may be run from any event loop.
+
+    `tx` makes the transaction object, once, from the connection and the clock
+    (microseconds). `extra_schema` holds the application's own migrations, oldest
+    first: a script is only ever appended, never changed. A group takes at most
+    `group_max` units.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        now_us: Callable[[], int],
+        tx: Callable[[sqlite3.Connection, Callable[[], int]], T] = SqliteTx,  # type: ignore[assignment]  # then T is it
+        extra_schema: Sequence[str] = (),
+        group_max: int = 128,
+    ) -> None:
+        self._path = path
+        self._now_us = now_us
+        self._tx = tx
+        self._extra_schema = tuple(extra_schema)
+        self._group_max = group_max
+        self._lock = -1
+        self._writer: Writer[T] | None = None
+
+    @property
+    def failed(self) -> str | None:
+        """Say why the store is finished; None while it lives."""
+        return None if self._writer is None else self._writer.failed
+
+    def open(self) -> None:
+        """Lock the file, create it or bring it to the newest schema, and start the writer. Blocks.
+
+        Raises StoreLocked, StoreNotOurs, StoreTooNew or StoreUnusable, each with
+        one sentence; the file is then as it was.
+        """
+        assert self._writer is None, "a store is opened once"
+        migrate.check(self._path, self._extra_schema)
+        self._lock = _lock(self._path)
+        try:
+            connection = self._connect()
+            self._writer = Writer(self._tx(connection, self._now_us), group_max=self._group_max)
+        except BaseException:
+            os.close(self._lock)
+            raise
+        self._writer.start()
+
+    async def run(self, unit: Callable[[T], R]) -> R:
+        """See `ledger.store.Store`."""
+        if self._writer is None:
+            raise StorageDead("the store is not open")
+        return await self._writer.run(unit)
+
+    async def close(self) -> None:
+        """See `ledger.store.Store`."""
+        if self._writer is None or self._lock < 0:
+            return
+        await asyncio.get_running_loop().run_in_executor(None, self._writer.stop)
+        lock, self._lock = self._lock, -1
+        os.close(lock)
+
+    def _connect(self) -> sqlite3.Connection:
+        try:
+            connection = sqlite3.connect(
+                self._path, isolation_level=None, check_same_thread=False, cached_statements=256
+            )
+        except sqlite3.Error as error:
+            raise StoreUnusable(f"{self._path} cannot be opened: {error}") from error
+        try:
+            # The mark of ownership is in the file itself, not only in a log beside it, before WAL begins.
+            migrate.migrate(connection, self._path, self._extra_schema)
+            for pragma in _PRAGMAS:
+                connection.execute(pragma)
+        except sqlite3.Error as error:
+            connection.close()
+            raise StoreUnusable(f"{self._path} cannot be written: {error}") from error
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def _lock(path: Path) -> int:
+    """Take the lock that one writing process holds until it ends; returns its descriptor."""
+    name = path.with_name(path.name + ".lock")
+    try:
+        lock = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StoreUnusable(f"{path} cannot be opened for writing: {error.strerror}") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(lock)
+        raise StoreLocked(f"{path} is open in another process; only one may write") from error
+    return lock

@@ -1,0 +1,231 @@
+"""One unit's view of a book in SQLite: the ledger's Tx over a connection.
+
+Decides nothing and commits nothing: the writer does the second, the rules the first.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from ledger import accounts, chain, queries
+from ledger.accounts import Account, AccountClass, AccountId, Constraint, Side
+from ledger.balances import Balance
+from ledger.chain import GENESIS, Head
+from ledger.money import Asset
+from ledger.rules import Accepted, AccountState, TransferState
+from ledger.stores.migrate import SQL
+from ledger.transfers import Booked, Journal, Kind, Row
+
+_SQL: Final = {name: query.sql for name, query in queries.load(SQL / "book.sql").items()}
+_HEAD: Final = _SQL["head"]
+_JOURNAL_BY_ID: Final = _SQL["journal_by_id"]
+_ROWS_OF_JOURNAL: Final = _SQL["rows_of_journal"]
+_TRANSFER_BY_ID: Final = _SQL["transfer_by_id"]
+_ACCOUNT_BY_ID: Final = _SQL["account_by_id"]
+_ACCOUNT_BY_NO: Final = _SQL["account_by_no"]
+_BALANCE_OF: Final = _SQL["balance_of"]
+_SUMS_OF: Final = _SQL["sums_of"]
+_ADD_ACCOUNT: Final = _SQL["add_account"]
+_ADD_JOURNAL: Final = _SQL["add_journal"]
+_ADD_TRANSFER: Final = _SQL["add_transfer"]
+_SAVE_BALANCE: Final = _SQL["save_balance"]
+
+_KNOWN_MAX: Final = 65_536
+"""Accounts remembered between units; all are forgotten when there are more."""
+
+_KIND: Final = {kind.value: kind for kind in Kind}
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """An account that is on disk, and its number there."""
+
+    no: int
+    account: Account
+
+
+class SqliteTx:
+    """See `ledger.store.Tx`. One object serves all units of a connection, one after the other.
+
+    An application subclasses it with its own tables, over `connection`.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, now_us: Callable[[], int]) -> None:
+        self.connection = connection
+        self._now_us = now_us
+        last = connection.execute(_HEAD).fetchone()
+        self._head = GENESIS if last is None else Head(last[0], last[1])
+        self._recorded_us: int = 0 if last is None else last[2]
+        self._by_id: dict[AccountId, _Known] = {}
+        self._by_no: dict[int, _Known] = {}
+
+    @property
+    def recorded_us(self) -> int:
+        """See `ledger.store.Tx`."""
+        return self._recorded_us
+
+    @property
+    def head(self) -> Head:
+        """Return the end of the hash chain."""
+        return self._head
+
+    def begin(self) -> None:
+        """Start a unit: what it records has one time, never below the time of the unit before."""
+        self._recorded_us = max(self._now_us(), self._recorded_us)
+
+    def undo(self, head: Head) -> None:
+        """Forget what is kept in memory of writes that were rolled back to *head*."""
+        self._head = head
+        self._by_id.clear()
+        self._by_no.clear()
+
+    def journal(self, journal_id: str) -> Booked | None:
+        """See `ledger.store.Tx`."""
+        found = self.connection.execute(_JOURNAL_BY_ID, (journal_id,)).fetchone()
+        if found is None:
+            return None
+        seq, kind, happened_us, recorded_us, subject, note = found
+        rows = tuple(
+            self._row(row_id, row_kind, debit_no, credit_no, units, pending_id)
+            for row_id, row_kind, debit_no, credit_no, units, pending_id in self.connection.execute(
+                _ROWS_OF_JOURNAL, (seq,)
+            )
+        )
+        return Booked(seq, journal_id, kind, happened_us, recorded_us, subject, note, rows)
+
+    def account(self, account_id: AccountId) -> AccountState | None:
+        """See `ledger.rules.View`."""
+        known = self._known(account_id)
+        if known is None:
+            return None
+        if known.account.constraint is Constraint.NONE:
+            return AccountState(known.account, None)
+        return AccountState(known.account, self._kept(known.no))
+
+    def transfer(self, transfer_id: str) -> TransferState | None:
+        """See `ledger.rules.View`."""
+        found = self.connection.execute(_TRANSFER_BY_ID, (transfer_id,)).fetchone()
+        if found is None:
+            return None
+        kind, debit_no, credit_no, units, pending_id, resolution = found
+        row = self._row(transfer_id, kind, debit_no, credit_no, units, pending_id)
+        return TransferState(row, None if resolution is None else _KIND[resolution])
+
+    def balance(self, account_id: AccountId) -> Balance:
+        """See `ledger.store.Tx`."""
+        known = self._known(account_id)
+        if known is None:
+            return Balance()
+        if known.account.constraint is not Constraint.NONE:
+            return self._kept(known.no)
+        sums = self.connection.execute(_SUMS_OF, (known.no,))
+        counters = {f"{side}s_{phase}": (high << 31) + low for side, phase, high, low in sums}
+        return Balance(**counters)
+
+    def append(self, journal: Journal, accepted: Accepted) -> int:
+        """See `ledger.store.Tx`."""
+        before, connection = self._head, self.connection
+        rows = accepted.rows
+        booked = Booked.of(journal, seq=before.seq + 1, recorded_us=self._recorded_us, rows=rows)
+        head = chain.extend(before, booked)
+        for account in accepted.opened:
+            self._open(account)
+        seq = booked.seq
+        connection.execute(
+            _ADD_JOURNAL,
+            (
+                seq,
+                booked.id,
+                booked.kind,
+                booked.happened_us,
+                booked.recorded_us,
+                booked.subject,
+                booked.note,
+                before.hash,
+                head.hash,
+            ),
+        )
+        connection.executemany(_ADD_TRANSFER, self._transfers(seq, rows))
+        connection.executemany(_SAVE_BALANCE, self._balances(accepted))
+        self._head = head
+        return seq
+
+    def _transfers(self, seq: int, rows: Iterable[Row]) -> list[tuple[int | str | None, ...]]:
+        return [
+            (
+                seq,
+                position,
+                row.id,
+                row.kind.value,
+                self._no(row.debit.id),
+                self._no(row.credit.id),
+                row.units,
+                row.pending_id,
+            )
+            for position, row in enumerate(rows)
+        ]
+
+    def _balances(self, accepted: Accepted) -> list[tuple[int | str, ...]]:
+        return [
+            (
+                self._no(account.id),
+                account.side.value if account.constraint is Constraint.NO_NEGATIVE else "none",
+                balance.debits_posted,
+                balance.credits_posted,
+                balance.debits_pending,
+                balance.credits_pending,
+            )
+            for account, balance in accepted.changed
+        ]
+
+    def _open(self, account: Account) -> None:
+        asset = account.asset
+        name = accounts.text(account.id)
+        values = (name, asset.code, asset.decimals, account.kind, account.side, account.constraint)
+        no = self.connection.execute(_ADD_ACCOUNT, values).lastrowid
+        assert no is not None, "an inserted row has a number"
+        self._remember(_Known(no, account))
+
+    def _known(self, account_id: AccountId) -> _Known | None:
+        known = self._by_id.get(account_id)
+        if known is None:
+            found = self.connection.execute(_ACCOUNT_BY_ID, (accounts.text(account_id),)).fetchone()
+            known = None if found is None else self._remember(_read(found))
+        return known
+
+    def _numbered(self, no: int) -> Account:
+        known = self._by_no.get(no)
+        if known is None:
+            known = self._remember(_read(self.connection.execute(_ACCOUNT_BY_NO, (no,)).fetchone()))
+        return known.account
+
+    def _no(self, account_id: AccountId) -> int:
+        known = self._known(account_id)
+        assert known is not None, "an account is opened before a row names it"
+        return known.no
+
+    def _remember(self, known: _Known) -> _Known:
+        if len(self._by_id) >= _KNOWN_MAX:
+            self._by_id.clear()
+            self._by_no.clear()
+        self._by_id[known.account.id] = known
+        self._by_no[known.no] = known
+        return known
+
+    def _kept(self, no: int) -> Balance:
+        return Balance(*self.connection.execute(_BALANCE_OF, (no,)).fetchone())
+
+    def _row(
+        self, row_id: str, kind: str, debit_no: int, credit_no: int, units: int, pending_id: str | None
+    ) -> Row:
+        return Row(
+            row_id, _KIND[kind], self._numbered(debit_no), self._numbered(credit_no), units, pending_id
+        )
+
+
+def _read(found: tuple[int, str, str, int, str, str, str]) -> _Known:
+    no, name, code, decimals, kind, side, bound = found
+    account_id = accounts.parse(name)
+    asset = Asset(code, decimals)
+    return _Known(no, Account(account_id, asset, AccountClass(kind), Side(side), Constraint(bound)))

@@ -1,0 +1,236 @@
+"""The writer: one thread that owns the one connection, runs units of work and commits them in groups.
+
+Knows no table. A group is one transaction and one fsync; each unit in it is a
+savepoint, so that one unit's failure is its own. What a commit could not make
+durable is never answered as done.
+"""
+
+import asyncio
+import contextlib
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, Generic, Protocol, TypeVar
+
+from ledger.chain import Head
+from ledger.store import Rollback, StorageDead, StorageFull
+
+R = TypeVar("R")
+
+_FATAL: Final = frozenset(
+    {
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_NOMEM,
+    }
+)
+"""Primary result codes after which nothing this connection says can be relied on."""
+
+
+class Transaction(Protocol):
+    """What the writer needs of a transaction object beside its connection."""
+
+    connection: sqlite3.Connection
+
+    @property
+    def head(self) -> Head:
+        """The end of the chain as this transaction sees it."""
+        ...
+
+    def begin(self) -> None:
+        """Start a unit."""
+        ...
+
+    def undo(self, head: Head) -> None:
+        """Forget what is kept in memory of writes that were rolled back to *head*."""
+        ...
+
+
+T = TypeVar("T", bound=Transaction)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job(Generic[T]):
+    """A unit that waits, and the future of its caller."""
+
+    unit: Callable[[T], Any]
+    future: "asyncio.Future[Any]"
+
+
+@dataclass(frozen=True, slots=True)
+class _Raised:
+    """The outcome of a unit that raised."""
+
+    error: BaseException
+
+
+_Answer = tuple["asyncio.Future[Any]", Any]
+
+
+class _GroupLost(Exception):
+    """The transaction of the group cannot go on; `fault` is what each of its callers is told."""
+
+    def __init__(self, fault: Exception) -> None:
+        super().__init__(fault)
+        self.fault = fault
+
+
+class Writer(Generic[T]):
+    """Runs units one after the other on its own thread; serves one event loop."""
+
+    def __init__(self, tx: T, *, group_max: int) -> None:
+        self._tx = tx
+        self._connection = tx.connection
+        self._group_max = group_max
+        self._queue: queue.SimpleQueue[_Job[T] | None] = queue.SimpleQueue()
+        self._failed: str | None = None
+        self._stopped = False
+        self._thread = threading.Thread(target=self._main, name="ledger-writer", daemon=True)
+
+    @property
+    def failed(self) -> str | None:
+        """Why no unit can be run any more, or None."""
+        return self._failed
+
+    def start(self) -> None:
+        """Start the thread; from now on the connection belongs to it."""
+        self._thread.start()
+
+    async def run(self, unit: Callable[[T], R]) -> R:
+        """See `ledger.store.Store.run`."""
+        if self._stopped or self._failed is not None:
+            raise StorageDead(self._failed or "the store is closed")
+        future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        self._queue.put(_Job(unit, future))
+        return await future
+
+    def stop(self) -> None:
+        """Take no more units, finish the queued ones, then close the connection. Blocks until done."""
+        if not self._stopped:
+            self._stopped = True
+            self._queue.put(None)
+        self._thread.join()
+
+    def _main(self) -> None:
+        open_ = True
+        while open_:
+            jobs, open_ = self._collect()
+            if jobs:
+                _answer(jobs, self._outcomes(jobs))
+        self._connection.close()
+
+    def _collect(self) -> tuple[list[_Job[T]], bool]:
+        """Wait for a unit, take with it what else waits; False when there will be no more."""
+        jobs: list[_Job[T]] = []
+        job = self._queue.get()
+        try:
+            while job is not None:
+                jobs.append(job)
+                if len(jobs) == self._group_max:
+                    return jobs, True
+                job = self._queue.get_nowait()
+        except queue.Empty:
+            return jobs, True
+        return jobs, False
+
+    def _outcomes(self, jobs: list[_Job[T]]) -> list[Any]:
+        """Run *jobs* as one group; an outcome is durable, a _Raised, or the fault that the group shares."""
+        if self._failed is not None:
+            return [_Raised(StorageDead(self._failed)) for _ in jobs]
+        before = self._tx.head
+        try:
+            return self._group(jobs)
+        except _GroupLost as lost:
+            fault = self._abandon(before, lost.fault)
+        except BaseException as error:
+            fault = self._abandon(before, StorageDead(f"the writer failed: {error!r}"))
+        return [_Raised(type(fault)(str(fault))) for _ in jobs]
+
+    def _group(self, jobs: list[_Job[T]]) -> list[Any]:
+        self._execute("BEGIN IMMEDIATE")
+        outcomes = [self._unit(job.unit) for job in jobs]
+        self._execute("COMMIT")
+        return outcomes
+
+    def _unit(self, unit: Callable[[T], Any]) -> Any:
+        """Run one unit in its savepoint; raises _GroupLost when the fault is not the unit's own."""
+        tx = self._tx
+        head = tx.head
+        self._execute("SAVEPOINT unit")
+        try:
+            tx.begin()
+            outcome = unit(tx)
+        except Rollback as rollback:
+            outcome = rollback.value
+        except BaseException as error:
+            fault = _fault(error)
+            if fault is not None:
+                raise _GroupLost(fault) from error
+            outcome = _Raised(error)
+        else:
+            self._execute("RELEASE unit")
+            return outcome
+        self._execute("ROLLBACK TO unit")
+        self._execute("RELEASE unit")
+        tx.undo(head)
+        return outcome
+
+    def _execute(self, sql: str) -> None:
+        """Run a statement of the group itself: when one fails, so does the group."""
+        try:
+            self._connection.execute(sql)
+        except sqlite3.Error as error:
+            fault = _fault(error) or StorageDead(f"{sql} failed: {error}")
+            raise _GroupLost(fault) from error
+
+    def _abandon(self, before: Head, fault: Exception) -> Exception:
+        """Roll the group back; after anything but a full medium the store is finished."""
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            fault = StorageDead(f"ROLLBACK failed: {error}")
+        self._tx.undo(before)
+        if isinstance(fault, StorageDead):
+            self._failed = str(fault)
+        return fault
+
+
+def _fault(error: BaseException | None) -> StorageFull | StorageDead | None:
+    """Tell from the result code what happened to the medium, also behind an exception raised over it."""
+    while error is not None:
+        if isinstance(error, sqlite3.Error):
+            code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+            if code == sqlite3.SQLITE_FULL:
+                return StorageFull(str(error))
+            if code in _FATAL:
+                return StorageDead(f"the database cannot be used any more: {error}")
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _answer(jobs: list[_Job[T]], outcomes: list[Any]) -> None:
+    """Hand the outcomes to the callers, with one call into their event loop."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[_Answer]] = {}
+    for job, outcome in zip(jobs, outcomes, strict=True):
+        by_loop.setdefault(job.future.get_loop(), []).append((job.future, outcome))
+    for loop, answers in by_loop.items():
+        # A closed loop has nobody waiting any more; what was committed stays committed.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(_resolve, answers)
+
+
+def _resolve(answers: "list[_Answer]") -> None:
+    for future, outcome in answers:
+        if future.done():
+            continue  # its caller was cancelled
+        if isinstance(outcome, _Raised):
+            future.set_exception(outcome.error)
+        else:
+            future.set_result(outcome)
