@@ -1,0 +1,222 @@
+"""The client's failures prove what the ports say they prove, on real sockets."""
+
+import asyncio
+import socket
+import struct
+
+import pytest
+from pyreqwest.client import Client
+from pyreqwest.exceptions import PyreqwestError
+
+from sidecar.adapters.wire import Answer, ClientLimits, exchange, fault, open_client, origin_of
+from sidecar.ports import AnswerLost, Fault, NothingSent, TimedOut
+from tests.sidecar.adapters.conftest import Listen, Script, read_request, replying, silence
+
+FAST = ClientLimits(connections_max=8, read_timeout_ms=400, connect_timeout_ms=400, pool_timeout_ms=100)
+
+
+async def post(
+    url: str, *, limits: ClientLimits = FAST, timeout_ms: int = 5_000, cap: int = 65_536
+) -> Answer:
+    """POST two bytes with a client of its own."""
+    client = open_client(limits)
+    try:
+        request = client.post(f"{url}/settle?key=secret").body_bytes(b"{}")
+        return await exchange(request, "peer", timeout_ms=timeout_ms, answer_bytes_max=cap)
+    finally:
+        await client.close()
+
+
+async def close_unread(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+    """Accept, and close before reading anything."""
+
+
+async def close_after_reading(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+    """Take the request, and close without an answer."""
+    await read_request(reader)
+
+
+async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Take the request, and reset the connection."""
+    await read_request(reader)
+    peer: socket.socket = writer.get_extra_info("socket")
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def then_silence(raw: bytes) -> Script:
+    """Take the request, write *raw*, and stay."""
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(raw)
+        await writer.drain()
+        await asyncio.sleep(3_600)
+
+    return script
+
+
+async def test_a_refused_connection_proves_that_nothing_was_sent(nobody: str) -> None:
+    """No listener, no request."""
+    with pytest.raises(NothingSent):
+        await post(nobody)
+
+
+async def test_an_unknown_host_proves_that_nothing_was_sent() -> None:
+    """A name that does not resolve is never connected to (RFC 6761: .invalid never resolves)."""
+    with pytest.raises(NothingSent):
+        await post("http://nowhere.invalid")
+
+
+@pytest.mark.parametrize("script", [close_unread, silence], ids=["failed", "stalled"])
+async def test_a_tls_handshake_that_fails_proves_that_nothing_was_sent(
+    script: Script, listen: Listen
+) -> None:
+    """The request is behind the handshake, so it stays here when that fails."""
+    url = await listen(script)
+    limits = ClientLimits(connections_max=8, read_timeout_ms=5_000, connect_timeout_ms=100)
+    with pytest.raises(NothingSent):
+        await post(url.replace("http:", "https:"), limits=limits)
+
+
+async def test_a_full_pool_proves_that_nothing_was_sent(listen: Listen) -> None:
+    """With every connection in use, the next request is given up before it is written."""
+    url = await listen(silence)
+    client = open_client(ClientLimits(connections_max=1, read_timeout_ms=2_000, pool_timeout_ms=50))
+    first = asyncio.create_task(exchange(client.get(url), "peer", timeout_ms=1_500, answer_bytes_max=10))
+    await asyncio.sleep(0.1)
+    with pytest.raises(NothingSent, match="no free connection"):
+        await exchange(client.get(url), "peer", timeout_ms=1_500, answer_bytes_max=10)
+    with pytest.raises(TimedOut):
+        await first
+    await client.close()
+
+
+LOST: list[tuple[str, Script]] = [
+    ("closed before it read anything", close_unread),
+    ("closed after reading the request", close_after_reading),
+    ("reset after reading the request", reset),
+    ("half of the headers, then closed", replying(b"HTTP/1.1 200 OK\r\nx: ")),
+    ("malformed status line", replying(b"HTTP/1.1 boo\r\n\r\n")),
+    ("not HTTP at all", replying(b"hello\r\n\r\n")),
+    ("folded header", replying(b"HTTP/1.1 200 OK\r\nx: a\r\n b\r\ncontent-length: 0\r\n\r\n")),
+    ("two lengths", replying(b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\ncontent-length: 4\r\n\r\nabcd")),
+    ("1 MB of headers", replying(b"HTTP/1.1 200 OK\r\nx: " + b"a" * 1_000_000 + b"\r\n\r\n")),
+    ("101 headers", replying(b"HTTP/1.1 200 OK\r\n" + b"x: 1\r\n" * 101 + b"content-length: 0\r\n\r\n")),
+    ("truncated body", replying(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc")),
+    ("truncated chunks", replying(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n")),
+    ("malformed chunk", replying(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\nabc\r\n")),
+    ("body above the cap", replying(b"HTTP/1.1 200 OK\r\ncontent-length: 101\r\n\r\n" + b"a" * 101)),
+    (
+        "a coding nobody asked for",
+        replying(b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 0\r\n\r\n"),
+    ),
+    (
+        "a header that is not text",
+        replying(b"HTTP/1.1 200 OK\r\ncontent-encoding: \xe9\r\ncontent-length: 0\r\n\r\n"),
+    ),
+]
+
+
+@pytest.mark.parametrize("script", [script for _, script in LOST], ids=[name for name, _ in LOST])
+async def test_an_answer_that_breaks_is_lost_and_proves_nothing(script: Script, listen: Listen) -> None:
+    """Whatever happens after the connection stands, the request may have been acted on."""
+    url = await listen(script)
+    with pytest.raises(AnswerLost) as caught:
+        await post(url, cap=100)
+    assert type(caught.value) is AnswerLost
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        silence,
+        then_silence(b""),
+        then_silence(b"HTTP/1.1 200 OK\r\nx: "),
+        then_silence(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc"),
+    ],
+    ids=["nothing read", "request read", "half of the headers", "half of the body"],
+)
+@pytest.mark.parametrize("timeout_ms", [150, 5_000], ids=["by deadline", "by read timeout"])
+async def test_silence_is_a_timeout_and_never_proof(script: Script, timeout_ms: int, listen: Listen) -> None:
+    """The client calls these ConnectTimeoutError; the request had left all the same."""
+    url = await listen(script)
+    with pytest.raises(TimedOut):
+        await post(url, timeout_ms=timeout_ms)
+
+
+async def test_a_request_is_never_written_twice(listen: Listen) -> None:
+    """A kept connection that dies after the request was read is not tried again."""
+    heads: list[bytes] = []
+
+    async def second_dies(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while len(heads) < 2:
+            heads.append((await read_request(reader))[0])
+            if len(heads) == 1:
+                writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+
+    url = await listen(second_dies)
+    client = open_client(FAST)
+    assert (await _ask(client, url)).body == b"ok"
+    with pytest.raises(AnswerLost):
+        await _ask(client, url)
+    await client.close()
+    assert len(heads) == 2
+
+
+async def test_a_kept_connection_that_was_closed_is_replaced(listen: Listen) -> None:
+    """A peer may close after each answer; the next request simply opens a new connection."""
+    url = await listen(replying(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"))
+    client = open_client(FAST)
+    for _ in range(3):
+        assert (await _ask(client, url)).body == b"ok"
+        await asyncio.sleep(0.02)
+    await client.close()
+
+
+async def _ask(client: Client, url: str) -> Answer:
+    return await exchange(client.post(url).body_bytes(b"x"), "peer", timeout_ms=2_000, answer_bytes_max=10)
+
+
+async def test_the_environment_does_not_reroute_requests(
+    listen: Listen, nobody: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Proxy variables are for browsers; money calls go where the configuration says."""
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, nobody)
+    url = await listen(replying(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"))
+    assert (await post(url)).status == 200
+
+
+async def test_redirects_are_answers(listen: Listen, nobody: str) -> None:
+    """A redirect is reported with its Location and never followed here."""
+    raw = f"HTTP/1.1 308 Moved\r\nlocation: {nobody}/x\r\ncontent-length: 0\r\n\r\n".encode()
+    assert await post(await listen(replying(raw))) == Answer(308, b"", f"{nobody}/x")
+
+
+async def test_a_fault_does_not_quote_the_url(nobody: str, listen: Listen) -> None:
+    """RPC URLs carry keys in their paths and queries; a fault names its peer and the reason only."""
+    texts: list[str] = []
+    for url in (nobody, await listen(silence), await listen(close_after_reading)):
+        with pytest.raises(Fault) as caught:
+            await post(url, timeout_ms=150)
+        texts.append(str(caught.value))
+    assert all(text.startswith("peer: ") and "secret" not in text and "//" not in text for text in texts)
+
+
+def test_an_error_without_causes_proves_nothing() -> None:
+    """Nothing is concluded from the exception's class."""
+    assert type(fault(PyreqwestError("ConnectError"), "peer")) is AnswerLost
+
+
+def test_an_origin_carries_no_path_and_no_user() -> None:
+    """What is logged of a configured URL is where it points, nothing secret in it."""
+    assert origin_of("https://user:pass@rpc.example.com:8443/v2/key") == "https://rpc.example.com:8443"
+
+
+@pytest.mark.parametrize(
+    "url", ["", "rpc.example.com", "ftp://a/", "http://", "http://a/?k=v", "http://a/#f"]
+)
+def test_a_base_url_that_cannot_be_one_is_refused(url: str) -> None:
+    """A configured URL is checked when the adapter is built, not on the first call."""
+    with pytest.raises(ValueError, match=r".+"):
+        origin_of(url)
