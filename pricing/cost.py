@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Final
 
 from ledger.money import INT64_MAX, Amount, half_even, nano
-from pricing.rates import Card, RateCards
+from pricing.rates import STANDARD_TIERS, Card, RateCards
 from pricing.usage import Unmeasured, Usage
 
 
@@ -73,18 +73,19 @@ class CostLine:
 def cost_of(reading: Usage | Unmeasured, cards: RateCards, at_us: int) -> CostLine:
     """Price one model answer; a model, unit or service tier without a rate makes an unknown line."""
     card = None if reading.model is None else cards.find(reading.provider, reading.model, at_us)
-    exact = None if card is None or isinstance(reading, Unmeasured) else price_of(reading, card, at_us)
-    amount = None if exact is None else half_even(exact)
-    if amount is not None and amount > INT64_MAX:
-        amount = None
+    exact, rate = None, ""
+    if card is not None and isinstance(reading, Usage):
+        exact = price_of(reading, card, at_us)
+        rate = card.id if reading.service_tier in STANDARD_TIERS else f"{card.id} {reading.service_tier}"
+    known = exact is not None and exact <= INT64_MAX
     return CostLine(
         kind=Kind.MODEL,
         name=reading.model or "unknown",
-        amount=None if amount is None else nano(amount),
-        basis=Basis.UNKNOWN if amount is None else Basis.MEASURED,
-        rate=card.id if card is not None and amount is not None else "",
+        amount=nano(half_even(exact)) if exact is not None and known else None,
+        basis=Basis.MEASURED if known else Basis.UNKNOWN,
+        rate=rate if known else "",
         source=Source.USAGE,
-        provider=reading.provider or (card.provider if card is not None else ""),
+        provider=reading.provider or ("" if card is None else card.provider),
         response_id=reading.response_id or "",
     )
 
