@@ -1,0 +1,63 @@
+"""A payment selects one of our own offers, or none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from sidecar.x402.documents import ExactPayment
+from sidecar.x402.matching import Mismatch, match
+from tests.sidecar.x402.signing import OFFER, a_payment, an_offer
+
+
+def chosen(**changes: Any) -> ExactPayment:
+    payment = a_payment()
+    return replace(payment, chosen=replace(payment.chosen, **changes))
+
+
+def test_the_offer_that_was_accepted_is_returned() -> None:
+    """Ours and not theirs: later steps read only our own terms."""
+    offers = [an_offer(amount=1), an_offer(network="eip155:8453"), an_offer(), an_offer(max_timeout_s=999)]
+    assert match(a_payment(), offers) is offers[2]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"asset": OFFER.asset.lower()},
+        {"pay_to": OFFER.pay_to.lower()},
+        {"pay_to": "0x" + OFFER.pay_to[2:].upper()},
+        {"extra": {**OFFER.extra, "paymentFlow": "authorization"}},
+    ],
+)
+def test_a_wallet_may_rewrite_case_and_add_to_extra(changes: dict[str, Any]) -> None:
+    """Letter case of an address means nothing, and extra members are the payer's own."""
+    assert match(chosen(**changes), [OFFER]) is OFFER
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"scheme": "upto"}, "unsupported_scheme"),
+        ({"network": "eip155:8453"}, "invalid_network"),
+        ({"network": "EIP155:84532"}, "invalid_network"),
+        ({"amount": 49_999}, "invalid_payment_requirements"),
+        ({"amount": 50_001}, "invalid_payment_requirements"),
+        ({"asset": OFFER.pay_to}, "invalid_payment_requirements"),
+        ({"pay_to": OFFER.asset}, "invalid_payment_requirements"),
+        ({"max_timeout_s": 181}, "invalid_payment_requirements"),
+        ({"extra": {}}, "invalid_payment_requirements"),
+        ({"extra": {"name": "USDC", "version": "1"}}, "invalid_payment_requirements"),
+        ({"extra": {"name": "USDC"}}, "invalid_payment_requirements"),
+    ],
+)
+def test_other_terms_select_nothing(changes: dict[str, Any], reason: str) -> None:
+    """The reason names the first thing that no offer of ours has."""
+    assert match(chosen(**changes), [OFFER]) == Mismatch(reason)
+
+
+def test_without_offers_nothing_matches() -> None:
+    """A route that nobody can pay for takes no payment."""
+    assert match(a_payment(), []) == Mismatch("unsupported_scheme")
