@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from ledger import accounts, chain, queries
-from ledger.accounts import Account, AccountClass, AccountId, Constraint, Side
+from ledger.accounts import Account, AccountId, Constraint
 from ledger.balances import Balance
 from ledger.chain import GENESIS, Head
-from ledger.money import Asset
 from ledger.rules import Accepted, AccountState, TransferState
+from ledger.stores import rows as to
 from ledger.stores.migrate import SQL
-from ledger.transfers import Booked, Journal, Kind, Row
+from ledger.transfers import Booked, Journal, Row
 
 _SQL: Final = {name: query.sql for name, query in queries.load(SQL / "book.sql").items()}
 _HEAD: Final = _SQL["head"]
@@ -33,8 +33,6 @@ _SAVE_BALANCE: Final = _SQL["save_balance"]
 
 _KNOWN_MAX: Final = 65_536
 """Accounts remembered between units; all are forgotten when there are more."""
-
-_KIND: Final = {kind.value: kind for kind in Kind}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +108,7 @@ class SqliteTx:
             return None
         kind, debit_no, credit_no, units, pending_id, resolution = found
         row = self._row(transfer_id, kind, debit_no, credit_no, units, pending_id)
-        return TransferState(row, None if resolution is None else _KIND[resolution])
+        return TransferState(row, None if resolution is None else to.KINDS[resolution])
 
     def balance(self, account_id: AccountId) -> Balance:
         """See `ledger.store.Tx`."""
@@ -119,9 +117,7 @@ class SqliteTx:
             return Balance()
         if known.account.constraint is not Constraint.NONE:
             return self._kept(known.no)
-        sums = self.connection.execute(_SUMS_OF, (known.no,))
-        counters = {f"{side}s_{phase}": (high << 31) + low for side, phase, high, low in sums}
-        return Balance(**counters)
+        return to.balance(self.connection.execute(_SUMS_OF, (known.no,)))
 
     def append(self, journal: Journal, accepted: Accepted) -> int:
         """See `ledger.store.Tx`."""
@@ -170,7 +166,7 @@ class SqliteTx:
         return [
             (
                 self._no(account.id),
-                account.side.value if account.constraint is Constraint.NO_NEGATIVE else "none",
+                to.floor(account),
                 balance.debits_posted,
                 balance.credits_posted,
                 balance.debits_pending,
@@ -191,13 +187,14 @@ class SqliteTx:
         known = self._by_id.get(account_id)
         if known is None:
             found = self.connection.execute(_ACCOUNT_BY_ID, (accounts.text(account_id),)).fetchone()
-            known = None if found is None else self._remember(_read(found))
+            known = None if found is None else self._remember(_Known(found[0], to.account(found)))
         return known
 
     def _numbered(self, no: int) -> Account:
         known = self._by_no.get(no)
         if known is None:
-            known = self._remember(_read(self.connection.execute(_ACCOUNT_BY_NO, (no,)).fetchone()))
+            found = self.connection.execute(_ACCOUNT_BY_NO, (no,)).fetchone()
+            known = self._remember(_Known(no, to.account(found)))
         return known.account
 
     def _no(self, account_id: AccountId) -> int:
@@ -220,12 +217,5 @@ class SqliteTx:
         self, row_id: str, kind: str, debit_no: int, credit_no: int, units: int, pending_id: str | None
     ) -> Row:
         return Row(
-            row_id, _KIND[kind], self._numbered(debit_no), self._numbered(credit_no), units, pending_id
+            row_id, to.KINDS[kind], self._numbered(debit_no), self._numbered(credit_no), units, pending_id
         )
-
-
-def _read(found: tuple[int, str, str, int, str, str, str]) -> _Known:
-    no, name, code, decimals, kind, side, bound = found
-    account_id = accounts.parse(name)
-    asset = Asset(code, decimals)
-    return _Known(no, Account(account_id, asset, AccountClass(kind), Side(side), Constraint(bound)))

@@ -1,0 +1,25 @@
+-- assets_balance: an asset whose debits are not its credits, posted or held
+SELECT a.asset, a.decimals, m.phase
+FROM movements AS m JOIN accounts AS a ON a.no = m.account_no
+GROUP BY a.asset, a.decimals, m.phase
+HAVING sum(iif(m.side = 'debit', 1, -1) * (m.amount >> 31)) <> 0
+    OR sum(iif(m.side = 'debit', 1, -1) * (m.amount & 2147483647)) <> 0;
+
+-- transfers_well_formed: a transfer between two assets, within one account, or of nothing
+SELECT t.id
+FROM transfers AS t
+LEFT JOIN accounts AS d ON d.no = t.debit_no
+LEFT JOIN accounts AS c ON c.no = t.credit_no
+WHERE d.no IS NULL OR c.no IS NULL OR d.no = c.no OR t.amount <= 0
+   OR d.asset <> c.asset OR d.decimals <> c.decimals;
+
+-- holds_resolved_once: a hold resolved twice, before it was made, for more than it holds, or on other accounts
+SELECT pending_id FROM transfers WHERE pending_id IS NOT NULL GROUP BY pending_id HAVING count(*) > 1
+UNION ALL
+SELECT r.id
+FROM transfers AS r LEFT JOIN transfers AS p ON p.id = r.pending_id
+WHERE r.pending_id IS NOT NULL
+  AND (p.id IS NULL OR p.kind <> 'pending'
+       OR p.debit_no <> r.debit_no OR p.credit_no <> r.credit_no
+       OR r.amount > p.amount OR (r.kind IN ('void', 'expire') AND r.amount <> p.amount)
+       OR (r.journal_seq, r.position) <= (p.journal_seq, p.position));
