@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from sidecar.configuration.problems import Path
-from sidecar.configuration.reading import Source
+from sidecar.configuration.reading import DEPTH_MAX, Source
 
 PREFIX: Final = "SIDECAR__"
 
@@ -31,7 +31,7 @@ def apply(source: Source, environ: Mapping[str, str]) -> None:
 
 def _override(source: Source, name: str, value: str) -> None:
     keys = name.removeprefix(PREFIX).split("__")
-    if not all(keys):
+    if not all(keys) or len(keys) > DEPTH_MAX:
         source.refuse((), "env_override", f"{name} does not name a setting")
         return
     if not value:
@@ -53,7 +53,7 @@ def _put(source: Source, node: object, path: Path, keys: list[str], name: str, v
             node[key] = value
         elif node.get(key) is None:
             node[key] = {}
-    elif isinstance(node, list) and keys[0].isdecimal() and int(keys[0]) <= len(node):
+    elif isinstance(node, list) and keys[0] in map(str, range(len(node) + 1)):
         key = int(keys[0])
         if key == len(node):
             node.append({})

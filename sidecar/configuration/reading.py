@@ -74,17 +74,31 @@ def parse(text: str) -> Source:
         source.refuse((), "yaml_too_large", "the file is larger than 1 MiB")
         return source
     try:
-        node = _compose(text)
+        deep = _too_deep(text)
+        node = None if deep else _compose(text)
     except yaml.MarkedYAMLError as error:
         source.refuse((), "yaml_syntax", _syntax(error))
     except yaml.YAMLError:
         source.refuse((), "yaml_syntax", "the file has a character YAML does not allow")
-    except RecursionError:
-        source.refuse((), "yaml_too_deep", f"nested more than {DEPTH_MAX} levels deep")
     else:
-        if node is not None:
+        if deep:
+            source.refuse((), "yaml_too_deep", f"line {deep}: nested more than {DEPTH_MAX} levels deep")
+        elif node is not None:
             source.tree = _Walk(source).value(node, ())
     return source
+
+
+def _too_deep(text: str) -> int:
+    """Return the line where nesting goes too far, or 0. PyYAML's events come without recursion."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_CoreLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > DEPTH_MAX:
+                return event.start_mark.line + 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+    return 0
 
 
 def _compose(text: str) -> yaml.Node | None:
@@ -115,8 +129,6 @@ class _Walk:
         if id(node) in self._seen:
             return self._source.refuse(path, "yaml_alias", "aliases are not used here")
         self._seen.add(id(node))
-        if len(path) > DEPTH_MAX:
-            return self._source.refuse(path, "yaml_too_deep", f"nested more than {DEPTH_MAX} levels deep")
         if isinstance(node, yaml.MappingNode) and kind == "map":
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode) and kind == "seq":

@@ -1,0 +1,154 @@
+"""Every way to get a config wrong: the text, and the path and code of each problem in it."""
+
+from tests.sidecar.configs import BUYER, MINIMAL, PAY_TO, TOKEN
+
+ACCEPT = f'{{network: base, asset: USDC, pay_to: "{PAY_TO}"}}'
+MODEL = '{model: a, input: "$1", output: "$2"}'
+LOCAL = f'{{address: "{TOKEN}", symbol: T, decimals: 6, name: T, version: "1", usd_peg: true}}'
+
+
+def accepting(entry: str) -> str:
+    """Return the minimal config with other ways to pay."""
+    return MINIMAL.replace(f'{{network: base-sepolia, asset: USDC, pay_to: "{PAY_TO}"}}', entry)
+
+
+def _route(key: str, value: str) -> str:
+    return MINIMAL.replace('"POST /research": {price: "$0.05"}', f'"{key}": {value}')
+
+
+def _priced(more: str) -> str:
+    return _route("POST /research", f'{{price: "$0.05", {more}}}')
+
+
+def _token(old: str, new: str) -> str:
+    return accepting(f'{{network: "eip155:31337", asset: {LOCAL.replace(old, new)}, pay_to: "{PAY_TO}"}}')
+
+
+WRONG = {
+    # the file
+    "empty file": ("# nothing", [("", "empty"), ("routes", "required"), ("upstream", "required")]),
+    "a list": ("- a", [("", "not_a_section"), ("routes", "required"), ("upstream", "required")]),
+    "broken yaml": ("upstream: [", [("", "yaml_syntax")]),
+    "duplicate key": (MINIMAL + "upstream: http://a", [("upstream", "duplicate_key")]),
+    "nothing behind a key": (MINIMAL + "workspace:", [("workspace", "empty")]),
+    "nothing behind a section": (MINIMAL + "limits:", [("limits", "empty")]),
+    "unknown key": (MINIMAL + "upsteam: http://a", [("upsteam", "unknown_key")]),
+    "unknown key inside": (MINIMAL + "limits: {drian: 3s}", [("limits.drian", "unknown_key")]),
+    "section is text": (MINIMAL + "limits: small", [("limits", "not_a_section")]),
+    "list is text": (MINIMAL.replace('["https://facilitator.example.com"]', "https://f.example"),
+                     [("settlement.facilitators", "not_a_list")]),
+    "unset variable": (MINIMAL + 'workspace: "${UNSET}"', [("workspace", "env_missing")]),
+    "broken reference": (MINIMAL + 'workspace: "${A"', [("workspace", "env_syntax")]),
+    # places
+    "no upstream": (MINIMAL.replace("upstream", "workspace"), [("upstream", "required")]),
+    "upstream typo": (MINIMAL.replace("http://1", "htp://1"), [("upstream", "url_scheme")]),
+    "upstream with query": (MINIMAL.replace(":9000", ":9000/?a=1"), [("upstream", "url_query")]),
+    "upstream is us": (MINIMAL.replace(":9000", ":8402"), [("upstream", "upstream_loop")]),
+    "public url without scheme": (MINIMAL + "public_url: agent.example.com", [("public_url", "url_scheme")]),
+    "two listeners on a port": (MINIMAL + "listen: {agent: 127.0.0.1:8402}",
+                                [("listen.agent", "port_taken")]),
+    "a port alone": (MINIMAL + "listen: {agent: 8404}", [("listen.agent", "listen")]),
+    "postgres": (MINIMAL + "storage: postgresql://u@h/d", [("storage", "storage_unsupported")]),
+    "storage is a path": (MINIMAL + "storage: sidecar.db", [("storage", "storage")]),
+    # networks
+    "unknown network": (
+        MINIMAL + 'networks: {bas: {rpc: ["http://a"]}}', [("networks.bas", "network_unknown")]),
+    "solana": (MINIMAL + 'networks: {"solana:x": {rpc: ["http://a"]}}',
+               [("networks.solana:x", "network_unsupported")]),
+    "a network twice": (MINIMAL + 'networks: {base: {rpc: ["http://a"]}, "eip155:8453": {rpc: ["http://a"]}}',
+                        [("networks.eip155:8453", "duplicate_network")]),
+    "no rpc": (MINIMAL + "networks: {base: {confirmations: 2}}", [("networks.base.rpc", "required")]),
+    "empty rpc": (MINIMAL + "networks: {base: {rpc: []}}", [("networks.base.rpc", "empty")]),
+    "confirmations in words": (MINIMAL + 'networks: {base: {rpc: ["http://a"], confirmations: two}}',
+                               [("networks.base.confirmations", "count")]),
+    # accept
+    "nothing accepted": (accepting("").replace("accept: []\n", ""), [("accept", "accept_empty")]),
+    "accepted empty": (accepting(""), [("accept", "accept_empty")]),
+    "accepted twice": (accepting(f"{ACCEPT}, {ACCEPT}"), [("accept.1", "duplicate_accept")]),
+    "accepted under two names": (accepting(f'{ACCEPT}, {ACCEPT.replace("base", "eip155:8453")}'),
+                                 [("accept.1", "duplicate_accept")]),
+    "address as a number": (accepting(ACCEPT.replace('"', "")), [("accept.0.pay_to", "address_number")]),
+    "a digit is wrong": (accepting(ACCEPT.replace("Aed", "AeD")), [("accept.0.pay_to", "address_checksum")]),
+    "address too short": (accepting(ACCEPT.replace("Aed", "")), [("accept.0.pay_to", "address")]),
+    "zero address": (accepting(ACCEPT.replace(PAY_TO, "0x" + "0" * 40)),
+                     [("accept.0.pay_to", "address_zero")]),
+    "paid to the token": (accepting(ACCEPT.replace(PAY_TO, "0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913")),
+                          [("accept.0.pay_to", "pay_to_is_asset")]),
+    "no recipient": (accepting("{network: base, asset: USDC}"), [("accept.0.pay_to", "required")]),
+    "unknown token": (accepting(ACCEPT.replace("USDC", "EURC")), [("accept.0.asset", "asset_unknown")]),
+    "usdc where none is known": (
+        accepting(ACCEPT.replace("base", "eip155:31337")), [("accept.0.asset", "asset_unknown")]),
+    "no dollar": (_token("usd_peg: true", "usd_peg: false"),
+                  [("accept.0.asset.usd_peg", "asset_not_dollar")]),
+    "peg not said": (_token(", usd_peg: true", ""), [("accept.0.asset.usd_peg", "asset_not_dollar")]),
+    "too precise": (_token("decimals: 6", "decimals: 18"), [("accept.0.asset.decimals", "decimals")]),
+    "version not quoted": (_token('"1"', "1"), [("accept.0.asset.version", "not_text")]),
+    "known token, wrong domain": (
+        _token(TOKEN, "0x036CbD53842c5426634e7929541eC2318f3dCF7e")
+        .replace("eip155:31337", "base-sepolia").replace("name: T", "name: USD Coin").replace('"1"', '"2"'),
+        [("accept.0.asset.name", "asset_domain")]),
+    # settlement
+    "nobody settles": (MINIMAL.replace("settlement:", "workspace: a\n# "),
+                       [("settlement.facilitators", "required")]),
+    "no facilitators": (MINIMAL.replace('["https://facilitator.example.com"]', "[]"),
+                        [("settlement.facilitators", "empty")]),
+    "facilitator with a query": (
+        MINIMAL.replace(".com", ".com/?key=1"), [("settlement.facilitators.0", "url_query")]),
+    "facilitator with a password": (MINIMAL.replace("//f", "//u:p@f"),
+                                    [("settlement.facilitators.0", "url_credentials")]),
+    "facilitator twice": (MINIMAL.replace('"https', '"https://facilitator.example.com/", "https'),
+                          [("settlement.facilitators.1", "duplicate_facilitator")]),
+    "signer": (MINIMAL.replace("{facilitators", "{signer: {key_file: k}, facilitators"),
+               [("settlement.signer", "unsupported")]),
+    # routes
+    "no routes": (MINIMAL.replace("routes:", "# "), [("routes", "required")]),
+    "empty routes": (_route("", "").replace('"": ', ""), [("routes", "required")]),
+    "a route is a price": (_route("GET /a", '"$0.05"'), [("routes.GET /a", "route_value")]),
+    "freee": (_route("GET /a", "freee"), [("routes.GET /a", "route_value")]),
+    "no price": (_route("GET /a", "{agent: a}"), [("routes.GET /a.price", "required")]),
+    "no method": (_route("/a", "free"), [("routes./a", "route_shape")]),
+    "HEAD": (_route("HEAD /a", "free"), [("routes.HEAD /a", "route_method")]),
+    "our own path": (_route("GET /__402/health", "free"), [("routes.GET /__402/health", "route_reserved")]),
+    "our own document": (
+        _route("GET /.well-known/x402", "free"), [("routes.GET /.well-known/x402", "route_reserved")]),
+    "price as a number": (_route("GET /a", "{price: 0.05}"), [("routes.GET /a.price", "money")]),
+    "price in euro": (_route("GET /a", "{price: €1}"), [("routes.GET /a.price", "money")]),
+    "price zero": (_route("GET /a", '{price: "$0"}'), [("routes.GET /a.price", "money_zero")]),
+    "price above its ceiling": (_priced('price_ceiling: "$0.04"'),
+                                [("routes.POST /research.price", "price_above_ceiling")]),
+    "price above exposure": (
+        MINIMAL.replace("0.05", "1.01"), [("routes.POST /research.price", "price_above_exposure")]),
+    "upfront": (_priced("settle: upfront"), [("routes.POST /research.settle", "unsupported")]),
+    "deferred": (_priced("settle: deferred"), [("routes.POST /research.settle", "unsupported")]),
+    "settle typo": (_priced("settle: later"), [("routes.POST /research.settle", "settle")]),
+    "rate limit": (_priced("rate_limit: 60/minute"), [("routes.POST /research.rate_limit", "unsupported")]),
+    "margin floor": (_priced("margin_floor: 20%"), [("routes.POST /research.margin_floor", "unsupported")]),
+    "nobody allowed": (_priced("allow: []"), [("routes.POST /research.allow", "empty")]),
+    "denied number": (_priced(f"deny: [{BUYER}]"), [("routes.POST /research.deny.0", "address_number")]),
+    "timeout without a unit": (_priced("timeout: 60"), [("routes.POST /research.timeout", "duration")]),
+    "timeout too long": (_priced("timeout: 20m"), [("routes.POST /research.timeout", "limits_conflict")]),
+    # limits
+    "rates": (MINIMAL + "limits: {per_buyer: 100/minute, per_address: 50/second}",
+              [("limits.per_address", "unsupported"), ("limits.per_buyer", "unsupported")]),
+    "body too large": (MINIMAL + "limits: {paid_body: 11MiB}", [("limits.paid_body", "out_of_range")]),
+    "size without a unit": (MINIMAL + "limits: {paid_body: 1000000}", [("limits.paid_body", "size")]),
+    "settle too long": (MINIMAL + "limits: {settle: 61s}", [("limits.settle", "out_of_range")]),
+    "payment above headers": (
+        MINIMAL + "limits: {payment_header: 64KiB}", [("limits.payment_header", "limits_conflict")]),
+    "no calls": (MINIMAL + "limits: {open_calls: 0}", [("limits.open_calls", "out_of_range")]),
+    # costs, fees, operator
+    "cost of an unknown route": (MINIMAL + 'costs: {per_call: {"POST /reserch": "$0.01"}}',
+                                 [("costs.per_call.POST /reserch", "route_unknown")]),
+    "cost of a free route": (_route("GET /a", "free") + 'costs: {per_call: {"GET /a": "$0.01"}}',
+                             [("costs.per_call.GET /a", "route_free")]),
+    "negative tariff": (MINIMAL + 'costs: {tools: {a: "-$0.01"}}', [("costs.tools.a", "money")]),
+    "override twice": (MINIMAL + f"costs: {{overrides: [{MODEL}, {MODEL}]}}",
+                       [("costs.overrides.1", "duplicate_override")]),
+    "fee of a stranger": (MINIMAL + 'fees: {facilitator: {"https://other.example": "$0"}}',
+                          [("fees.facilitator.https://other.example", "facilitator_unknown")]),
+    "more than all": (MINIMAL + 'fees: {platform: "200%"}', [("fees.platform", "out_of_range")]),
+    "short token": (MINIMAL + "operator: {token: hunter2}", [("operator.token", "token_short")]),
+    # sandbox
+    "sandbox with real money": (accepting(ACCEPT) + "sandbox: true", [("sandbox", "sandbox_network")]),
+    "sandbox on": (MINIMAL + "sandbox: on", [("sandbox", "switch")]),
+}  # fmt: skip
