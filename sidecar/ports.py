@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from sidecar.domain.events import Event
+from sidecar.domain.transfers import TransferLog
 from sidecar.x402.documents import SettleReply, SupportedKind, VerifyReply
 
 Headers = Sequence[tuple[bytes, bytes]]
 """Header fields in order, names in lower case, duplicates kept."""
 
 R = TypeVar("R")
-T_contra = TypeVar("T_contra", contravariant=True)
 
 
 class Fault(Exception):
@@ -36,6 +36,10 @@ class TimedOut(AnswerLost):
 
 class StorageUnavailable(Fault):
     """A unit of work was not committed: nothing of it is on disk."""
+
+
+class StorageGone(StorageUnavailable):
+    """The storage is finished for this process; what it was last asked to commit may be on disk."""
 
 
 class Clock(Protocol):
@@ -143,18 +147,6 @@ class Funds:
     nonce_used: bool
 
 
-@dataclass(frozen=True, slots=True)
-class TransferLog:
-    """One ERC-20 Transfer in a successful transaction; addresses as 20 bytes, value in atomic units."""
-
-    transaction: str
-    log_index: int
-    block: int
-    payer: bytes
-    pay_to: bytes
-    value: int
-
-
 class Chain(Protocol):
     """Read-only evidence from one EVM network. Every method raises Fault when it could not be asked."""
 
@@ -201,18 +193,17 @@ class TokenFacts:
     domain_separator: bytes
 
 
-class Storage(Protocol[T_contra]):
+class Storage(Protocol):
     """The sidecar's durable state.
 
-    `run` executes one unit of work: a plain function of a synchronous
-    transaction, one thread hop, durable when it returns. StorageUnavailable:
-    nothing of it was written. `fetch` runs a named read-only query beside it.
+    A unit of work is a plain function of a synchronous transaction: one thread
+    hop, and durable when `run` returns.
     """
 
     async def run(self, unit: Callable[[Any], R]) -> R:
-        """Run *unit* in a transaction of its own; its exception undoes it."""
-        ...
+        """Run *unit* in a transaction of its own; its exception undoes it.
 
-    async def fetch(self, query: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
-        """Run the named query and return its rows."""
+        StorageUnavailable: nothing of it was written. StorageGone: the storage
+        is finished.
+        """
         ...

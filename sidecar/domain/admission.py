@@ -58,7 +58,7 @@ def admit_unit(
         assert booked.status is Status.EXCEEDS_LIMIT, f"an admit is refused only by exposure: {booked}"
         raise Rollback(Refusal(Code.EXPOSURE_EXCEEDED, policy="exposure.per_payer", retry_after_s=30))
     tx.open_call(_call_row(verified, entering))
-    return Admitted(verified, nano(tx.authorized_units(entering.network, entering.buyer)))
+    return Admitted(verified, entering, nano(tx.authorized_units(entering.network, entering.buyer)))
 
 
 def _again(stored: Payment, verified: Verified, reentries: int) -> Refusal | None:

@@ -7,6 +7,7 @@ returned, so a raw payment cannot reach the ledger.
 from dataclasses import dataclass
 
 from ledger.money import Amount
+from sidecar.domain.records import Payment
 from sidecar.x402.documents import ExactPayment, Requirements
 from sidecar.x402.exact import LocallyValid
 
@@ -81,26 +82,13 @@ class Admitted:
     """The claim is durable and the money is held. `authorized` is all the payer has open, nano-USD."""
 
     verified: Verified
+    payment: Payment
     authorized: Amount
-
-    @property
-    def call(self) -> str:
-        """Return the id of the call this admission is for."""
-        return self.verified.context.call
 
 
 @dataclass(frozen=True, slots=True)
 class Funded:
-    """The payer's funds cover all of its open authorizations, or the facilitator says they cover this one."""
+    """The payer's funds cover all of its open authorizations, or a facilitator says they cover this one."""
 
     admitted: Admitted
     source: str
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """The facilitator's answer agrees with the intent. `transaction` is the hash, `0x` and 64 hex digits."""
-
-    funded: Funded
-    transaction: str
-    settle_us: int

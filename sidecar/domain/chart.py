@@ -24,7 +24,7 @@ def authorized(network: str, payer: str, cap: Amount | None = None) -> Account:
     decreases it need not know it.
     """
     account_id: AccountId = ("authorized", network, payer)
-    limit = 0 if cap is None else cap.units
+    limit = None if cap is None else cap.units
     return Account(account_id, USD, AccountClass.ASSET, Side.DEBIT, Constraint.LIMIT, limit)
 
 
@@ -94,6 +94,11 @@ def facilitator_fee(facilitator: str) -> Account:
 def facilitator_payable(facilitator: str) -> Account:
     """Settlement fees owed to a facilitator."""
     return _account(AccountClass.LIABILITY, Side.CREDIT, "facilitator_payable", facilitator)
+
+
+def declared_fee(name: str) -> Account:
+    """A fee the agent declared, to whom it says."""
+    return _account(AccountClass.EXPENSE, Side.DEBIT, "fee", "declared", name)
 
 
 def platform_fee() -> Account:

@@ -1,60 +1,82 @@
-"""Closing: the last commit of a call. Posts or credits the money and books every cost line. No I/O."""
+"""Closing: the last commit of a call. Posts, credits or releases its money and books its costs. No I/O."""
 
 from dataclasses import replace
 from enum import Enum
 
 from pricing.cost import CostLine, Kind
 from sidecar.domain import entries
-from sidecar.domain.payments import Fact, after
+from sidecar.domain.payments import Fact, State, after
 from sidecar.domain.records import Closing, Payment, RecordsTx
-from sidecar.domain.settling import record, stored
+from sidecar.domain.settling import record, release_unit, stored
 
 
 class Ending(Enum):
     """How the money of a call ends with it."""
 
-    DELIVERED = Fact.DELIVERED
-    UNDELIVERED = Fact.UNDELIVERED
-    AS_IT_IS = None  # released, failed or unknown: an earlier commit said so
+    DELIVERED = "delivered"
+    UNDELIVERED = "undelivered"
+    AS_IT_IS = "as_it_is"  # released, failed or unknown: an earlier commit said so
 
 
 def close_unit(
     tx: RecordsTx,
-    claim_key: bytes,
+    payment: Payment,
     ending: Ending,
     closing: Closing,
     platform_fee: CostLine | None,
     now_us: int,
-) -> Payment:
-    """Close the call of this payment. Closing it again changes nothing."""
-    payment = stored(tx, claim_key)
+) -> None:
+    """Close the call that *payment* paid for. Closing it again changes nothing.
+
+    The call is named by the caller's copy of the payment: once released, the
+    same payment may already have entered again for another call.
+    """
     if not tx.close_call(payment.call, closing):
-        return payment
+        return
     lines = closing.lines
     if ending is Ending.DELIVERED:
-        payment = _deliver(tx, payment, platform_fee, now_us)
-        lines = (*lines, platform_fee) if platform_fee else lines
-    elif ending is Ending.UNDELIVERED:
+        _deliver(tx, _of_call(tx, payment), platform_fee, now_us)
+    else:
+        lines = _as_retry(lines)
+        if ending is Ending.UNDELIVERED:
+            give_credit(tx, _of_call(tx, payment), Fact.UNDELIVERED, now_us)
+    _book_costs(tx, payment.call, payment.endpoint, lines, now_us)
+
+
+def release_and_close_unit(
+    tx: RecordsTx, payment: Payment, reason: str, closing: Closing, now_us: int, *, final: bool, watch: bool
+) -> None:
+    """Release a payment whose call ends before anybody was asked to settle, and close the call."""
+    release_unit(tx, payment.claim_key, now_us, reason=reason, final=final, watch=watch)
+    close_unit(tx, payment, Ending.AS_IT_IS, closing, None, now_us)
+
+
+def abandon_unit(tx: RecordsTx, claim_key: bytes, call: str, closing: Closing, now_us: int) -> Payment:
+    """Put to rest a call that nobody runs any more, by what is on disk.
+
+    Not asked: released. Asked: unknown, until there is evidence. Settled:
+    whether the answer arrived cannot be told, so the money is the buyer's credit.
+    """
+    payment = stored(tx, claim_key)
+    if payment.call != call:
+        return payment
+    if payment.state is State.OPEN:
+        payment = release_unit(tx, claim_key, now_us, reason="abandoned", final=False, watch=True)
+    elif payment.state is State.SENDING:
+        state = after(payment.state, Fact.LOST)
+        payment = replace(payment, state=state, reason="abandoned", changed_us=now_us)
+        tx.change(payment)
+        tx.note_settlement(call, "unknown", "", None)
+    elif payment.state is State.SETTLED:
         payment = give_credit(tx, payment, Fact.UNDELIVERED, now_us)
-    if ending is not Ending.DELIVERED:
-        lines = as_retry(lines)
-    book_costs(tx, payment.call, payment.endpoint, lines, now_us)
+    close_unit(tx, payment, Ending.AS_IT_IS, closing, None, now_us)
     return payment
 
 
-def book_costs(
-    tx: RecordsTx, call: str, endpoint: str, lines: tuple[CostLine, ...], now_us: int
-) -> None:
-    """Append the lines and book those with an amount. Fee lines are booked where they arise."""
-    tx.add_cost_lines(call, lines)
-    journal = entries.costs(call, endpoint, [line for line in lines if line.kind is not Kind.FEE], now_us)
-    if journal is not None:
-        record(tx, journal)
-
-
-def as_retry(lines: tuple[CostLine, ...]) -> tuple[CostLine, ...]:
-    """Work whose output was not delivered is the cost of a retry, whatever kind of work it was."""
-    return tuple(line if line.kind is Kind.FEE else replace(line, kind=Kind.RETRY) for line in lines)
+def close_orphan_unit(tx: RecordsTx, call: str, endpoint: str, closing: Closing, now_us: int) -> None:
+    """Close a call whose money was settled one way or the other before its run ended."""
+    if tx.close_call(call, closing):
+        _book_costs(tx, call, endpoint, _as_retry(closing.lines), now_us)
 
 
 def give_credit(tx: RecordsTx, payment: Payment, fact: Fact, now_us: int) -> Payment:
@@ -66,10 +88,28 @@ def give_credit(tx: RecordsTx, payment: Payment, fact: Fact, now_us: int) -> Pay
     return moved
 
 
-def _deliver(tx: RecordsTx, payment: Payment, platform_fee: CostLine | None, now_us: int) -> Payment:
+def _deliver(tx: RecordsTx, payment: Payment, platform_fee: CostLine | None, now_us: int) -> None:
     moved = replace(payment, state=after(payment.state, Fact.DELIVERED), changed_us=now_us)
     tx.change(moved)
     fee = platform_fee.amount if platform_fee else None
     record(tx, entries.delivered(moved, fee, now_us))
+    tx.add_cost_lines(moved.call, (platform_fee,) if platform_fee else ())
     tx.note_money(moved.call, captured_nano=moved.price_nano, credited_nano=0)
-    return moved
+
+
+def _of_call(tx: RecordsTx, payment: Payment) -> Payment:
+    current = stored(tx, payment.claim_key)
+    assert current.call == payment.call, "a payment that was asked for stays with its call"
+    return current
+
+
+def _book_costs(tx: RecordsTx, call: str, endpoint: str, lines: tuple[CostLine, ...], now_us: int) -> None:
+    tx.add_cost_lines(call, lines)
+    journal = entries.costs(call, endpoint, lines, now_us)
+    if journal is not None:
+        record(tx, journal)
+
+
+def _as_retry(lines: tuple[CostLine, ...]) -> tuple[CostLine, ...]:
+    """Work whose output was not delivered is the cost of a retry, whatever kind of work it was."""
+    return tuple(line if line.kind is Kind.FEE else replace(line, kind=Kind.RETRY) for line in lines)

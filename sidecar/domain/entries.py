@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from ledger.accounts import Account
 from ledger.money import Amount
 from ledger.transfers import Entry, Journal, Pending, Post, Transfer, Void
-from pricing.cost import CostLine
+from pricing.cost import CostLine, Kind
 from sidecar.domain import chart
 from sidecar.domain.records import Payment
 
@@ -112,13 +112,18 @@ def undelivered(payment: Payment, at_us: int) -> Journal:
 
 
 def costs(call: str, endpoint: str, lines: Sequence[CostLine], at_us: int) -> Journal | None:
-    """Book every cost line that has an amount; None when there is none to book."""
+    """Book the lines metered or declared that have an amount; None when there is none to book.
+
+    The facilitator's and the platform's fees are not among them: they are owed
+    by other events and booked with those.
+    """
     role = f"{call}/costs"
     entries: list[Entry] = []
     for n, line in enumerate(lines):
         if line.amount is None or line.amount.units <= 0:
             continue
-        debit = chart.cost(line.kind, endpoint, line.name)
+        fee = line.kind is Kind.FEE
+        debit = chart.declared_fee(line.name) if fee else chart.cost(line.kind, endpoint, line.name)
         credit = chart.payable(line.kind, line.provider or line.name)
         entries.append(Transfer(f"{role}/{n}", debit=debit, credit=credit, amount=line.amount))
     return Journal(role, "costs", tuple(entries), at_us, subject=call) if entries else None

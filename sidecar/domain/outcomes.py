@@ -10,6 +10,7 @@ from sidecar.domain.records import Payment
 from sidecar.x402.documents import SettleReply
 from sidecar.x402.reasons import SETTLE_REFUSED
 
+
 @dataclass(frozen=True, slots=True)
 class Paid:
     """The money moved, by the facilitator's word, in this transaction."""

@@ -152,6 +152,30 @@ class RecordsTx(Tx, Protocol):
         """Append cost lines to the call, those with an unknown amount too."""
         ...
 
+    def price_version(self, endpoint: str, terms: str, since_us: int) -> int:
+        """Return the number of these terms, making them the endpoint's newest version if they are not."""
+        ...
+
+    def orphans(self, owner: str) -> list[Payment]:
+        """Return payments whose call another run than *owner* left open, settled or being asked for."""
+        ...
+
+    def orphan_calls(self, owner: str) -> list[tuple[str, str]]:
+        """Return (call, endpoint) of calls that another run than *owner* did not close."""
+        ...
+
+    def unknown(self, limit: int) -> list[Payment]:
+        """Return payments whose settlement is unknown, those not looked at for longest first."""
+        ...
+
+    def unseen(self, limit: int) -> list[Payment]:
+        """Return payments settled by word and not yet seen on chain, oldest first."""
+        ...
+
+    def watched(self, limit: int) -> list[Payment]:
+        """Return payments that were not charged but might still arrive on chain."""
+        ...
+
     def authorized_units(self, network: str, payer: str) -> int:
         """Return the payer's open authorizations on the network, nano-USD."""
         ...

@@ -29,7 +29,7 @@ class Code(StrEnum):
     REQUEST_MALFORMED = "request_malformed"
     UPSTREAM_UNREACHABLE = "upstream_unreachable"
     UPSTREAM_TIMEOUT = "upstream_timeout"
-    UPSTREAM_FAILED = "upstream_failed"
+    SETTLEMENT_UNAVAILABLE = "settlement_unavailable"
     FUNDS_UNKNOWN = "funds_unknown"
     STORAGE_UNAVAILABLE = "storage_unavailable"
     OVERLOADED = "overloaded"

@@ -1,4 +1,4 @@
-"""Payments and calls in the ledger's SQLite transaction. Holds to `domain.records.RecordsTx`; decides nothing."""
+"""Payments and calls in the ledger's SQLite transaction: implements `RecordsTx`. Decides nothing."""
 
 from collections.abc import Sequence
 from dataclasses import fields
@@ -42,6 +42,11 @@ _SETTLEMENT: Final = (
 )
 _MONEY: Final = "UPDATE calls SET captured_nano = ?, credited_nano = ? WHERE id = ?"
 _CLOSE: Final = "UPDATE calls SET outcome = ?, status = ?, latency_us = ? WHERE id = ? AND outcome = ''"
+_NEWEST_TERMS: Final = (
+    "SELECT version, terms FROM price_versions WHERE endpoint = ? ORDER BY version DESC LIMIT 1"
+)
+_NEW_TERMS: Final = _insert("price_versions", ("endpoint", "version", "terms", "since_us"))
+_ORPHAN_CALLS: Final = "SELECT id, endpoint FROM calls WHERE outcome = '' AND owner <> ?"
 _LINES: Final = "SELECT count(*) FROM cost_lines WHERE call_id = ?"
 _LINE: Final = _insert(
     "cost_lines",
@@ -69,8 +74,38 @@ class RecordsSqliteTx(SqliteTx):
         row = self.connection.execute(f"{_SELECT} WHERE claim_key = ?", (claim_key,)).fetchone()
         return None if row is None else payment_from(row)
 
-    def payments_where(self, condition: str, parameters: Sequence[object]) -> list[Payment]:
-        """Return the payments for which *condition*, SQL of our own, holds."""
+    def price_version(self, endpoint: str, terms: str, since_us: int) -> int:
+        """Return the number of these terms, making them the newest version if they are not."""
+        newest = self.connection.execute(_NEWEST_TERMS, (endpoint,)).fetchone()
+        if newest is not None and newest[1] == terms:
+            return int(newest[0])
+        version = 1 if newest is None else int(newest[0]) + 1
+        self.connection.execute(_NEW_TERMS, (endpoint, version, terms, since_us))
+        return version
+
+    def orphans(self, owner: str) -> list[Payment]:
+        """Return payments whose call another run left open."""
+        return self._where("state IN ('open', 'sending', 'settled') AND owner <> ?", (owner,))
+
+    def orphan_calls(self, owner: str) -> list[tuple[str, str]]:
+        """Return (call, endpoint) of calls that another run did not close."""
+        return self.connection.execute(_ORPHAN_CALLS, (owner,)).fetchall()
+
+    def unknown(self, limit: int) -> list[Payment]:
+        """Return payments whose settlement is unknown."""
+        return self._where("state = 'unknown' ORDER BY changed_us LIMIT ?", (limit,))
+
+    def unseen(self, limit: int) -> list[Payment]:
+        """Return payments settled by word and not yet seen on chain."""
+        return self._where("proof = 'word' ORDER BY changed_us LIMIT ?", (limit,))
+
+    def watched(self, limit: int) -> list[Payment]:
+        """Return payments that were not charged but might still arrive on chain."""
+        return self._where(
+            "watched = 1 AND state IN ('released', 'failed') ORDER BY valid_before LIMIT ?", (limit,)
+        )
+
+    def _where(self, condition: str, parameters: Sequence[object]) -> list[Payment]:
         rows = self.connection.execute(f"{_SELECT} WHERE {condition}", parameters)
         return [payment_from(row) for row in rows]
 

@@ -1,0 +1,65 @@
+"""The sidecar's own secrets: made at the first start, kept in a file only its user can read.
+
+Beside the database, because they belong to it: a call token of one database
+means nothing to another. They are never logged and never printed.
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sidecar.adapters.system import random_bytes
+
+SECRET_BYTES: Final = 32
+_NAMES: Final = ("origin", "calls", "operator")
+
+
+class SecretsUnusable(Exception):
+    """The file cannot be made or read. The message is one sentence for the operator."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Secrets:
+    """`origin` signs requests to the agent, `calls` call tokens; `operator` is the API token's text."""
+
+    origin: bytes
+    calls: bytes
+    operator: str
+
+
+def beside(database: Path) -> Path:
+    """Return where the secrets of *database* are kept."""
+    return database.with_name(database.name + ".secrets")
+
+
+def load(database: Path) -> Secrets:
+    """Read the secrets of *database*, making them if there are none yet."""
+    path = beside(database)
+    try:
+        if not path.exists():
+            _make(path)
+        kept = json.loads(path.read_text(encoding="ascii"))
+        values = {name: bytes.fromhex(kept[name]) for name in _NAMES}
+    except OSError as error:
+        raise SecretsUnusable(f"The secrets file {path} cannot be used: {error.strerror}.") from error
+    except (ValueError, KeyError, TypeError):
+        raise SecretsUnusable(
+            f"The secrets file {path} is damaged: restore it, or remove it to make new secrets."
+        ) from None
+    if any(len(value) != SECRET_BYTES for value in values.values()):
+        raise SecretsUnusable(f"The secrets file {path} is damaged: a secret has {SECRET_BYTES} bytes.")
+    return Secrets(values["origin"], values["calls"], values["operator"].hex())
+
+
+def _make(path: Path) -> None:
+    """Write new secrets whole or not at all: a file cut short by a crash is never seen."""
+    content = json.dumps({name: random_bytes(SECRET_BYTES).hex() for name in _NAMES})
+    draft = path.with_name(path.name + ".new")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)

@@ -1,0 +1,45 @@
+"""The embedded storage behind the port: the ledger's writer, with faults named as the core knows them."""
+
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from ledger.store import StorageDead, StorageFull
+from ledger.stores.sqlite import SqliteStore
+from sidecar.adapters.storage.records import RecordsSqliteTx
+from sidecar.ports import StorageGone, StorageUnavailable
+
+R = TypeVar("R")
+_SQL: Final = files("sidecar.adapters.storage") / "sql"
+SCHEMA: Final = (_SQL.joinpath("schema.sql").read_text(encoding="utf-8"),)
+"""The sidecar's own migrations, oldest first; a script is only ever appended."""
+
+
+class SqliteStorage:
+    """Implements `ports.Storage` on one SQLite file that only this process writes."""
+
+    def __init__(self, path: Path, now_us: Callable[[], int]) -> None:
+        self._store = SqliteStore(path, now_us=now_us, tx=RecordsSqliteTx, extra_schema=SCHEMA)
+
+    @property
+    def failed(self) -> str | None:
+        """Say why no unit can be committed any more; None while it lives."""
+        return self._store.failed
+
+    def open(self) -> None:
+        """Open the file; `ledger.store.StoreRefused` with one sentence if it cannot be."""
+        self._store.open()
+
+    async def run(self, unit: Callable[[Any], R]) -> R:
+        """Run *unit* in a transaction of its own."""
+        try:
+            return await self._store.run(unit)
+        except StorageFull as full:
+            raise StorageUnavailable("the disk is full") from full
+        except StorageDead as dead:
+            raise StorageGone(str(dead)) from dead
+
+    async def close(self) -> None:
+        """Finish what was accepted and release the file."""
+        await self._store.close()

@@ -1,0 +1,179 @@
+"""Delivery: an agent's answer on its way to the buyer. Reads ahead, streams, meters, and tells who stopped.
+
+Knows no payment. State is bounded: what is read ahead, and the meter's own limit.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from pricing.extract import Meter, Metered
+from sidecar.domain.refusals import Refusal
+from sidecar.ports import AnswerLost, Headers, UpstreamAnswer
+from sidecar.x402.documents import SettleReply
+
+
+class End(Enum):
+    """How a delivery ended, decided by who was waited for."""
+
+    DELIVERED = "delivered"
+    BROKEN_OFF = "broken_off"  # the agent, while the buyer kept up
+    BUYER_LEFT = "buyer_left"  # or read too slowly
+
+
+class Exchange(Protocol):
+    """The buyer's side of one call. Nothing here raises when the buyer is gone."""
+
+    async def start(self, status: int, headers: Headers, receipt: SettleReply | None) -> bool:
+        """Send the agent's status and fields, with the receipt if it was paid; False if the buyer is gone."""
+        ...
+
+    async def send(self, chunk: bytes) -> bool:
+        """Send a piece of the body, with backpressure; False if the buyer is gone or too slow."""
+        ...
+
+    async def finish(self) -> None:
+        """End the answer cleanly."""
+        ...
+
+    def cut(self) -> None:
+        """End the connection so that the buyer can tell the answer is not whole."""
+        ...
+
+    async def refuse(self, refusal: Refusal, receipt: SettleReply | None = None) -> None:
+        """Answer with a refusal instead; if an answer was begun, cut it. A second refusal is not sent."""
+        ...
+
+    def status_of(self, refusal: Refusal) -> int:
+        """Return the status a refusal is answered with."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Limits of one delivery: bytes kept while settling, seconds for all of it, and for draining."""
+
+    read_ahead_bytes: int
+    stream_total_s: int
+    drain_s: int
+    drain_bytes: int
+
+
+class Room:
+    """What all calls together may hold in memory while they wait for a settlement."""
+
+    def __init__(self, bytes_max: int) -> None:
+        self._free = bytes_max
+
+    def take(self, size: int) -> bool:
+        """Take *size* bytes; False if there is no room for them."""
+        if size > self._free:
+            return False
+        self._free -= size
+        return True
+
+    def give(self, size: int) -> None:
+        """Give *size* bytes back."""
+        self._free += size
+
+
+class Delivery:
+    """One answer's body: read once, metered as it is read, sent in order."""
+
+    def __init__(self, answer: UpstreamAnswer, meter: Meter, bounds: Bounds, room: Room) -> None:
+        self._answer = answer
+        self._chunks: AsyncIterator[bytes] = answer.chunks()
+        self._meter = meter
+        self._bounds = bounds
+        self._room = room
+        self._ahead: deque[bytes] = deque()
+        self._held = 0
+        self._next: asyncio.Task[bytes | None] | None = None
+        self._ended = False
+        self._lost = False
+
+    async def read_ahead(self, until: asyncio.Task[object]) -> None:
+        """Read what comes while *until* runs, as far as there is room; then leave it to backpressure."""
+        while not (until.done() or self._ended) and self._held < self._bounds.read_ahead_bytes:
+            if self._next is None:
+                self._next = asyncio.create_task(self._read())
+            await asyncio.wait((until, self._next), return_when=asyncio.FIRST_COMPLETED)
+            if not self._next.done():
+                return
+            chunk, self._next = self._next.result(), None
+            if chunk is None:
+                return
+            self._ahead.append(chunk)
+            if not self._room.take(len(chunk)):
+                return
+            self._held += len(chunk)
+
+    async def stream(self, exchange: Exchange) -> End:
+        """Send the body as it comes. The total time is bounded."""
+        try:
+            async with asyncio.timeout(self._bounds.stream_total_s):
+                return await self._stream(exchange)
+        except TimeoutError:
+            exchange.cut()
+            self._lost = True
+            return End.BROKEN_OFF
+
+    async def drain(self) -> None:
+        """Read the rest for its cost alone, within bounds; what is beyond them stays unknown."""
+        self._ahead.clear()
+        read = 0
+        try:
+            async with asyncio.timeout(self._bounds.drain_s):
+                while (chunk := await self._take()) is not None:
+                    read += len(chunk)
+                    if read > self._bounds.drain_bytes:
+                        self._lost = True
+                        return
+        except TimeoutError:
+            self._lost = True
+
+    async def metered(self) -> Metered | None:
+        """Close the answer and return what it used; None if it broke off before it told."""
+        self._room.give(self._held)
+        self._held = 0
+        if self._next is not None:
+            self._next.cancel()
+            await asyncio.wait((self._next,))
+            self._next = None
+        await self._answer.close()
+        metered = self._meter.finish()
+        whole = self._ended and not self._lost
+        return metered if whole or metered.readings else None
+
+    async def _stream(self, exchange: Exchange) -> End:
+        while (chunk := await self._take()) is not None:
+            if not await exchange.send(chunk):
+                return End.BUYER_LEFT
+        if self._lost:
+            exchange.cut()
+            return End.BROKEN_OFF
+        await exchange.finish()
+        return End.DELIVERED
+
+    async def _take(self) -> bytes | None:
+        if self._ahead:
+            return self._ahead.popleft()
+        if self._next is not None:
+            waiting, self._next = self._next, None
+            return await waiting
+        return None if self._ended else await self._read()
+
+    async def _read(self) -> bytes | None:
+        try:
+            chunk = await anext(self._chunks)
+        except StopAsyncIteration:
+            self._ended = True
+            return None
+        except AnswerLost:
+            self._ended = self._lost = True
+            return None
+        self._meter.feed(chunk)
+        return chunk

@@ -1,0 +1,41 @@
+"""Metering: what was measured, declared and agreed about one call becomes its cost lines. Pure."""
+
+from ledger.money import Amount
+from pricing.cost import Basis, CostLine, Kind, Source, cost_of, strongest
+from pricing.declared import Malformed, parse_costs
+from pricing.extract import Metered
+from pricing.rates import RateCards
+
+
+def cost_lines(
+    metered: Metered | None,
+    declared: bytes,
+    tariff: Amount | None,
+    cards: RateCards,
+    at_us: int,
+) -> tuple[CostLine, ...]:
+    """Return the lines to book: one per identity, the strongest source first.
+
+    *metered* is None when the agent was asked and its answer was lost: what it
+    spent is unknown, and unknown is never zero. *declared* is the combined
+    `Sidecar-Cost` value, empty when there was none.
+    """
+    lines: list[CostLine] = []
+    if metered is None:
+        lines.append(unmetered())
+    else:
+        lines += (cost_of(reading, cards, at_us) for reading in metered.readings)
+        lines += metered.declared
+    header = parse_costs(declared)
+    lines += (header.line(),) if isinstance(header, Malformed) else header
+    if tariff is not None:
+        lines.append(
+            CostLine(Kind.EXTERNAL, "per_call", tariff, Basis.MEASURED, "config per_call", Source.TARIFF)
+        )
+    kept, _ = strongest(lines)
+    return kept
+
+
+def unmetered() -> CostLine:
+    """Stand in for work that was asked for and whose answer nobody has."""
+    return CostLine(Kind.EXTERNAL, "unmetered", None, Basis.UNKNOWN, "", Source.USAGE)

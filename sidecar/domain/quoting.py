@@ -1,0 +1,62 @@
+"""Quoting: what a route asks for, on each way to be paid. Pure; done once, at start.
+
+A price is rounded up to the asset's atomic unit: a sale is never below its price.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ledger.money import Amount, nano
+from pricing.price import atomic_up
+from sidecar.domain.call import NANO_DECIMALS, Offer
+from sidecar.domain.verification import max_timeout_s
+from sidecar.x402.documents import Requirements
+from sidecar.x402.terms import requirements_members
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One way to be paid: a dollar-pegged EIP-3009 token on one network, and who receives it.
+
+    Addresses are given raw and as published, because clients compare the text.
+    """
+
+    chain_id: int
+    network: str
+    asset: bytes
+    asset_text: str
+    decimals: int
+    domain_name: str
+    domain_version: str
+    pay_to: bytes
+    pay_to_text: str
+
+
+def offer(price: Amount, method: Method, route_timeout_s: int) -> Offer:
+    """Return the offer of *price* by *method*, `exact` (EIP-3009)."""
+    atomic = atomic_up(price, method.decimals)
+    return Offer(
+        requirements=Requirements(
+            scheme="exact",
+            network=method.network,
+            amount=atomic,
+            asset=method.asset_text,
+            pay_to=method.pay_to_text,
+            max_timeout_s=max_timeout_s(route_timeout_s),
+            extra={"name": method.domain_name, "version": method.domain_version},
+        ),
+        chain_id=method.chain_id,
+        network=method.network,
+        asset=method.asset,
+        asset_decimals=method.decimals,
+        pay_to=method.pay_to,
+        amount=nano(atomic * int(10 ** (NANO_DECIMALS - method.decimals))),
+    )
+
+
+def terms(price: Amount, offers: Sequence[Offer]) -> str:
+    """Return what is offered as canonical JSON: other terms are another price version."""
+    accepts = [requirements_members(each.requirements) for each in offers]
+    document = {"price_nano": str(price.units), "accepts": accepts}
+    return json.dumps(document, sort_keys=True, separators=(",", ":"))

@@ -1,0 +1,95 @@
+"""Resolving: what later evidence does to a payment. Units of work, no I/O. Each may run twice.
+
+Every unit looks at the stored state first: evidence that comes again, or too
+late, changes nothing.
+"""
+
+from dataclasses import replace
+
+from pricing.cost import CostLine
+from sidecar.domain import entries
+from sidecar.domain.closing import give_credit
+from sidecar.domain.payments import Fact, Proof, State, after
+from sidecar.domain.records import Payment, RecordsTx
+from sidecar.domain.settling import record, stored
+from sidecar.domain.transfers import TransferLog
+
+
+def arrived_unit(
+    tx: RecordsTx, claim_key: bytes, log: TransferLog, fee: CostLine | None, now_us: int
+) -> bool:
+    """The exact Transfer of this payment is final. False if that Transfer has paid for another one.
+
+    Settled by word: seen. Unknown, or not charged: nothing was delivered for
+    it, so it is the buyer's credit.
+    """
+    payment = stored(tx, claim_key)
+    if payment.proof is Proof.CHAIN:
+        return True
+    if not tx.add_receipt(payment.network, log.transaction, log.log_index, claim_key, payment.amount):
+        return False
+    proven = replace(
+        payment, proof=Proof.CHAIN, transaction=log.transaction, watched=False, changed_us=now_us
+    )
+    if payment.proof is Proof.WORD:
+        tx.change(proven)
+        record(tx, entries.seen(proven, now_us))
+    elif payment.state is State.UNKNOWN:
+        tx.change(proven)
+        record(tx, entries.settled_by_chain(proven, fee.amount if fee else None, now_us))
+        tx.add_cost_lines(proven.call, (fee,) if fee else ())
+        give_credit(tx, proven, Fact.CONFIRMED, now_us)
+    elif payment.state in {State.RELEASED, State.FAILED}:
+        tx.change(replace(proven, state=after(payment.state, Fact.CONFIRMED)))
+        record(tx, entries.late(proven, now_us))
+        tx.note_money(proven.call, captured_nano=0, credited_nano=proven.amount_nano)
+    else:
+        raise AssertionError(f"a payment that is {payment.state} has no late evidence")
+    tx.note_settlement(proven.call, "settled", log.transaction, None)
+    return True
+
+
+def confirmed_by_word_unit(
+    tx: RecordsTx, claim_key: bytes, transaction: str, fee: CostLine | None, now_us: int
+) -> None:
+    """The same facilitator, asked again, says clearly that it settled: the buyer's credit."""
+    payment = stored(tx, claim_key)
+    if payment.state is not State.UNKNOWN:
+        return
+    proven = replace(payment, proof=Proof.WORD, transaction=transaction, changed_us=now_us)
+    tx.change(proven)
+    record(tx, entries.settled_by_word(proven, fee.amount if fee else None, now_us))
+    tx.add_cost_lines(proven.call, (fee,) if fee else ())
+    give_credit(tx, proven, Fact.CONFIRMED, now_us)
+    tx.note_settlement(proven.call, "settled", transaction, None)
+
+
+def dead_unit(tx: RecordsTx, claim_key: bytes, now_us: int) -> Payment:
+    """The authorization was never used and is dead: nothing was taken and nothing can come."""
+    payment = stored(tx, claim_key)
+    moved = replace(payment, watched=False, changed_us=now_us)
+    if payment.state is State.UNKNOWN:
+        moved = replace(moved, state=after(payment.state, Fact.EXPIRED), reason="authorization_expired")
+        tx.change(moved)
+        record(tx, entries.release(moved, now_us))
+        tx.note_settlement(moved.call, "failed", "", None)
+    elif payment.proof is Proof.WORD:
+        moved = replace(moved, proof=Proof.DISPROVED)
+        tx.change(moved)
+        record(tx, entries.disproved(moved, now_us))
+    else:
+        tx.change(moved)
+    return moved
+
+
+def undecidable_unit(tx: RecordsTx, claim_key: bytes, now_us: int) -> Payment:
+    """No evidence can be had any more: what is unknown goes to suspense, the rest is no longer watched."""
+    payment = stored(tx, claim_key)
+    if payment.state is State.UNKNOWN:
+        moved = replace(
+            payment, state=after(payment.state, Fact.UNDECIDABLE), watched=False, changed_us=now_us
+        )
+        tx.change(moved)
+        record(tx, entries.undecidable(moved, now_us))
+        return moved
+    return dead_unit(tx, claim_key, now_us)

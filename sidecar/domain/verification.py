@@ -1,0 +1,57 @@
+"""Local checks of a payment: everything that needs no network and no storage. Pure.
+
+A bad payment ends here; a good one becomes evidence that the later steps ask for.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from sidecar.domain import policies
+from sidecar.domain.call import Endpoint, Offer
+from sidecar.domain.refusals import Code, Refusal
+from sidecar.x402 import codec, matching
+from sidecar.x402.documents import ExactPayment, Malformed, TooLarge
+from sidecar.x402.exact import Invalid, LocallyValid, Window
+from sidecar.x402.matching import Mismatch
+from sidecar.x402.schemes import SCHEMES
+
+SETTLE_DEADLINE_S: Final = 60
+SKEW_S: Final = 60
+MAX_TIMEOUT_MIN_S: Final = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A payment whose every signed field, window and signature is right for *offer*."""
+
+    offer: Offer
+    payment: ExactPayment
+    evidence: LocallyValid
+
+
+def max_timeout_s(route_timeout_s: int) -> int:
+    """Return `maxTimeoutSeconds`: the work, the settlement and the clocks' skew must fit in it."""
+    return max(MAX_TIMEOUT_MIN_S, route_timeout_s + SETTLE_DEADLINE_S + SKEW_S)
+
+
+def window(route_timeout_s: int) -> Window:
+    """Return how long an authorization must and may still be good when it arrives."""
+    return Window(route_timeout_s + SETTLE_DEADLINE_S, 2 * max_timeout_s(route_timeout_s))
+
+
+def check(header: bytes, endpoint: Endpoint, header_bytes_max: int, now_s: int) -> Checked | Refusal:
+    """Decode, match and check the payment in *header* for *endpoint*, then let policy look at the payer."""
+    payment = codec.decode_payment(header, header_bytes_max)
+    if isinstance(payment, TooLarge):
+        return Refusal(Code.PAYMENT_TOO_LARGE)
+    if isinstance(payment, Malformed):
+        return Refusal(Code.PAYMENT_MALFORMED, reason=payment.reason)
+    matched = matching.match(payment, [offer.requirements for offer in endpoint.offers])
+    if isinstance(matched, Mismatch):
+        return Refusal(Code.PAYMENT_INVALID, reason=matched.reason)
+    offer = next(offer for offer in endpoint.offers if offer.requirements is matched)
+    scheme = SCHEMES[matched.scheme]
+    evidence = scheme.check(payment, matched, offer.chain_id, now_s, window(endpoint.timeout_s))
+    if isinstance(evidence, Invalid):
+        return Refusal(Code.PAYMENT_INVALID, reason=evidence.reason)
+    return policies.decide(endpoint, evidence.payer) or Checked(offer, payment, evidence)

@@ -1,0 +1,56 @@
+"""Funds: can the payer pay? Asked of the chain where there is one, else of the facilitator."""
+
+from sidecar.domain.call import Admitted, Funded
+from sidecar.domain.events import NeedsAttention
+from sidecar.domain.refusals import Code, Refusal
+from sidecar.ports import Chain, Facilitator, Fault, Observer
+from sidecar.x402 import codec, reasons
+
+RETRY_AFTER_S = 5
+
+
+async def fund(
+    admitted: Admitted, chain: Chain | None, facilitator: Facilitator, observer: Observer
+) -> Funded | Refusal:
+    """Return the evidence that the payer can pay, or why the call must end.
+
+    FUNDS_UNKNOWN: nobody could be asked, and the same payment may enter again.
+    PAYMENT_INVALID carries the spec's reason.
+    """
+    call = admitted.payment.call
+    try:
+        if chain is not None:
+            reason = await _on_chain(chain, admitted)
+        else:
+            reason = await _by_word(facilitator, admitted)
+    except Fault as fault:
+        observer.saw(NeedsAttention("funds_unknown", str(fault), call))
+        return Refusal(Code.FUNDS_UNKNOWN, call=call, retry_after_s=RETRY_AFTER_S)
+    if reason:
+        return Refusal(Code.PAYMENT_INVALID, reason=reason, call=call)
+    return Funded(admitted, "chain" if chain is not None else facilitator.name)
+
+
+def facilitator_body(admitted: Admitted) -> bytes:
+    """Return the body of `/verify` and `/settle` for this payment; the same bytes every time."""
+    payment = admitted.verified.payment
+    return codec.facilitator_body(
+        payment.authorization, payment.signature, admitted.verified.offer.requirements, payment.resource
+    )
+
+
+async def _on_chain(chain: Chain, admitted: Admitted) -> str:
+    """The balance must cover all that the payer has open, not only this payment (allowance overdraft)."""
+    payment = admitted.payment
+    funds = await chain.funds(payment.asset, payment.payer, payment.nonce)
+    if funds.nonce_used:
+        return reasons.NONCE_USED
+    covered = funds.balance >= admitted.verified.offer.atomic(admitted.authorized)
+    return "" if covered else reasons.INSUFFICIENT_FUNDS
+
+
+async def _by_word(facilitator: Facilitator, admitted: Admitted) -> str:
+    reply = await facilitator.verify(facilitator_body(admitted))
+    if reply.valid and reply.payer not in {None, admitted.payment.payer}:
+        return reasons.UNEXPECTED_VERIFY
+    return "" if reply.valid else (reply.reason or reasons.UNEXPECTED_VERIFY)

@@ -1,0 +1,291 @@
+"""The buyers' listener: plain ASGI in front of the paid path. Reads each header once; decides no money.
+
+Every path is priced, free, ours, or refused. An unpaid call costs no I/O.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ledger.money import text
+from pricing.extract import meter_for
+from sidecar.delivery import Bounds, Delivery, Room
+from sidecar.domain import chart
+from sidecar.domain.admission import RETRY_AFTER_S
+from sidecar.domain.call import CallContext, Endpoint, Verified
+from sidecar.domain.events import Answered, NeedsAttention
+from sidecar.domain.refusals import Code, Refusal
+from sidecar.domain.routes import Matched, Routes, UnknownRoute, WrongMethod
+from sidecar.domain.target import Ambiguous, Target, canonical
+from sidecar.domain.verification import Checked, check
+from sidecar.http import headers as hygiene
+from sidecar.http.exchange import BuyerExchange, BuyerLeft, PaidBody, Receive, Send
+from sidecar.pipeline import Pipeline
+from sidecar.ports import Clock, Fault, Headers, Ids, Observer, TimedOut, Upstream, UpstreamRequest
+from sidecar.tokens import Tokens
+from sidecar.x402 import reasons
+from sidecar.x402.challenge import Challenge
+
+Scope = dict[str, Any]
+WRITE_IDLE_S: Final = 60
+HEALTH: Final = b'{"status":"ok"}'
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One route: what is sold there, and its prepared 402; `endpoint` is None for a free route."""
+
+    name: str
+    endpoint: Endpoint | None
+    challenge: Challenge | None
+    timeout_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What bounds a buyer's request."""
+
+    payment_header_bytes: int
+    paid_body_bytes: int
+    open_calls: int
+
+
+class Buyers:
+    """The ASGI app. `ready` False means draining: what is paid is sent elsewhere, the rest runs on."""
+
+    def __init__(
+        self,
+        *,
+        entries: Sequence[Entry],
+        routes: Routes,
+        pipeline: Pipeline,
+        upstream: Upstream,
+        clock: Clock,
+        ids: Ids,
+        observer: Observer,
+        tokens: Tokens,
+        limits: Limits,
+        delivery: Bounds,
+    ) -> None:
+        self._entries = entries
+        self._routes = routes
+        self._pipeline = pipeline
+        self._upstream = upstream
+        self._clock = clock
+        self._ids = ids
+        self._observer = observer
+        self._tokens = tokens
+        self._limits = limits
+        self._delivery = delivery
+        self._open: set[asyncio.Task[None]] = set()
+        self.ready = True
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request (ASGI 3, HTTP only)."""
+        assert scope["type"] == "http", "the buyers' listener speaks HTTP only"
+        started_us = self._clock.monotonic_us()
+        fields: Headers = scope["headers"]
+        exchange = BuyerExchange(
+            receive,
+            send,
+            self._ids.call(self._clock.now_us()),
+            write_idle_s=WRITE_IDLE_S,
+            cross_origin=any(name == b"origin" for name, _ in fields),
+        )
+        endpoint = ""
+        try:
+            endpoint = await self._route(scope, fields, exchange)
+        except BuyerLeft:
+            return
+        except Exception as defect:
+            self._observer.saw(NeedsAttention("defect", type(defect).__name__, exchange.call))
+            await exchange.refuse(Refusal(Code.STORAGE_UNAVAILABLE, retry_after_s=RETRY_AFTER_S))
+        latency_us = self._clock.monotonic_us() - started_us
+        outcome = f"refused:{exchange.code}" if exchange.code else "answered"
+        self._observer.saw(Answered(endpoint, outcome, exchange.status, exchange.call, latency_us))
+
+    async def idle(self) -> None:
+        """Wait until no paid call is open."""
+        while self._open:
+            await asyncio.wait(self._open)
+
+    async def _route(self, scope: Scope, fields: Headers, exchange: BuyerExchange) -> str:
+        target = canonical(scope["raw_path"], scope["query_string"])
+        if isinstance(target, Ambiguous):
+            await exchange.refuse(Refusal(Code.TARGET_AMBIGUOUS))
+            return ""
+        if target.path.startswith(b"/__402/"):
+            await self._own(target, exchange)
+            return ""
+        method: str = scope["method"]
+        if method == "OPTIONS":
+            await self._options(target, fields, exchange)
+            return ""
+        match self._routes.match(method, target):
+            case Matched(index=index):
+                entry = self._entries[index]
+            case WrongMethod(allow=allow):
+                await exchange.refuse(Refusal(Code.METHOD_NOT_ALLOWED, allow=allow))
+                return ""
+            case UnknownRoute():
+                await exchange.refuse(Refusal(Code.ROUTE_UNKNOWN))
+                return ""
+        if entry.endpoint is None:
+            await self._free(entry, method, target, fields, exchange)
+        else:
+            exchange.challenge, exchange.path = entry.challenge, target.path
+            await self._priced(entry.endpoint, method, target, fields, exchange)
+        return entry.name
+
+    async def _own(self, target: Target, exchange: BuyerExchange) -> None:
+        if target.path == b"/__402/health":
+            await exchange.answer(200, [(b"content-type", b"application/json")], HEALTH)
+        else:
+            await exchange.refuse(Refusal(Code.ROUTE_UNKNOWN))
+
+    async def _options(self, target: Target, fields: Headers, exchange: BuyerExchange) -> None:
+        """Answer a CORS preflight ourselves: it carries no payment and must not be charged."""
+        allow = self._routes.allow(target)
+        if not allow or not hygiene.values(fields, b"access-control-request-method"):
+            await exchange.refuse(Refusal(Code.ROUTE_UNKNOWN))
+            return
+        asked = b", ".join(hygiene.values(fields, b"access-control-request-headers"))
+        granted = [
+            (b"access-control-allow-origin", b"*"),
+            (b"access-control-allow-methods", ", ".join(allow).encode("ascii")),
+            (b"access-control-allow-headers", asked or b"PAYMENT-SIGNATURE, Content-Type"),
+            (b"access-control-max-age", b"600"),
+        ]
+        await exchange.answer(204, granted, b"")
+
+    async def _priced(
+        self, endpoint: Endpoint, method: str, target: Target, fields: Headers, exchange: BuyerExchange
+    ) -> None:
+        payment = _payment_header(fields)
+        if payment is None:
+            await exchange.refuse(Refusal(Code.PAYMENT_REQUIRED))
+            return
+        refusal = payment if isinstance(payment, Refusal) else self._closed()
+        if refusal is not None:
+            await exchange.refuse(refusal)
+            return
+        assert isinstance(payment, bytes), "a payment is bytes or was refused"
+        now_s = self._clock.now_us() // 1_000_000
+        checked = check(payment, endpoint, self._limits.payment_header_bytes, now_s)
+        if isinstance(checked, Refusal):
+            await exchange.refuse(checked)
+            return
+        body = await exchange.read_body(self._limits.paid_body_bytes)
+        if isinstance(body, Refusal):
+            await exchange.refuse(body)
+            return
+        verified = self._verified(checked, endpoint, method, target, fields, exchange.call, body)
+        outgoing = self._outgoing(verified, target, fields, body)
+        task = asyncio.create_task(self._run(verified, outgoing, exchange, body))
+        self._open.add(task)
+        task.add_done_callback(self._open.discard)
+        # The call belongs to its own task: a server that gives up on the connection does not end it.
+        await asyncio.shield(task)
+
+    def _closed(self) -> Refusal | None:
+        if not self.ready:
+            return Refusal(Code.DRAINING, retry_after_s=RETRY_AFTER_S)
+        if len(self._open) >= self._limits.open_calls:
+            return Refusal(Code.OVERLOADED, retry_after_s=RETRY_AFTER_S)
+        return None
+
+    async def _run(
+        self, verified: Verified, outgoing: UpstreamRequest, exchange: BuyerExchange, body: PaidBody
+    ) -> None:
+        try:
+            await self._pipeline.serve(verified, outgoing, exchange)
+        finally:
+            body.close()
+
+    def _verified(
+        self,
+        checked: Checked,
+        endpoint: Endpoint,
+        method: str,
+        target: Target,
+        fields: Headers,
+        call: str,
+        body: PaidBody,
+    ) -> Verified:
+        context = CallContext(
+            call=call,
+            at_us=self._clock.now_us(),
+            endpoint=endpoint,
+            method=method,
+            target=target.target.decode("ascii"),
+            request_digest=hashlib.sha256(
+                b"\0".join((method.encode("ascii"), target.target, body.digest))
+            ).digest(),
+            run=hygiene.label(fields, b"sidecar-run-id"),
+            session=hygiene.label(fields, b"sidecar-session-id"),
+        )
+        return Verified(context, checked.offer, checked.payment, checked.evidence)
+
+    def _outgoing(
+        self, verified: Verified, target: Target, fields: Headers, body: PaidBody
+    ) -> UpstreamRequest:
+        context = verified.context
+        now_s = context.at_us // 1_000_000
+        introduction = hygiene.Introduction(
+            call=context.call,
+            endpoint=context.endpoint.name,
+            payer=chart.hexed(verified.evidence.payer),
+            price=text(context.endpoint.price),
+            run=context.run,
+            session=context.session,
+            token=self._tokens.for_call(context.call, now_s),
+        )
+        signature = self._tokens.origin(now_s, context.method, target.target, body.digest)
+        return UpstreamRequest(
+            method=context.method,
+            target=target.target,
+            headers=hygiene.paid_request(fields, introduction, signature),
+            body=body.content(),
+            headers_timeout_s=context.endpoint.timeout_s,
+        )
+
+    async def _free(
+        self, entry: Entry, method: str, target: Target, fields: Headers, exchange: BuyerExchange
+    ) -> None:
+        """Pass a free call through: no ledger, both bodies stream."""
+        has_body = any(name in {b"content-length", b"transfer-encoding"} for name, _ in fields)
+        outgoing = UpstreamRequest(
+            method=method,
+            target=target.target,
+            headers=hygiene.free_request(fields, exchange.call),
+            body=exchange.stream_body() if has_body else None,
+            headers_timeout_s=entry.timeout_s,
+        )
+        try:
+            answer = await self._upstream.send(outgoing)
+        except Fault as fault:
+            code = Code.UPSTREAM_TIMEOUT if isinstance(fault, TimedOut) else Code.UPSTREAM_UNREACHABLE
+            self._observer.saw(NeedsAttention(code.value, str(fault), exchange.call))
+            await exchange.refuse(Refusal(code, retry_after_s=RETRY_AFTER_S))
+            return
+        try:
+            delivery = Delivery(answer, meter_for(b"", b""), self._delivery, Room(0))
+            await exchange.start(answer.status, answer.headers, None)
+            await delivery.stream(exchange)
+        finally:
+            await answer.close()
+
+
+def _payment_header(fields: Headers) -> bytes | Refusal | None:
+    """Return the one payment header, None when there is none. Two of them are no payment."""
+    found = hygiene.values(fields, b"payment-signature")
+    older = hygiene.values(fields, b"x-payment")
+    if not found and not older:
+        return None
+    if older:
+        return Refusal(Code.PAYMENT_MALFORMED, reason=reasons.INVALID_VERSION)
+    if len(found) != 1:
+        return Refusal(Code.PAYMENT_MALFORMED, reason=reasons.INVALID_PAYLOAD)
+    return found[0]

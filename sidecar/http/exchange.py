@@ -1,0 +1,204 @@
+"""One buyer's request and the answer to it, as plain ASGI. Nothing here raises when the buyer is gone."""
+
+import asyncio
+import hashlib
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from typing import Any, Final
+
+from sidecar.domain.refusals import Code, Refusal
+from sidecar.http import headers, replies
+from sidecar.ports import Headers
+from sidecar.x402.challenge import Challenge
+from sidecar.x402.codec import encode_response
+from sidecar.x402.documents import SettleReply
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+SPOOL_BYTES: Final = 64 * 1024
+PIECE_BYTES: Final = 64 * 1024
+
+
+class PaidBody:
+    """A request body read whole under its limit, hashed; over 64 KiB it lies in a temporary file."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.SpooledTemporaryFile(SPOOL_BYTES)  # noqa: SIM115 closed with the call
+        self._hash = hashlib.sha256()
+        self.size = 0
+
+    def add(self, piece: bytes) -> None:
+        """Append a piece."""
+        self._file.write(piece)
+        self._hash.update(piece)
+        self.size += len(piece)
+
+    @property
+    def digest(self) -> bytes:
+        """Return the SHA-256 of what was added."""
+        return self._hash.digest()
+
+    def content(self) -> bytes | AsyncIterator[bytes] | None:
+        """Return the body as the upstream port takes it; None when it is empty."""
+        if self.size == 0:
+            return None
+        self._file.seek(0)
+        return self._file.read() if self.size <= SPOOL_BYTES else self._pieces()
+
+    def close(self) -> None:
+        """Drop it."""
+        self._file.close()
+
+    async def _pieces(self) -> AsyncIterator[bytes]:
+        while piece := self._file.read(PIECE_BYTES):
+            yield piece
+
+
+class BuyerLeft(Exception):
+    """The buyer went away before its request was whole."""
+
+
+class BuyerExchange:
+    """The buyer's side of one call; see `delivery.Exchange` for the contract.
+
+    `status` is what was answered, 0 while nothing was; `write_idle_s` is how
+    long a buyer may take for one piece before it counts as gone.
+    """
+
+    def __init__(
+        self, receive: Receive, send: Send, call: str, *, write_idle_s: int, cross_origin: bool
+    ) -> None:
+        self.call = call
+        self.status = 0
+        self.code = ""
+        self.challenge: Challenge | None = None
+        self.path = b""
+        self._receive = receive
+        self._send = send
+        self._write_idle_s = write_idle_s
+        self._cross_origin = cross_origin
+        self._gone: asyncio.Task[None] | None = None
+        self._lost = False
+
+    async def read_body(self, limit: int) -> PaidBody | Refusal:
+        """Read the request body; BuyerLeft if it never comes whole."""
+        whole = PaidBody()
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                whole.close()
+                raise BuyerLeft
+            whole.add(message.get("body", b""))
+            if whole.size > limit:
+                whole.close()
+                return Refusal(Code.BODY_TOO_LARGE)
+            if not message.get("more_body", False):
+                return whole
+
+    async def stream_body(self) -> AsyncIterator[bytes]:
+        """Yield the request body as it comes, for calls nobody pays for."""
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise BuyerLeft
+            if piece := message.get("body", b""):
+                yield piece
+            if not message.get("more_body", False):
+                return
+
+    async def start(self, status: int, fields: Headers, receipt: SettleReply | None) -> bool:
+        """Send the agent's status and fields; with a receipt they are those of a paid answer."""
+        if self.status:
+            return False
+        if receipt is None:
+            passing = headers.answer(fields)
+        else:
+            passing = headers.paid_answer(fields, encode_response(receipt))
+        passing.append((b"sidecar-call-id", self.call.encode()))
+        await self._begin(status, passing)
+        return not self._lost
+
+    async def send(self, chunk: bytes) -> bool:
+        """Send a piece of the body; False once the buyer is gone or too slow."""
+        if self._lost or (self._gone is not None and self._gone.done()):
+            self._lost = True
+            return False
+        try:
+            async with asyncio.timeout(self._write_idle_s):
+                await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
+        except (TimeoutError, OSError):
+            self._lost = True
+            return False
+        return True
+
+    async def finish(self) -> None:
+        """End the answer cleanly."""
+        self._stop_watching()
+        if not self._lost:
+            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    def cut(self) -> None:
+        """Leave the answer without its end: the server closes the connection."""
+        self._stop_watching()
+        self._lost = True
+
+    def status_of(self, refusal: Refusal) -> int:
+        """Return the status a refusal is answered with."""
+        return replies.REPLIES[refusal.code].status
+
+    async def refuse(self, refusal: Refusal, receipt: SettleReply | None = None) -> None:
+        """Answer with a refusal; if an answer was begun, it is cut instead."""
+        if self.status:
+            self.cut()
+            return
+        self.code = refusal.code.value
+        call = refusal.call or self.call
+        status = self.status_of(refusal)
+        kind, content = replies.body(refusal, call)
+        fields = [
+            (b"content-type", kind),
+            (b"content-length", b"%d" % len(content)),
+            (b"sidecar-call-id", call.encode()),
+            *replies.fields(refusal),
+        ]
+        if status == 402 and self.challenge is not None:
+            error = (refusal.reason or refusal.code.value).encode("ascii")
+            fields.append((b"payment-required", self.challenge.header(self.path, error)))
+        if receipt is not None:
+            fields.append((b"payment-response", encode_response(receipt)))
+        if self._cross_origin:
+            fields.append((b"access-control-allow-origin", b"*"))
+            fields.append((b"access-control-expose-headers", headers.EXPOSED))
+        await self._answer(status, fields, content)
+
+    async def answer(self, status: int, fields: list[tuple[bytes, bytes]], content: bytes) -> None:
+        """Answer with a whole document of our own."""
+        added = [(b"content-length", b"%d" % len(content)), (b"sidecar-call-id", self.call.encode())]
+        await self._answer(status, [*fields, *added], content)
+
+    async def _answer(self, status: int, fields: list[tuple[bytes, bytes]], content: bytes) -> None:
+        self.status = status
+        try:
+            await self._send({"type": "http.response.start", "status": status, "headers": fields})
+            await self._send({"type": "http.response.body", "body": content, "more_body": False})
+        except OSError:
+            self._lost = True
+
+    async def _begin(self, status: int, fields: list[tuple[bytes, bytes]]) -> None:
+        self.status = status
+        try:
+            await self._send({"type": "http.response.start", "status": status, "headers": fields})
+        except OSError:
+            self._lost = True
+            return
+        self._gone = asyncio.create_task(self._until_gone())
+
+    async def _until_gone(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+    def _stop_watching(self) -> None:
+        if self._gone is not None:
+            self._gone.cancel()
+            self._gone = None

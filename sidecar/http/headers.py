@@ -1,0 +1,138 @@
+"""Header hygiene, both ways: what may pass, what is added, what is ours alone. Bytes in, bytes out.
+
+RFC 9110 section 7.6.1: connection fields, and what `Connection` names, end at each hop.
+"""
+
+import hashlib
+import hmac
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from sidecar.ports import Headers
+
+HOP_BY_HOP: Final = frozenset(
+    (
+        b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection",
+        b"te", b"trailer", b"transfer-encoding", b"upgrade",
+    )
+)  # fmt: skip
+PAYMENT: Final = frozenset(
+    (
+        b"payment-signature", b"payment-required", b"payment-response", b"x-payment", b"x-payment-response",
+        b"settlement-overrides", b"x-litellm-response-cost",
+    )
+)  # fmt: skip
+_OURS: Final = (b"sidecar-", b"alephant-")
+# The client sets its own; identity is asked for because the meter reads what passes.
+_NOT_FORWARDED: Final = frozenset((b"host", b"content-length", b"expect", b"accept-encoding", b"traceparent"))
+_LABEL: Final = re.compile(rb"[A-Za-z0-9._~:@-]{1,64}\Z")
+_TRACEPARENT: Final = re.compile(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\Z")
+EXPOSED: Final = b"PAYMENT-REQUIRED, PAYMENT-RESPONSE, Sidecar-Call-Id"
+
+
+def values(headers: Headers, name: bytes) -> list[bytes]:
+    """Return every value of the field *name*, in order."""
+    return [value for field, value in headers if field == name]
+
+
+def label(headers: Headers, name: bytes) -> str:
+    """Return a buyer's own label (run, session), or empty when absent, doubled or odd."""
+    found = values(headers, name)
+    return found[0].decode("ascii") if len(found) == 1 and _LABEL.match(found[0]) else ""
+
+
+def passing(headers: Headers, also: frozenset[bytes] = frozenset()) -> list[tuple[bytes, bytes]]:
+    """Return the fields that may cross a hop: not the connection's, not a payment's, not ours, not *also*."""
+    named = {token.strip().lower() for value in values(headers, b"connection") for token in value.split(b",")}
+    return [
+        (name, value)
+        for name, value in headers
+        if name not in HOP_BY_HOP
+        and name not in PAYMENT
+        and name not in also
+        and name not in named
+        and not name.startswith(_OURS)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Introduction:
+    """What the agent is told about the call it is asked to serve."""
+
+    call: str
+    endpoint: str
+    payer: str
+    price: str
+    run: str
+    session: str
+    token: str
+
+
+def free_request(headers: Headers, call: str) -> list[tuple[bytes, bytes]]:
+    """Return the fields of a request that nobody pays for; its length is kept, its body streams."""
+    kept = passing(headers, _NOT_FORWARDED - {b"content-length", b"traceparent", b"accept-encoding"})
+    return [*kept, (b"sidecar-call-id", call.encode())]
+
+
+def paid_request(headers: Headers, introduction: Introduction, signature: bytes) -> list[tuple[bytes, bytes]]:
+    """Return the fields a paid request leaves with."""
+    added = [
+        (b"accept-encoding", b"identity"),
+        (b"sidecar-call-id", introduction.call.encode()),
+        (b"sidecar-payer", introduction.payer.encode()),
+        (b"sidecar-endpoint", introduction.endpoint.encode()),
+        (b"sidecar-price", introduction.price.encode()),
+        (b"sidecar-call-token", introduction.token.encode()),
+        (b"sidecar-signature", signature),
+        (b"traceparent", _traceparent(headers, introduction.call)),
+    ]
+    for name, text in ((b"sidecar-run-id", introduction.run), (b"sidecar-session-id", introduction.session)):
+        if text:
+            added.append((name, text.encode()))
+    return passing(headers, _NOT_FORWARDED) + added
+
+
+def origin_signature(secret: bytes, at_s: int, method: str, target: bytes, body_digest: bytes) -> bytes:
+    """Return the `Sidecar-Signature` value by which the agent knows that a call came through us."""
+    message = f"{at_s}.{method}.{target.decode('ascii')}.{body_digest.hex()}".encode()
+    mac = hmac.new(secret, message, hashlib.sha256).hexdigest()
+    return f"t={at_s},v1={mac}".encode()
+
+
+def _traceparent(headers: Headers, call: str) -> bytes:
+    """Carry the buyer's trace on, or start one (W3C Trace Context) named after the call."""
+    given = values(headers, b"traceparent")
+    if len(given) == 1 and _TRACEPARENT.match(given[0]):
+        return given[0]
+    digest = hashlib.sha256(call.encode()).hexdigest()
+    return f"00-{digest[:32]}-{digest[32:48]}-01".encode()
+
+
+def answer(headers: Headers) -> list[tuple[bytes, bytes]]:
+    """Return the fields of an agent's answer that a buyer may see."""
+    return passing(headers)
+
+
+def paid_answer(headers: Headers, receipt: bytes | None) -> list[tuple[bytes, bytes]]:
+    """Return the fields of a paid answer: never to be kept by a shared cache, with its receipt."""
+    fields = [
+        *passing(headers),
+        (b"cache-control", b"private"),
+        (b"vary", b"PAYMENT-SIGNATURE, X-PAYMENT"),
+        (b"access-control-expose-headers", EXPOSED),
+    ]
+    if receipt is not None:
+        fields.append((b"payment-response", receipt))
+    return fields
+
+
+def declared_costs(headers: Headers) -> bytes:
+    """Return the combined `Sidecar-Cost` value (RFC 9110 section 5.3: fields join with a comma)."""
+    return b", ".join(values(headers, b"sidecar-cost"))
+
+
+def lowered(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Return the fields with their names in lower case."""
+    return [(name.lower(), value) for name, value in headers]

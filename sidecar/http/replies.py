@@ -1,0 +1,139 @@
+"""Replies: THE table that turns a refusal into HTTP. No other place names a status for one.
+
+Errors are RFC 9457 problem documents; a 402 carries what an x402 client reads.
+Texts are for buyers: no internal name, address or exception ever enters them.
+"""
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from sidecar.domain.refusals import Code, Refusal
+from sidecar.x402.codec import encode_required_body
+
+JSON: Final = b"application/json"
+PROBLEM: Final = b"application/problem+json"
+
+
+class Action(StrEnum):
+    """What a buyer's agent should do next."""
+
+    PAY = "pay"
+    RETRY = "retry"
+    FIX = "fix"
+    STOP = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """How one code is answered."""
+
+    status: int
+    title: str
+    detail: str
+    action: Action
+    retryable: bool = False
+
+
+def _again(status: int, title: str, detail: str) -> Reply:
+    return Reply(status, title, detail, Action.RETRY, retryable=True)
+
+
+REPLIES: Final[dict[Code, Reply]] = {
+    Code.PAYMENT_REQUIRED: Reply(
+        402, "Payment required", "Sign one of the offers in PAYMENT-REQUIRED and send it.", Action.PAY
+    ),
+    Code.PAYMENT_INVALID: Reply(
+        402, "Payment not valid", "The payment was refused for the given reason; sign a new one.", Action.PAY
+    ),
+    Code.PAYMENT_MALFORMED: Reply(
+        400, "Payment malformed", "The payment header cannot be read as an x402 payment.", Action.FIX
+    ),
+    Code.PAYMENT_TOO_LARGE: Reply(
+        400, "Payment too large", "The payment header is larger than this server reads.", Action.FIX
+    ),
+    Code.PAYMENT_REUSED: Reply(
+        409, "Payment already used", "This payment has paid for a call before.", Action.STOP
+    ),
+    Code.CALL_IN_PROGRESS: _again(
+        503, "Call in progress", "The call this payment pays for is still running; ask again with it."
+    ),
+    Code.SETTLEMENT_FAILED: Reply(
+        402, "Settlement failed", "The payment was refused when it was settled; nothing moved.", Action.PAY
+    ),
+    Code.SETTLEMENT_UNKNOWN: _again(
+        503, "Settlement not known yet", "Do not pay again: repeat the call later with the same payment."
+    ),
+    Code.SETTLEMENT_UNAVAILABLE: _again(
+        503, "Settlement not available", "The payment was not taken; repeat the call with the same payment."
+    ),
+    Code.FUNDS_UNKNOWN: _again(
+        503, "Funds not known", "The payment was not taken; repeat the call with the same payment."
+    ),
+    Code.BUYER_DENIED: Reply(403, "Buyer not allowed", "This wallet may not buy this call.", Action.STOP),
+    Code.EXPOSURE_EXCEEDED: _again(
+        429, "Too much unsettled", "Wait until earlier payments of this wallet are final."
+    ),
+    Code.ROUTE_UNKNOWN: Reply(404, "Not sold here", "Nothing is sold under this path.", Action.FIX),
+    Code.METHOD_NOT_ALLOWED: Reply(
+        405, "Method not sold", "This path is sold under the methods in Allow.", Action.FIX
+    ),
+    Code.TARGET_AMBIGUOUS: Reply(
+        400, "Ambiguous target", "The path can be read in more than one way; write it plainly.", Action.FIX
+    ),
+    Code.BODY_TOO_LARGE: Reply(
+        413, "Body too large", "The request body is larger than a paid call may carry.", Action.FIX
+    ),
+    Code.HEADERS_TOO_LARGE: Reply(
+        431, "Headers too large", "The request's headers are larger than this server reads.", Action.FIX
+    ),
+    Code.REQUEST_MALFORMED: Reply(400, "Malformed request", "The request is not valid HTTP/1.1.", Action.FIX),
+    Code.UPSTREAM_UNREACHABLE: _again(
+        502, "Agent not reachable", "The agent gave no answer; you were not charged."
+    ),
+    Code.UPSTREAM_TIMEOUT: _again(
+        504, "Agent too slow", "The agent gave no answer in time; you were not charged."
+    ),
+    Code.STORAGE_UNAVAILABLE: _again(
+        503, "Not available", "The call cannot be booked now; repeat it with the same payment."
+    ),
+    Code.OVERLOADED: _again(503, "Overloaded", "Too many calls are open; repeat the call later."),
+    Code.DRAINING: _again(503, "Shutting down", "This server is about to stop; repeat the call."),
+}
+
+
+def problem(refusal: Refusal, call: str) -> dict[str, object]:
+    """Return the members every refusal is answered with; `call` is the call the answer is about."""
+    reply = REPLIES[refusal.code]
+    members: dict[str, object] = {
+        "type": "about:blank",
+        "title": reply.title,
+        "status": reply.status,
+        "detail": reply.detail,
+        "code": refusal.code.value,
+        "retryable": reply.retryable,
+        "action": reply.action.value,
+        "call": call,
+    }
+    if refusal.reason:
+        members["reason"] = refusal.reason
+    return members
+
+
+def body(refusal: Refusal, call: str) -> tuple[bytes, bytes]:
+    """Return content type and body of a refusal. A 402 is plain JSON, as version 1 clients expect."""
+    members = problem(refusal, call)
+    if members["status"] == 402:
+        return JSON, encode_required_body(refusal.reason or refusal.code.value, members)
+    return PROBLEM, json.dumps(members, separators=(",", ":")).encode()
+
+
+def fields(refusal: Refusal) -> list[tuple[bytes, bytes]]:
+    """Return the header fields that come with a refusal, beside type, length and call id."""
+    added = [(b"cache-control", b"no-store")]
+    if refusal.retry_after_s is not None:
+        added.append((b"retry-after", b"%d" % refusal.retry_after_s))
+    if refusal.allow:
+        added.append((b"allow", ", ".join(refusal.allow).encode("ascii")))
+    return added

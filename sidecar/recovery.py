@@ -1,0 +1,232 @@
+"""Recovery: closes by evidence what a crash or an unknown left open, and sees on chain what was reported.
+
+At start it puts the calls of earlier runs to rest; then it looks around for as
+long as the process lives. It never asks for money anew where the chain can tell.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final
+
+from sidecar.domain import fees, metering, outcomes
+from sidecar.domain.call import Offer
+from sidecar.domain.closing import abandon_unit, close_orphan_unit
+from sidecar.domain.events import NeedsAttention, PaymentSeen, PaymentSettled
+from sidecar.domain.evidence import Arrived, Dead, Heads, Undecidable, Wait, weigh
+from sidecar.domain.outcomes import Paid
+from sidecar.domain.payments import State
+from sidecar.domain.records import Closing, Payment, RecordsTx
+from sidecar.domain.resolving import arrived_unit, confirmed_by_word_unit, dead_unit, undecidable_unit
+from sidecar.ports import Chain, Fault, StorageGone, StorageUnavailable
+from sidecar.services import Services
+from sidecar.x402 import codec
+from sidecar.x402.documents import Authorization
+
+BATCH: Final = 500
+SEARCH_BLOCKS_MAX: Final = 100_000
+"""How far back to look when no block was known at admission."""
+ASK_AGAIN_S: Final = 60
+"""How often a facilitator is asked again about one unknown settlement, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """One network that can be asked: the chain, and the blocks seen of it."""
+
+    chain: Chain
+    heads: Heads
+
+
+class Recovery:
+    """One per process; everything it does may be done twice."""
+
+    def __init__(
+        self,
+        services: Services,
+        watched: Mapping[str, Watched],
+        offers: Sequence[Offer],
+        owner: str,
+        interval_ms: int,
+    ) -> None:
+        self._s = services
+        self._watched = watched
+        self._offers = {(offer.network, offer.asset, offer.pay_to): offer for offer in offers}
+        self._owner = owner
+        self._interval_ms = interval_ms
+        self._asked_us: dict[bytes, int] = {}
+
+    async def put_to_rest(self) -> int:
+        """Close what earlier runs of this process left open; returns how many calls that were."""
+        orphans = await self._s.commits.once(partial(_orphans, owner=self._owner))
+        lines = (metering.unmetered(),)
+        closing = Closing("failed", 0, 0, lines)
+        for payment in orphans:
+            unit = partial(
+                abandon_unit,
+                claim_key=payment.claim_key,
+                call=payment.call,
+                closing=closing,
+                now_us=self._s.clock.now_us(),
+            )
+            rested = await self._s.commits.once(unit)
+            self._s.observer.saw(NeedsAttention("call_recovered", f"now {rested.state}", payment.call))
+        calls = await self._s.commits.once(partial(_orphan_calls, owner=self._owner))
+        for call, endpoint in calls:
+            close = partial(
+                close_orphan_unit,
+                call=call,
+                endpoint=endpoint,
+                closing=closing,
+                now_us=self._s.clock.now_us(),
+            )
+            await self._s.commits.once(close)
+        return len(orphans) + len(calls)
+
+    async def run(self) -> None:
+        """Look around until cancelled. A fault ends one round, never the task."""
+        while True:
+            try:
+                await self.look()
+            except StorageGone:
+                return
+            except (Fault, StorageUnavailable) as fault:
+                self._s.observer.saw(NeedsAttention("recovery_delayed", str(fault)))
+            await asyncio.sleep(self._interval_ms / 1000)
+
+    async def look(self) -> None:
+        """Look once: note new blocks, then weigh what the chain, or else the facilitator, can tell."""
+        asked = await asyncio.gather(*(self._head(network) for network in self._watched))
+        seen = {network for network, ok in zip(self._watched, asked, strict=True) if ok}
+        for payment in await self._s.commits.once(_open_questions):
+            if payment.network in seen:
+                await self._weigh(payment)
+            elif payment.state is State.UNKNOWN and payment.network not in self._watched:
+                await self._ask_again(payment)
+
+    async def _head(self, network: str) -> bool:
+        watched = self._watched[network]
+        try:
+            head = await watched.chain.head()
+        except Fault as fault:
+            self._s.observer.saw(NeedsAttention("chain_unreachable", str(fault)))
+            return False
+        watched.heads.saw(head.number, head.timestamp_s)
+        return True
+
+    async def _weigh(self, payment: Payment) -> None:
+        watched = self._watched[payment.network]
+        block, timestamp_s = watched.heads.final
+        start = max(payment.from_block + 1, block - SEARCH_BLOCKS_MAX)
+        if block < start:
+            return
+        key = (payment.asset, payment.payer, payment.nonce)
+        try:
+            logs = await watched.chain.transfers_of(*key, from_block=start, to_block=block)
+            dying = timestamp_s > payment.valid_before
+            used = await watched.chain.nonce_used(*key, block) if dying and not logs else bool(logs)
+        except Fault as fault:
+            self._s.observer.saw(NeedsAttention("chain_unreachable", str(fault), payment.call))
+            return
+        verdict = weigh(payment, logs, nonce_used=used, final_timestamp_s=timestamp_s)
+        match verdict:
+            case Arrived():
+                await self._arrived(payment, verdict)
+            case Dead():
+                await self._dead(payment)
+            case Undecidable():
+                await self._undecidable(payment)
+            case Wait():
+                pass
+
+    async def _arrived(self, payment: Payment, arrived: Arrived) -> None:
+        unit = partial(
+            arrived_unit,
+            claim_key=payment.claim_key,
+            log=arrived.log,
+            fee=fees.of_settlement(self._s.fees, payment.facilitator) if payment.facilitator else None,
+            now_us=self._s.clock.now_us(),
+        )
+        if not await self._s.commits.once(unit):
+            self._attention("transfer_taken", "its transfer has paid for another payment", payment)
+            return
+        transaction = arrived.log.transaction
+        self._s.observer.saw(PaymentSeen(payment.call, payment.network, transaction))
+        if payment.state is State.UNKNOWN:
+            self._settled(payment, "settled", "chain", transaction)
+
+    async def _dead(self, payment: Payment) -> None:
+        unit = partial(dead_unit, claim_key=payment.claim_key, now_us=self._s.clock.now_us())
+        await self._s.commits.once(unit)
+        if payment.state is State.UNKNOWN:
+            self._settled(payment, "failed", "chain", "")
+        elif payment.state in {State.DELIVERED, State.CREDITED}:
+            self._attention("settlement_disproved", "reported settled, and not on chain", payment)
+
+    async def _undecidable(self, payment: Payment) -> None:
+        unit = partial(undecidable_unit, claim_key=payment.claim_key, now_us=self._s.clock.now_us())
+        await self._s.commits.once(unit)
+        self._attention("settlement_undecidable", "no evidence can be had: a person must decide", payment)
+
+    async def _ask_again(self, payment: Payment) -> None:
+        """Without a chain to ask, the same facilitator's clean word is the only evidence there can be."""
+        now_us = self._s.clock.now_us()
+        offer = self._offers.get((payment.network, payment.asset, payment.pay_to))
+        if now_us // 1_000_000 > payment.valid_before + ASK_AGAIN_S:
+            await self._undecidable(payment)
+            return
+        if offer is None or payment.facilitator != self._s.facilitator.name:
+            return
+        if now_us - self._asked_us.get(payment.claim_key, payment.changed_us) < ASK_AGAIN_S * 1_000_000:
+            return
+        self._asked_us[payment.claim_key] = now_us
+        try:
+            reply = await self._s.facilitator.settle(_body(payment, offer))
+        except Fault:
+            return
+        outcome = outcomes.judge(payment, reply)
+        if isinstance(outcome, Paid):
+            unit = partial(
+                confirmed_by_word_unit,
+                claim_key=payment.claim_key,
+                transaction=outcome.transaction,
+                fee=fees.of_settlement(self._s.fees, payment.facilitator),
+                now_us=now_us,
+            )
+            await self._s.commits.once(unit)
+            self._settled(payment, "settled", payment.facilitator, outcome.transaction)
+
+    def _settled(self, payment: Payment, result: str, source: str, transaction: str) -> None:
+        self._asked_us.pop(payment.claim_key, None)
+        event = PaymentSettled(payment.call, payment.network, result, source, transaction=transaction)
+        self._s.observer.saw(event)
+
+    def _attention(self, code: str, detail: str, payment: Payment) -> None:
+        self._s.observer.saw(NeedsAttention(code, detail, payment.call))
+
+
+def _open_questions(tx: RecordsTx) -> list[Payment]:
+    return [*tx.unknown(BATCH), *tx.unseen(BATCH), *tx.watched(BATCH)]
+
+
+def _orphans(tx: RecordsTx, owner: str) -> list[Payment]:
+    return tx.orphans(owner)
+
+
+def _orphan_calls(tx: RecordsTx, owner: str) -> list[tuple[str, str]]:
+    return tx.orphan_calls(owner)
+
+
+def _body(payment: Payment, offer: Offer) -> bytes:
+    """Rebuild, byte for byte but for the unsigned hint of a resource, what the facilitator was asked."""
+    authorization = Authorization(
+        payment.payer,
+        payment.pay_to,
+        payment.amount,
+        payment.valid_after,
+        payment.valid_before,
+        payment.nonce,
+    )
+    requirements = replace(offer.requirements, amount=payment.amount)
+    return codec.facilitator_body(authorization, payment.signature, requirements)

@@ -1,0 +1,42 @@
+"""What the paid path works with: ports, tables and bounds, put together once by `wiring.py`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from pricing.rates import RateCards
+from sidecar.commits import Commits
+from sidecar.delivery import Bounds as DeliveryBounds
+from sidecar.delivery import Room
+from sidecar.domain.admission import Bounds as AdmissionBounds
+from sidecar.domain.fees import Fees
+from sidecar.ports import Chain, Clock, Facilitator, Observer, Upstream
+
+FAULT_POINTS: Final = (
+    "admitted", "funded", "forwarded", "sending", "asked", "recorded", "started", "streamed", "closed",
+)  # fmt: skip
+"""Where the sandbox may kill the process: each stands right after the effect it is named for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """One set serves every call.
+
+    `chains` is by CAIP-2 name and may lack a network; `head_block` is the newest
+    block known of one, without asking for it; `reached` is told each fault point
+    as it is passed.
+    """
+
+    commits: Commits
+    upstream: Upstream
+    facilitator: Facilitator
+    chains: Mapping[str, Chain]
+    head_block: Callable[[str], int]
+    clock: Clock
+    observer: Observer
+    cards: RateCards
+    fees: Fees
+    admission: AdmissionBounds
+    delivery: DeliveryBounds
+    room: Room
+    reached: Callable[[str], None]

@@ -1,0 +1,220 @@
+"""Wiring: settings become objects, once. The only place that builds things and knows all of them."""
+
+import os
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+from pricing.catalogs.overrides import OverriddenCards, Override
+from pricing.rates import RateCards
+from sidecar.adapters import secrets
+from sidecar.adapters.chain import RpcChain
+from sidecar.adapters.facilitator import HttpFacilitator
+from sidecar.adapters.storage.sqlite import SqliteStorage
+from sidecar.adapters.system import SystemClock, SystemIds
+from sidecar.adapters.upstream import HttpUpstream
+from sidecar.commits import Commits
+from sidecar.delivery import Bounds as DeliveryBounds
+from sidecar.delivery import Room
+from sidecar.domain import quoting
+from sidecar.domain.admission import Bounds as AdmissionBounds
+from sidecar.domain.call import Endpoint
+from sidecar.domain.evidence import Heads
+from sidecar.domain.fees import Fees
+from sidecar.domain.records import RecordsTx
+from sidecar.domain.routes import BadRoutes, Routes, compile_routes
+from sidecar.http.buyers import Buyers, Entry
+from sidecar.http.buyers import Limits as BuyerLimits
+from sidecar.pipeline import Pipeline
+from sidecar.ports import Observer
+from sidecar.recovery import Recovery, Watched
+from sidecar.services import FAULT_POINTS, Services
+from sidecar.settings import Accept, Route, Settings
+from sidecar.tokens import Tokens
+from sidecar.x402.challenge import prepare
+from sidecar.x402.documents import Resource
+
+DRAIN_BYTES: Final = 10 * 1024 * 1024
+RECOVERY_INTERVAL_MS: Final = 2_000
+SANDBOX_INTERVAL_MS: Final = 250
+
+
+@dataclass(frozen=True, slots=True)
+class Adapters:
+    """What reaches outside, and has to be closed."""
+
+    storage: SqliteStorage
+    upstream: HttpUpstream
+    facilitator: HttpFacilitator
+    chains: Mapping[str, RpcChain]
+
+    async def close(self) -> None:
+        """Close all of it, the storage last: it finishes what the others brought."""
+        await self.upstream.close()
+        await self.facilitator.close()
+        for chain in self.chains.values():
+            await chain.close()
+        await self.storage.close()
+
+
+@dataclass(frozen=True, slots=True)
+class PaidPath:
+    """The sidecar without its listeners."""
+
+    adapters: Adapters
+    buyers: Buyers
+    recovery: Recovery
+    services: Services
+    heads: Mapping[str, Heads]
+    secrets: secrets.Secrets = field(repr=False)
+
+
+def rate_cards(settings: Settings) -> RateCards:
+    """Return the catalogue with the seller's own rates in front. Loads the catalogue: 0.2 s, once."""
+    from pricing.catalogs import genai  # noqa: PLC0415 heavy, and only a running sidecar needs it
+
+    overrides = [
+        Override(
+            model=each.model,
+            input=each.input,
+            output=each.output,
+            cached_input=each.cached_input,
+            from_us=each.since_us or None,
+        )
+        for each in settings.costs.overrides
+    ]
+    return OverriddenCards(overrides, genai.load())
+
+
+def open_storage(settings: Settings, clock: SystemClock) -> SqliteStorage:
+    """Open the database; `ledger.store.StoreRefused` with one sentence if it cannot be."""
+    storage = SqliteStorage(settings.storage, clock.now_us)
+    storage.open()
+    return storage
+
+
+async def paid_path(
+    settings: Settings, storage: SqliteStorage, clock: SystemClock, observer: Observer, owner: str
+) -> PaidPath:
+    """Build the paid path of *settings* on an open storage. *owner* names this run of the process."""
+    kept = secrets.load(settings.storage)
+    adapters = _adapters(settings, storage)
+    heads = {name: Heads(settings.networks[name].confirmations) for name in adapters.chains}
+    limits = settings.limits
+    delivery = DeliveryBounds(limits.read_ahead_bytes, limits.stream_total_s, limits.drain_s, DRAIN_BYTES)
+    services = Services(
+        commits=Commits(storage, observer),
+        upstream=adapters.upstream,
+        facilitator=adapters.facilitator,
+        chains=adapters.chains,
+        head_block=lambda network: heads[network].newest if network in heads else 0,
+        clock=clock,
+        observer=observer,
+        cards=rate_cards(settings),
+        fees=Fees(settings.fees.facilitator, settings.fees.platform),
+        admission=AdmissionBounds(settings.exposure.per_payer, limits.reentries, owner),
+        delivery=delivery,
+        room=Room(limits.read_ahead_total_bytes),
+        reached=_fault_point(os.environ.get("SIDECAR_FAULT", "") if settings.sandbox else ""),
+    )
+    entries = [await _entry(settings, route, services) for route in settings.routes]
+    buyers = Buyers(
+        entries=entries,
+        routes=_routes(settings),
+        pipeline=Pipeline(services),
+        upstream=adapters.upstream,
+        clock=clock,
+        ids=SystemIds(),
+        observer=observer,
+        tokens=Tokens(origin=kept.origin, calls=kept.calls),
+        limits=BuyerLimits(limits.payment_header_bytes, limits.paid_body_bytes, limits.open_calls),
+        delivery=delivery,
+    )
+    offers = [offer for entry in entries if entry.endpoint for offer in entry.endpoint.offers]
+    interval_ms = SANDBOX_INTERVAL_MS if settings.sandbox else RECOVERY_INTERVAL_MS
+    watched = {name: Watched(chain, heads[name]) for name, chain in adapters.chains.items()}
+    recovery = Recovery(services, watched, offers, owner, interval_ms)
+    return PaidPath(adapters, buyers, recovery, services, heads, kept)
+
+
+def _adapters(settings: Settings, storage: SqliteStorage) -> Adapters:
+    limits = settings.limits
+    longest_s = max((route.timeout_s for route in settings.routes), default=60)
+    return Adapters(
+        storage=storage,
+        upstream=HttpUpstream(
+            settings.upstream,
+            headers_timeout_max_s=longest_s,
+            connect_timeout_ms=limits.upstream_connect_s * 1000,
+        ),
+        facilitator=HttpFacilitator(
+            settings.settlement.facilitators[0],
+            verify_timeout_ms=limits.verify_s * 1000,
+            settle_timeout_ms=limits.settle_s * 1000,
+        ),
+        chains={name: RpcChain(list(network.rpc)) for name, network in settings.networks.items()},
+    )
+
+
+async def _entry(settings: Settings, route: Route, services: Services) -> Entry:
+    if route.price is None:
+        return Entry(route.key, None, None, route.timeout_s)
+    offers = tuple(quoting.offer(route.price, _method(accept), route.timeout_s) for accept in settings.accept)
+    unit = partial(
+        _price_version,
+        endpoint=route.key,
+        terms=quoting.terms(route.price, offers),
+        since_us=services.clock.now_us(),
+    )
+    endpoint = Endpoint(
+        name=route.key,
+        price=route.price,
+        price_version=await services.commits.once(unit),
+        offers=offers,
+        timeout_s=route.timeout_s,
+        agent=route.agent,
+        workflow=route.workflow,
+        workspace=settings.workspace,
+        allow=route.allow,
+        deny=route.deny,
+        tariff=settings.costs.per_call.get(route.key),
+    )
+    challenge = prepare([offer.requirements for offer in offers], Resource(settings.public_url))
+    return Entry(route.key, endpoint, challenge, route.timeout_s)
+
+
+def _price_version(tx: RecordsTx, endpoint: str, terms: str, since_us: int) -> int:
+    return tx.price_version(endpoint, terms, since_us)
+
+
+def _method(accept: Accept) -> quoting.Method:
+    return quoting.Method(
+        chain_id=accept.chain_id,
+        network=accept.network,
+        asset=accept.asset.address,
+        asset_text=accept.asset.address_text,
+        decimals=accept.asset.decimals,
+        domain_name=accept.asset.name,
+        domain_version=accept.asset.version,
+        pay_to=accept.pay_to,
+        pay_to_text=accept.pay_to_text,
+    )
+
+
+def _routes(settings: Settings) -> Routes:
+    compiled = compile_routes([route.key for route in settings.routes])
+    assert not isinstance(compiled, BadRoutes), "settings with bad routes are refused when they are read"
+    return compiled
+
+
+def _fault_point(name: str) -> Callable[[str], None]:
+    """Return what is told of each fault point: it ends the process at *name*, which only a sandbox sets."""
+    assert name == "" or name in FAULT_POINTS, f"SIDECAR_FAULT is one of {', '.join(FAULT_POINTS)}"
+
+    def reached(point: str) -> None:
+        if point == name:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return reached
