@@ -1,0 +1,108 @@
+"""Reading: the named read-only queries, for the server and for commands beside it. Writes nothing.
+
+One query is one statement, so its rows are of one moment. Nothing here waits
+for the writer, nor the writer for it: in WAL mode readers see the last commit.
+"""
+
+import sqlite3
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+import aiosqlite
+
+from ledger import queries
+from ledger.queries import Query
+from sidecar.ports import Fault
+
+
+class Unreadable(Fault):
+    """The books could not be read. The message is one sentence for the operator."""
+
+
+def _load() -> Mapping[str, Query]:
+    found: dict[str, Query] = {}
+    folder = files("sidecar.adapters.storage") / "sql" / "reads"
+    for file in sorted(folder.iterdir(), key=lambda file: file.name):
+        for name, query in queries.load(file).items():
+            assert name not in found, f"two queries are named {name}"
+            found[name] = query
+    return found
+
+
+READS: Final = _load()
+"""The queries by name."""
+
+
+def open_read_only(path: Path) -> sqlite3.Connection:
+    """Open the books at *path* for reading only, beside a running sidecar or without one."""
+    try:
+        connection = sqlite3.connect(_uri(path), uri=True)
+        connection.row_factory = sqlite3.Row
+    except sqlite3.Error as error:
+        raise Unreadable(_why(path, error)) from error
+    try:
+        connection.execute(READS["ours"].sql)
+    except sqlite3.Error as error:
+        connection.close()
+        raise Unreadable(_why(path, error)) from error
+    return connection
+
+
+def fetch(
+    connection: sqlite3.Connection, query: str, parameters: Mapping[str, object]
+) -> list[dict[str, Any]]:
+    """Run the named *query* and return its rows by column name."""
+    try:
+        return [dict(row) for row in connection.execute(READS[query].sql, parameters)]
+    except sqlite3.Error as error:
+        raise Unreadable(f"The query {query} could not be answered: {error}.") from error
+
+
+class Reader:
+    """The same queries without blocking the event loop: one read-only connection, one thread of its own."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connection: aiosqlite.Connection | None = None
+
+    async def open(self) -> None:
+        """Open the books, which must exist; Unreadable says why not."""
+        try:
+            connection = await aiosqlite.connect(_uri(self._path), uri=True)
+        except sqlite3.Error as error:
+            raise Unreadable(_why(self._path, error)) from error
+        connection.row_factory = sqlite3.Row
+        try:
+            await connection.execute_fetchall(READS["ours"].sql)
+        except sqlite3.Error as error:
+            await connection.close()
+            raise Unreadable(_why(self._path, error)) from error
+        self._connection = connection
+
+    async def close(self) -> None:
+        """Release the connection; safe at any time and more than once."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+
+    async def fetch(self, query: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
+        """Run the named *query* and return its rows by column name."""
+        if self._connection is None:
+            raise Unreadable("The books are not open.")
+        try:
+            rows = await self._connection.execute_fetchall(READS[query].sql, dict(parameters))
+        except sqlite3.Error as error:
+            raise Unreadable(f"The query {query} could not be answered: {error}.") from error
+        return [dict(row) for row in rows]
+
+
+def _uri(path: Path) -> str:
+    return path.absolute().as_uri() + "?mode=ro"
+
+
+def _why(path: Path, error: sqlite3.Error) -> str:
+    if not path.exists():
+        return f"There is no database at {path}."
+    return f"The database {path} cannot be read: {error}."
