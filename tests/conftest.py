@@ -1,0 +1,21 @@
+"""Fixtures that whole folders share. Each starts its processes when the first test asks, once."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from sidecar.sandbox.process import Sandbox, start_agent, start_sandbox
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    """Give a running chain with a facilitator, a block per transaction; tests share its state."""
+    with start_sandbox() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def agent() -> Iterator[str]:
+    """Give the base URL of a running demo agent; tests share its counters."""
+    with start_agent() as url:
+        yield url
