@@ -20,8 +20,8 @@ from sidecar.domain.outcomes import Failed, NotSent, Outcome, Paid
 from sidecar.domain.records import Closing
 from sidecar.domain.refusals import Code, Refusal
 from sidecar.domain.settling import release_unit
+from sidecar.fields import combined, values
 from sidecar.funding import facilitator_body, fund
-from sidecar.http.headers import declared_costs, values
 from sidecar.ports import Fault, NothingSent, StorageUnavailable, TimedOut, UpstreamAnswer, UpstreamRequest
 from sidecar.services import Services
 from sidecar.settlement import Asked, ask, name_facilitator
@@ -222,7 +222,7 @@ class _Call:
         self, ending: Ending, outcome: str, status: int, answer: UpstreamAnswer, delivery: Delivery
     ) -> None:
         """Make the last commit of the call. The buyer has its answer, so this one must be made."""
-        lines = self._lines(await delivery.metered(), declared_costs(answer.headers))
+        lines = self._lines(await delivery.metered(), combined(answer.headers, b"sidecar-cost"))
         payment = self._payment
         served = ending is Ending.DELIVERED
         closing = self._closing(outcome, status, lines)
@@ -258,4 +258,4 @@ class _Call:
 def _kind_of(answer: UpstreamAnswer) -> tuple[bytes, bytes]:
     """Return content type and encoding; several encodings are one list (RFC 9110 section 8.4)."""
     kinds = values(answer.headers, b"content-type")
-    return (kinds[0] if kinds else b"", b", ".join(values(answer.headers, b"content-encoding")))
+    return (kinds[0] if kinds else b"", combined(answer.headers, b"content-encoding"))

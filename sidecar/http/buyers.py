@@ -20,6 +20,7 @@ from sidecar.domain.refusals import Code, Refusal
 from sidecar.domain.routes import Matched, Routes, UnknownRoute, WrongMethod
 from sidecar.domain.target import Ambiguous, Target, canonical
 from sidecar.domain.verification import Checked, check
+from sidecar.fields import combined, values
 from sidecar.http import headers as hygiene
 from sidecar.http.exchange import BuyerExchange, BuyerLeft, PaidBody, Receive, Send
 from sidecar.pipeline import Pipeline
@@ -148,10 +149,10 @@ class Buyers:
     async def _options(self, target: Target, fields: Headers, exchange: BuyerExchange) -> None:
         """Answer a CORS preflight ourselves: it carries no payment and must not be charged."""
         allow = self._routes.allow(target)
-        if not allow or not hygiene.values(fields, b"access-control-request-method"):
+        if not allow or not values(fields, b"access-control-request-method"):
             await exchange.refuse(Refusal(Code.ROUTE_UNKNOWN))
             return
-        asked = b", ".join(hygiene.values(fields, b"access-control-request-headers"))
+        asked = combined(fields, b"access-control-request-headers")
         granted = [
             (b"access-control-allow-origin", b"*"),
             (b"access-control-allow-methods", ", ".join(allow).encode("ascii")),
@@ -280,8 +281,8 @@ class Buyers:
 
 def _payment_header(fields: Headers) -> bytes | Refusal | None:
     """Return the one payment header, None when there is none. Two of them are no payment."""
-    found = hygiene.values(fields, b"payment-signature")
-    older = hygiene.values(fields, b"x-payment")
+    found = values(fields, b"payment-signature")
+    older = values(fields, b"x-payment")
     if not found and not older:
         return None
     if older:

@@ -4,12 +4,11 @@ RFC 9110 section 7.6.1: connection fields, and what `Connection` names, end at e
 """
 
 import hashlib
-import hmac
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from sidecar.fields import values
 from sidecar.ports import Headers
 
 HOP_BY_HOP: Final = frozenset(
@@ -30,11 +29,6 @@ _NOT_FORWARDED: Final = frozenset((b"host", b"content-length", b"expect", b"acce
 _LABEL: Final = re.compile(rb"[A-Za-z0-9._~:@-]{1,64}\Z")
 _TRACEPARENT: Final = re.compile(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\Z")
 EXPOSED: Final = b"PAYMENT-REQUIRED, PAYMENT-RESPONSE, Sidecar-Call-Id"
-
-
-def values(headers: Headers, name: bytes) -> list[bytes]:
-    """Return every value of the field *name*, in order."""
-    return [value for field, value in headers if field == name]
 
 
 def label(headers: Headers, name: bytes) -> str:
@@ -94,13 +88,6 @@ def paid_request(headers: Headers, introduction: Introduction, signature: bytes)
     return passing(headers, _NOT_FORWARDED) + added
 
 
-def origin_signature(secret: bytes, at_s: int, method: str, target: bytes, body_digest: bytes) -> bytes:
-    """Return the `Sidecar-Signature` value by which the agent knows that a call came through us."""
-    message = f"{at_s}.{method}.{target.decode('ascii')}.{body_digest.hex()}".encode()
-    mac = hmac.new(secret, message, hashlib.sha256).hexdigest()
-    return f"t={at_s},v1={mac}".encode()
-
-
 def _traceparent(headers: Headers, call: str) -> bytes:
     """Carry the buyer's trace on, or start one (W3C Trace Context) named after the call."""
     given = values(headers, b"traceparent")
@@ -126,13 +113,3 @@ def paid_answer(headers: Headers, receipt: bytes | None) -> list[tuple[bytes, by
     if receipt is not None:
         fields.append((b"payment-response", receipt))
     return fields
-
-
-def declared_costs(headers: Headers) -> bytes:
-    """Return the combined `Sidecar-Cost` value (RFC 9110 section 5.3: fields join with a comma)."""
-    return b", ".join(values(headers, b"sidecar-cost"))
-
-
-def lowered(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Return the fields with their names in lower case."""
-    return [(name.lower(), value) for name, value in headers]
