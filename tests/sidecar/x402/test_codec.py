@@ -8,17 +8,13 @@ import json
 from typing import Any
 
 import pytest
-from eth_account import Account
 from hypothesis import given
 from hypothesis import strategies as st
-from x402.client import x402ClientSync
 from x402.http.utils import (
     decode_payment_required_header,
     decode_payment_response_header,
     decode_payment_signature_header,
-    encode_payment_signature_header,
 )
-from x402.mechanisms.evm.exact import ExactEvmClientScheme
 from x402.schemas import PaymentPayload, PaymentRequired, PaymentRequirements, VerifyRequest
 
 from sidecar.x402 import codec, matching
@@ -29,30 +25,24 @@ from sidecar.x402.documents import (
     Resource,
     SettleReply,
     Supported,
-    SupportedKind,
     TooLarge,
     VerifyReply,
 )
 from sidecar.x402.exact import LocallyValid, Window, check
-from tests.sidecar.x402.signing import CHAIN_ID, OFFER, WALLET, a_document, a_payment, an_offer, header
+from tests.sidecar.x402.answers import (
+    KINDS,
+    KINDS_ANSWER,
+    PAYER,
+    SETTLE_ANSWERS,
+    SETTLED,
+    TRANSACTION,
+    VERIFY_ANSWERS,
+)
+from tests.sidecar.x402.official import paid_by_the_official_client
+from tests.sidecar.x402.signing import CHAIN_ID, OFFER, a_document, a_payment, an_offer, header
 
 RESOURCE = Resource("https://agent.example/research", "Deep research", "application/json")
-PAYER = bytes.fromhex(WALLET.address[2:])
-TRANSACTION = "0x" + "ab" * 32
 VALID_DOCUMENT = a_document()
-
-
-def official_client(private_key: bytes) -> x402ClientSync:
-    client = x402ClientSync()
-    client.register("eip155:*", ExactEvmClientScheme(Account.from_key(private_key)))
-    return client
-
-
-def paid_by_the_official_client(required: bytes) -> bytes:
-    """What the official Python client answers to a PAYMENT-REQUIRED value of ours."""
-    document = decode_payment_required_header(required.decode("ascii"))
-    payload = official_client(b"\x11" * 32).create_payment_payload(document)
-    return encode_payment_signature_header(payload).encode("ascii")
 
 
 @pytest.mark.parametrize("offer", [OFFER, an_offer(asset=OFFER.asset.lower(), pay_to=OFFER.pay_to.lower())])
@@ -232,78 +222,13 @@ def test_without_a_resource_the_facilitators_body_has_none() -> None:
     assert set(json.loads(body)["paymentPayload"]) == {"x402Version", "payload", "accepted"}
 
 
-@pytest.mark.parametrize(
-    ("body", "reply"),
-    [
-        ({"isValid": True, "payer": WALLET.address}, VerifyReply(True, PAYER, None)),
-        ({"isValid": True}, VerifyReply(True, None, None)),
-        (
-            {"isValid": True, "payer": "", "invalidReason": "x", "extra": {"f": 1.5}},
-            VerifyReply(True, None, None),
-        ),
-        (
-            {"isValid": False, "invalidReason": "insufficient_funds", "payer": WALLET.address.lower()},
-            VerifyReply(False, PAYER, "insufficient_funds"),
-        ),
-        ({"isValid": False}, VerifyReply(False, None, "unexpected_verify_error")),
-        (
-            {"isValid": False, "invalidReason": "connect to http://10.0.0.1 failed"},
-            VerifyReply(False, None, "unexpected_verify_error"),
-        ),
-        ({"isValid": False, "invalidReason": ["x"]}, VerifyReply(False, None, "unexpected_verify_error")),
-        ({"isValid": "true"}, Malformed("invalid_payload", "isValid")),
-        ({"isValid": 1}, Malformed("invalid_payload", "isValid")),
-        ({"isValid": True, "payer": 5}, Malformed("invalid_payload", "payer")),
-        ({"isValid": True, "payer": []}, Malformed("invalid_payload", "payer")),
-        ({"isValid": True, "payer": "0xabc"}, Malformed("invalid_payload", "payer")),
-        ({}, Malformed("invalid_payload", "isValid")),
-        ([], Malformed("invalid_payload", "json")),
-    ],
-)
+@pytest.mark.parametrize(("body", "reply"), VERIFY_ANSWERS)
 def test_a_verify_answer_is_typed_or_malformed(body: object, reply: VerifyReply | Malformed) -> None:
     """Only a clean true is a yes, and only machine codes are handed on."""
     assert codec.parse_verify(json.dumps(body).encode()) == reply
 
 
-SETTLED = {"success": True, "transaction": TRANSACTION, "network": OFFER.network, "payer": WALLET.address}
-
-
-@pytest.mark.parametrize(
-    ("change", "reply"),
-    [
-        ({}, SettleReply(True, TRANSACTION, OFFER.network, PAYER)),
-        ({"amount": "50000"}, SettleReply(True, TRANSACTION, OFFER.network, PAYER, 50_000)),
-        ({"amount": ""}, SettleReply(True, TRANSACTION, OFFER.network, PAYER)),
-        ({"amount": None, "payer": None}, SettleReply(True, TRANSACTION, OFFER.network)),
-        ({"transaction": "0x" + "AB" * 32}, SettleReply(True, TRANSACTION, OFFER.network, PAYER)),
-        ({"extra": {"gas": 0.1, "wei": 10**30}}, SettleReply(True, TRANSACTION, OFFER.network, PAYER)),
-        ({"transaction": ""}, SettleReply(True, "", OFFER.network, PAYER)),
-        (
-            {"success": False, "transaction": "", "errorReason": "insufficient_funds"},
-            SettleReply(False, "", OFFER.network, PAYER, None, "insufficient_funds"),
-        ),
-        (
-            {"success": False, "transaction": "", "network": "", "errorReason": "Facilitator (500): {...}"},
-            SettleReply(False, "", "", PAYER, None, "unexpected_settle_error"),
-        ),
-        (
-            {"success": False, "errorReason": "settlement_pending"},
-            SettleReply(False, TRANSACTION, OFFER.network, PAYER, None, "settlement_pending"),
-        ),
-        ({"success": "true"}, Malformed("invalid_payload", "success")),
-        ({"success": None}, Malformed("invalid_payload", "success")),
-        ({"transaction": None}, Malformed("invalid_payload", "transaction")),
-        ({"transaction": "0xabc"}, Malformed("invalid_payload", "transaction")),
-        ({"transaction": [TRANSACTION]}, Malformed("invalid_payload", "transaction")),
-        ({"network": None}, Malformed("invalid_payload", "network")),
-        ({"network": "x" * 300}, Malformed("invalid_payload", "network")),
-        ({"payer": {}}, Malformed("invalid_payload", "payer")),
-        ({"payer": "somebody"}, Malformed("invalid_payload", "payer")),
-        ({"amount": 50_000}, Malformed("invalid_payload", "amount")),
-        ({"amount": "$0.05"}, Malformed("invalid_payload", "amount")),
-        ({"amount": []}, Malformed("invalid_payload", "amount")),
-    ],
-)
+@pytest.mark.parametrize(("change", "reply"), SETTLE_ANSWERS)
 def test_a_settle_answer_is_typed_or_malformed(
     change: dict[str, Any], reply: SettleReply | Malformed
 ) -> None:
@@ -319,31 +244,7 @@ def test_a_settle_answer_that_names_no_transaction_is_malformed() -> None:
 
 def test_kinds_that_cannot_be_read_are_not_supported() -> None:
     """One odd entry does not take the others away."""
-    body = {
-        "kinds": [
-            {"x402Version": 2, "scheme": "exact", "network": "eip155:84532"},
-            {"x402Version": 1, "scheme": "exact", "network": "base-sepolia", "extra": None},
-            {
-                "x402Version": 2,
-                "scheme": "upto",
-                "network": "eip155:8453",
-                "extra": {"facilitatorAddress": "0x1"},
-            },
-            {"x402Version": "2", "scheme": "exact", "network": "eip155:1"},
-            {"x402Version": 2, "scheme": None, "network": "eip155:1"},
-            "exact",
-            None,
-        ],
-        "signers": {"eip155:*": ["0x1"]},
-        "load": 0.5,
-    }
-    assert codec.parse_supported(json.dumps(body).encode()) == Supported(
-        (
-            SupportedKind(2, "exact", "eip155:84532"),
-            SupportedKind(1, "exact", "base-sepolia"),
-            SupportedKind(2, "upto", "eip155:8453", {"facilitatorAddress": "0x1"}),
-        )
-    )
+    assert codec.parse_supported(json.dumps(KINDS_ANSWER).encode()) == Supported(KINDS)
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"kinds":{}}', b'{"kinds":[' + b" " * 65_536 + b"]}"])

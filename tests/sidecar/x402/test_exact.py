@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,8 +13,29 @@ from hypothesis import strategies as st
 
 from sidecar.x402 import codec, matching
 from sidecar.x402.documents import Malformed, Requirements, TooLarge
-from sidecar.x402.exact import Invalid, LocallyValid, Signed, check, claim_key, payment_digest, read, write
+from sidecar.x402.exact import (
+    Invalid,
+    LocallyValid,
+    Signed,
+    Window,
+    check,
+    claim_key,
+    payment_digest,
+    read,
+    write,
+)
 from sidecar.x402.matching import Mismatch
+from tests.sidecar.x402.mutations import (
+    EDITED_AFTERWARDS,
+    RECIPIENT,
+    SIGNATURE,
+    VALID_AFTER,
+    VALID_BEFORE,
+    VALUE,
+    edited,
+    with_signature,
+)
+from tests.sidecar.x402.official import facilitator_verdict
 from tests.sidecar.x402.signing import (
     CHAIN_ID,
     NOW_S,
@@ -31,13 +51,6 @@ from tests.sidecar.x402.signing import (
 
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 PAYER = bytes.fromhex(WALLET.address[2:])
-DOCUMENT = a_document()
-
-VALID_AFTER = "invalid_exact_evm_payload_authorization_valid_after"
-VALID_BEFORE = "invalid_exact_evm_payload_authorization_valid_before"
-VALUE = "invalid_exact_evm_payload_authorization_value_mismatch"
-RECIPIENT = "invalid_exact_evm_payload_recipient_mismatch"
-SIGNATURE = "invalid_exact_evm_payload_signature"
 
 
 def judged(document: object, offers: tuple[Requirements, ...] = (OFFER,)) -> str:
@@ -53,90 +66,9 @@ def judged(document: object, offers: tuple[Requirements, ...] = (OFFER,)) -> str
     return verdict.reason if isinstance(verdict, Invalid) else "valid"
 
 
-def edited(path: str, value: Any) -> dict[str, Any]:
-    """A validly signed payment with one member set afterwards; ... removes it."""
-    document = copy.deepcopy(DOCUMENT)
-    *parents, name = path.split(".")
-    place = document
-    for parent in parents:
-        place = place[parent]
-    place[name] = value
-    if value is ...:
-        del place[name]
-    return document
-
-
-def with_signature(change: Callable[[bytes], bytes]) -> dict[str, Any]:
-    signature = bytes.fromhex(DOCUMENT["payload"]["signature"][2:])
-    return edited("payload.signature", "0x" + change(signature).hex())
-
-
 def upper_half(signature: bytes) -> bytes:
     s = ORDER - int.from_bytes(signature[32:64], "big")
     return signature[:32] + s.to_bytes(32, "big") + bytes((55 - signature[64],))
-
-
-SIGNED = "payload.authorization"
-EDITED_AFTERWARDS = [
-    ("x402Version", 1, "invalid_x402_version at x402Version"),
-    ("x402Version", 3, "invalid_x402_version at x402Version"),
-    ("x402Version", "2", "invalid_x402_version at x402Version"),
-    ("x402Version", True, "invalid_x402_version at x402Version"),
-    ("x402Version", ..., "invalid_x402_version at x402Version"),
-    ("payload", ..., "invalid_payload at payload"),
-    ("payload", [], "invalid_payload at payload"),
-    (SIGNED, ..., "invalid_payload at payload.authorization"),
-    (SIGNED, "x", "invalid_payload at payload.authorization"),
-    ("payload.signature", ..., "invalid_payload at payload.signature"),
-    ("payload.signature", None, "invalid_payload at payload.signature"),
-    ("payload.signature", "0xzz", "invalid_payload at payload.signature"),
-    ("payload.signature", "0x" + "ab" * 4097, "invalid_payload at payload.signature"),
-    ("payload.signature", "0x", SIGNATURE),
-    ("payload.signature", "0x" + "ab" * 65, SIGNATURE),
-    ("payload.signature", "0x" + "00" * 65, SIGNATURE),
-    ("payload.signature", "0x" + "ab" * 640, SIGNATURE),
-    (f"{SIGNED}.from", ..., "invalid_payload at payload.authorization.from"),
-    (f"{SIGNED}.from", "vitalik.eth", "invalid_payload at payload.authorization.from"),
-    (f"{SIGNED}.from", STRANGER.address, SIGNATURE),
-    (f"{SIGNED}.to", None, "invalid_payload at payload.authorization.to"),
-    (f"{SIGNED}.to", STRANGER.address, RECIPIENT),
-    (f"{SIGNED}.to", "0x" + "00" * 20, RECIPIENT),
-    (f"{SIGNED}.value", 50_000, "invalid_payload at payload.authorization.value"),
-    (f"{SIGNED}.value", "+50000", "invalid_payload at payload.authorization.value"),
-    (f"{SIGNED}.value", "-50000", "invalid_payload at payload.authorization.value"),
-    (f"{SIGNED}.value", str(2**256), "invalid_payload at payload.authorization.value"),
-    (f"{SIGNED}.value", "49999", VALUE),
-    (f"{SIGNED}.value", "50001", VALUE),
-    (f"{SIGNED}.value", str(2**256 - 1), VALUE),
-    (f"{SIGNED}.validAfter", -1, "invalid_payload at payload.authorization.validAfter"),
-    (f"{SIGNED}.validAfter", "1", SIGNATURE),
-    (f"{SIGNED}.validAfter", str(NOW_S + 1), VALID_AFTER),
-    (f"{SIGNED}.validBefore", "soon", "invalid_payload at payload.authorization.validBefore"),
-    (f"{SIGNED}.validBefore", str(NOW_S + 181), SIGNATURE),
-    (f"{SIGNED}.nonce", "0x" + "5a" * 31, "invalid_payload at payload.authorization.nonce"),
-    (f"{SIGNED}.nonce", "0x" + "5a" * 33, "invalid_payload at payload.authorization.nonce"),
-    (f"{SIGNED}.nonce", "5a" * 32, "invalid_payload at payload.authorization.nonce"),
-    (f"{SIGNED}.nonce", "0x" + "5b" * 32, SIGNATURE),
-    ("accepted", ..., "invalid_payload at accepted"),
-    ("accepted.scheme", "upto", "unsupported_scheme at accepted.scheme"),
-    ("accepted.scheme", "Exact", "unsupported_scheme at accepted.scheme"),
-    ("accepted.network", "eip155:1", "invalid_network"),
-    ("accepted.network", "base-sepolia", "invalid_network"),
-    ("accepted.amount", "1", "invalid_payment_requirements"),
-    ("accepted.amount", 50_000, "invalid_payload at accepted.amount"),
-    ("accepted.asset", STRANGER.address, "invalid_payment_requirements"),
-    ("accepted.payTo", STRANGER.address, "invalid_payment_requirements"),
-    ("accepted.maxTimeoutSeconds", 1, "invalid_payment_requirements"),
-    ("accepted.extra", {"name": "USD Coin", "version": "2"}, "invalid_payment_requirements"),
-    ("resource", 5, "invalid_payload at resource"),
-    ("accepted.asset", OFFER.asset.lower(), "valid"),
-    (f"{SIGNED}.from", WALLET.address.lower(), "valid"),
-    (f"{SIGNED}.to", "0x" + OFFER.pay_to[2:].upper(), "valid"),
-    (f"{SIGNED}.nonce", "0x" + "5A" * 32, "valid"),
-    ("resource", ..., "valid"),
-    ("extensions", {"bazaar": {"info": {}}}, "valid"),
-    ("unknown", "member", "valid"),
-]
 
 
 @pytest.mark.parametrize(("path", "value", "verdict"), EDITED_AFTERWARDS)
@@ -233,6 +165,28 @@ def test_the_first_failure_in_the_documented_order_is_the_reason(failures: list[
             payment = change[failure]()
 
     assert check(payment, offer, CHAIN_ID, NOW_S, WINDOW) == Invalid(reason)
+
+
+@pytest.mark.parametrize(
+    ("seen", "verdict"),
+    [
+        ({}, "valid"),
+        ({"wallet": STRANGER}, "invalid_exact_evm_payload_signature"),
+        ({"to": STRANGER.address}, "invalid_exact_evm_payload_recipient_mismatch"),
+        ({"value": "49999"}, "invalid_exact_evm_payload_authorization_value_mismatch"),
+        ({"validAfter": "4000000000"}, "invalid_exact_evm_payload_authorization_valid_after"),
+        ({"validBefore": "1"}, "invalid_exact_evm_payload_authorization_valid_before"),
+        ({"domain": {"chainId": 1}}, "invalid_exact_evm_payload_signature"),
+    ],
+)
+def test_the_official_facilitator_agrees_with_our_check(seen: dict[str, Any], verdict: str) -> None:
+    """On the body that we rebuild, it finds what we found before asking."""
+    payment = a_payment(**({"validBefore": "4000000000"} | seen))
+    body = codec.facilitator_body(payment.authorization, payment.signature, OFFER)
+    ours = check(payment, OFFER, CHAIN_ID, NOW_S, Window(0, 4_000_000_000))
+
+    assert facilitator_verdict(body) == verdict
+    assert (ours.reason if isinstance(ours, Invalid) else "valid") == verdict
 
 
 def test_the_evidence_names_payer_claim_and_payload() -> None:
