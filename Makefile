@@ -1,0 +1,70 @@
+# Two commands for everybody: `make demo` and `make test`. Everything lives in .venv; nothing else is touched.
+.PHONY: demo test check accept bench soak lock clean
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+BIN := .venv/bin
+SOAK_KILLS ?= 1000
+
+# The demo needs the sandbox's packages, the rest the developers' too; each stamp is one installed set.
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 ...")'
+	@echo "making .venv"
+	@$(PYTHON) -m venv .venv
+
+.venv/bin/uv: .venv/bin/python lock/installer.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement lock/installer.txt
+	@touch $@
+
+# The installer reads no pip configuration: where it cannot reach an index, pip itself does the same.
+define install
+	@echo "installing lock/$(1).txt"
+	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --require-hashes --requirement lock/$(1).txt \
+		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement lock/$(1).txt
+	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --offline --editable . \
+		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+endef
+
+.venv/demo: .venv/bin/uv lock/demo.txt pyproject.toml
+	$(call install,demo)
+
+.venv/dev: .venv/bin/uv lock/dev.txt pyproject.toml
+	$(call install,dev)
+	@touch .venv/demo
+
+demo: .venv/demo
+	@$(BIN)/sidecar demo --once
+
+test: .venv/dev
+	@$(BIN)/pytest
+
+check: .venv/dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/pytest -q tests/test_house.py
+
+accept: .venv/dev
+	@cd tests/accept && npm ci --silent --no-audit --no-fund
+	@$(BIN)/pytest tests/accept --override-ini=addopts="-ra --strict-markers --strict-config --import-mode=importlib"
+
+bench: .venv/dev
+	@$(BIN)/python -m benchmarks
+
+soak: .venv/dev
+	@SIDECAR_SOAK_KILLS=$(SOAK_KILLS) $(BIN)/pytest tests/scenarios/test_kill.py
+
+lock: .venv/bin/uv
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header pyproject.toml -o lock/runtime.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header pyproject.toml lock/build.in --extra sandbox -o lock/demo.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header pyproject.toml lock/build.in --extra sandbox --extra dev --extra postgres -o lock/dev.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header lock/installer.in -o lock/installer.txt
+
+clean:
+	@rm -rf .venv tests/accept/node_modules
