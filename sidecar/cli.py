@@ -1,0 +1,157 @@
+"""The command line: finds the command, runs it, and turns every end into an exit code and a sentence.
+
+Only the chosen command's module is imported; `--help` imports them all. Knows
+of a command only what `Command` says.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Final, NoReturn, Protocol, cast
+
+from sidecar.commands.errors import Exit, Sentence
+from sidecar.configuration.problems import did_you_mean
+
+COMMANDS: Final = (
+    "sandbox",
+    "demo",
+    "serve",
+    "init",
+    "schema",
+    "check",
+    "margin",
+    "calls",
+    "call",
+    "ledger",
+)
+"""The registry: each is a module of `sidecar.commands`."""
+
+INTERRUPTED: Final = 130
+"""The shell's own code for a command that Ctrl-C ended."""
+
+_EXAMPLES: Final = """examples:
+  sidecar init > sidecar.yaml             a starter config with comments
+  sidecar check --config sidecar.yaml     every problem of it at once
+  sidecar serve --config sidecar.yaml     sell calls
+  sidecar margin --by endpoint            what they earned
+
+`sidecar COMMAND --help` tells more of one; every command takes --json.
+"""
+
+
+class Command(Protocol):
+    """What a command's module offers. `EXAMPLES`, lines for its --help, may be left out."""
+
+    NAME: str
+    HELP: str
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the arguments."""
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """Do it; returns an `Exit` or raises Sentence. What is heavy is imported here."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one sentence, and which always takes `--json`."""
+
+    def __init__(self, **options: Any) -> None:
+        options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        super().__init__(**options, allow_abbrev=False, conflict_handler="resolve")
+        # Suppressed, so that a subcommand without it does not unset what was said before.
+        self.add_argument(
+            "--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON object"
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """End with the usage code."""
+        raise Sentence(Exit.WRONG_USAGE, f"{message}; see `{self.prog} --help`")
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code. Nothing is raised but a bug under `python -X dev`."""
+    try:
+        code = _ended(sys.argv[1:] if words is None else list(words))
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Who read our output has seen enough; without this, Python complains again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.FINE
+    return code
+
+
+def _ended(words: list[str]) -> int:
+    try:
+        return _run(words)
+    except Sentence as end:
+        print(f"sidecar: {end.text}", file=sys.stderr)
+        return end.code
+    except BrokenPipeError:
+        raise
+    except Exception as bug:
+        if sys.flags.dev_mode:
+            raise
+        sentence = f"{type(bug).__name__}: {bug}; this is a bug of the sidecar (python -X dev shows where)"
+        print(f"sidecar: {sentence}", file=sys.stderr)
+        return Exit.FOUND_WRONG
+
+
+def _run(words: list[str]) -> int:
+    match words:
+        case ["-h" | "--help", *_]:
+            print(_help(), end="")
+            return Exit.FINE
+        case ["--version", *_]:
+            print(f"sidecar {_version()}")
+            return Exit.FINE
+        case [name, *rest] if name in COMMANDS:
+            return _command(name, rest)
+        case [name, *_]:
+            text = f"there is no command {name!r}; {did_you_mean(name, COMMANDS)}"
+            raise Sentence(Exit.WRONG_USAGE, text)
+        case _:
+            raise Sentence(Exit.WRONG_USAGE, "say which command; see `sidecar --help`")
+
+
+def _command(name: str, words: list[str]) -> int:
+    command = _module(name)
+    examples = getattr(command, "EXAMPLES", "")
+    parser = Parser(prog=f"sidecar {name}", description=command.HELP, epilog=examples)
+    command.configure(parser)
+    try:
+        arguments = parser.parse_args(words, argparse.Namespace(json=False))
+    except SystemExit:  # argparse, after it printed the help
+        return Exit.FINE
+    return command.run(arguments)
+
+
+def _module(name: str) -> Command:
+    return cast("Command", import_module(f"sidecar.commands.{name}"))
+
+
+def _help() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {_module(name).HELP}" for name in COMMANDS]
+    return "\n".join(
+        (
+            "usage: sidecar COMMAND [options]",
+            "       sidecar --version",
+            "",
+            "commands:",
+            *lines,
+            "",
+            _EXAMPLES,
+        )
+    )
+
+
+def _version() -> str:
+    try:
+        return version("x402-sidecar")
+    except PackageNotFoundError:
+        return "(run from its source tree)"
