@@ -169,4 +169,4 @@ def _computed(
 
 
 def _take(name: str, found: Iterator[Found]) -> Check:
-    return Check(name, tuple(islice(found, ROWS_MAX)))
+    return Check(name, tuple(tuple(row) for row in islice(found, ROWS_MAX)))
