@@ -18,6 +18,7 @@ ANSWERS_MAX: Final = 32
 
 WANTED: Final = {"id": 1024, "object": 1024, "model": 1024, "service_tier": 1024, "usage": 8192, "choices": 0}
 
+_ENDED: Final = "stream ended without usage"
 _OBJECTS: Final = frozenset({"chat.completion", "chat.completion.chunk"})
 
 
@@ -52,9 +53,8 @@ class ChatStream:
         """Take one chunk; the last usage of an answer that is not null counts."""
         if not _is_chat(found.values):
             return
-        self._latest = (
-            clean_text(found.values.get("id")) or self._latest
-        )  # a chunk without an id continues the answer
+        # a chunk without an id continues the answer of the chunk before it
+        self._latest = clean_text(found.values.get("id")) or self._latest
         answer = self._answer(self._latest)
         if answer is None:
             return
@@ -72,13 +72,11 @@ class ChatStream:
             if answer.reading is not None:
                 readings.append(answer.reading)
             elif answer.chunks > 1 or len(self._answers) == 1:
-                readings.append(
-                    _without_usage(answer.model, response_id or None, "stream ended without usage")
-                )
+                readings.append(_without_usage(answer.model, response_id or None, _ENDED))
         if self._overflow:
             readings.append(_without_usage(None, None, "too many answers in one stream"))
         elif self._answers and not readings:
-            readings.append(_without_usage(None, None, "stream ended without usage"))
+            readings.append(_without_usage(None, None, _ENDED))
         return tuple(readings)
 
     def _answer(self, response_id: str) -> _Answer | None:
@@ -116,7 +114,7 @@ def _reading(values: Mapping[str, object], model: str | None, response_id: str |
     read, written = _details(usage, "prompt_tokens_details"), _details(usage, "completion_tokens_details")
     if read is None or written is None:
         return _without_usage(model, response_id, "usage details cannot be read")
-    cached = read.get("cached_tokens")
+    cached = read.get("cached_tokens", usage.get("prompt_cache_hit_tokens"))  # DeepSeek's name for the same
     return measure(
         provider=None,
         model=model,
@@ -125,10 +123,7 @@ def _reading(values: Mapping[str, object], model: str | None, response_id: str |
         counts={
             "input_tokens": usage.get("prompt_tokens"),
             "output_tokens": _output(usage, generates="choices" in values),
-            # DeepSeek's older name for the same number
-            "cached_input_tokens": _or_zero(
-                usage.get("prompt_cache_hit_tokens") if cached is None else cached
-            ),
+            "cached_input_tokens": _or_zero(cached),
             "cache_write_tokens": _or_zero(read.get("cache_write_tokens")),
             "audio_input_tokens": _or_zero(read.get("audio_tokens")),
             "audio_output_tokens": _or_zero(written.get("audio_tokens")),

@@ -63,7 +63,7 @@ def test_splitting_changes_nothing(parts: list[bytes], cuts: list[int]) -> None:
 
 
 def test_an_event_too_long_is_cut_and_says_so() -> None:
-    """At most 64 KiB of an event are kept, of one long line as of many short ones; the next is whole."""
+    """At most 48 KiB of an event are kept, of one long line as of many short ones; the next is whole."""
     one_line = b"data: " + b"x" * (EVENT_BYTES_MAX * 2) + b"\n\n"
     many_lines = b"data: xxxxxxx\n" * EVENT_BYTES_MAX + b"\n"
 

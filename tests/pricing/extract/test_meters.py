@@ -1,0 +1,146 @@
+"""Meters: chosen by the answer's headers, never raising, and open to one more format."""
+
+import json
+from typing import Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ledger.money import nano
+from pricing.cost import Kind
+from pricing.declared import ITEMS_MAX
+from pricing.extract import Metered, meter_for
+from pricing.extract.members import Found
+from pricing.extract.meters import EncodedMeter, JsonMeter, NullMeter, SseMeter
+from pricing.extract.wire import Format
+from pricing.usage import Reading, Unmeasured, Usage
+
+COST = b': sidecar-cost 0.001;kind=tool;name="search"\n'
+CHAT = b'{"object": "chat.completion", "usage": {"prompt_tokens": 3, "completion_tokens": 1}}'
+
+
+def metered(content_type: bytes, *pieces: bytes, encoding: bytes = b"") -> Metered:
+    meter = meter_for(content_type, encoding)
+    for piece in pieces:
+        meter.feed(piece)
+    return meter.finish()
+
+
+@pytest.mark.parametrize(
+    ("content_type", "encoding", "kind"),
+    [
+        (b"application/json", b"", JsonMeter),
+        (b"Application/JSON; charset=utf-8", b"identity", JsonMeter),
+        (b"application/vnd.agent+json", b" Identity ", JsonMeter),
+        (b"text/event-stream;charset=utf-8", b"", SseMeter),
+        (b"application/json", b"gzip", EncodedMeter),
+        (b"text/event-stream", b"br", EncodedMeter),
+        (b"text/html", b"gzip", NullMeter),
+        (b"application/x-ndjson", b"", NullMeter),
+        (b"", b"", NullMeter),
+    ],
+)
+def test_the_headers_choose_the_meter(content_type: bytes, encoding: bytes, kind: type) -> None:
+    """JSON and event streams are read, compressed ones are unknown, all else passes."""
+    assert type(meter_for(content_type, encoding)) is kind
+
+
+def test_what_no_model_wrote_has_no_line_and_no_problem() -> None:
+    """A page, or JSON of another shape, costs nothing by itself."""
+    assert metered(b"text/html", b"<html>") == Metered()
+    assert metered(b"application/json", b'{"answer": 42}') == Metered()
+    assert metered(b"application/json", b"not json") == Metered()
+
+
+def test_a_compressed_answer_is_unknown() -> None:
+    """What cannot be read may have cost something: one unmeasured answer, problem `encoded`."""
+    result = metered(b"application/json", b"\x1f\x8b...", encoding=b"gzip")
+
+    assert result.problem == "encoded"
+    assert [type(reading) for reading in result.usages] == [Unmeasured]
+
+
+def test_json_that_breaks_off_before_it_can_be_told_is_a_problem() -> None:
+    """It may have been anything; there is no line, and the observer hears of it."""
+    assert metered(b"application/json", b'{"data": [1, 2') == Metered(problem="cut off")
+
+
+def test_costs_declared_in_comments_are_lines() -> None:
+    """Each `sidecar-cost` comment adds its costs, wherever in the stream it stands; other comments do not."""
+    result = metered(b"text/event-stream", b": keep-alive\n\n", COST, b"data: " + CHAT + b"\n\n", COST)
+
+    assert [(line.kind, line.name, line.amount) for line in result.declared] == [
+        (Kind.TOOL, "search", nano(1_000_000))
+    ] * 2
+    assert (len(result.usages), result.problem) == (1, None)
+
+
+def test_a_malformed_declaration_is_an_unknown_cost() -> None:
+    """What an agent declares and we cannot read costs something."""
+    result = metered(b"text/event-stream", b": sidecar-cost free of charge\n")
+
+    assert [line.amount for line in result.declared] == [None]
+    assert result.problem is not None
+
+
+def test_declarations_are_bounded() -> None:
+    """Beyond the bound there is one unknown line, however many comments come."""
+    result = metered(b"text/event-stream", COST * (ITEMS_MAX * 3))
+
+    assert len(result.declared) == ITEMS_MAX + 1
+    assert result.declared[-1].amount is None
+    assert (
+        metered(b"text/event-stream", b": sidecar-cost " + b" " * 70_000 + b"\n").declared[0].amount is None
+    )
+
+
+@given(
+    st.sampled_from([b"application/json", b"text/event-stream"]),
+    st.lists(
+        st.binary(max_size=20) | st.sampled_from([CHAT, b"data: ", b"\n\n", b"\r", COST, b": sidecar-cost "]),
+        max_size=10,
+    ),
+)
+def test_no_body_makes_a_meter_raise(content_type: bytes, pieces: list[bytes]) -> None:
+    """Any bytes are metered, and in one piece as in many."""
+    assert metered(content_type, *pieces) == metered(content_type, b"".join(pieces))
+
+
+class CountingReader:
+    """The stream reader of `COUNTED`: adds up over events, as some providers report."""
+
+    def __init__(self) -> None:
+        self.output = 0
+
+    def event(self, found: Found) -> None:
+        count = found.values.get("message/usage/out")
+        self.output += count if isinstance(count, int) else 0
+
+    def finish(self) -> tuple[Reading, ...]:
+        return (a_count(self.output),) if self.output else ()
+
+
+def a_count(output: int) -> Usage:
+    return Usage(provider="other", model="o-1", response_id=None, input_tokens=0, output_tokens=output)
+
+
+def read_count(found: Found) -> Reading | None:
+    count = found.values.get("message/usage/out")
+    return a_count(count) if isinstance(count, int) else None
+
+
+COUNTED: Final = Format("counted", {"message/usage/out": 100}, read_count, CountingReader)
+
+
+def test_another_format_needs_nothing_but_itself() -> None:
+    """A format with members deeper inside, and usage spread over events, works without a change elsewhere."""
+    body = json.dumps({"type": "x", "message": {"text": "y", "usage": {"in": 1, "out": 7}}}).encode()
+    buffered = JsonMeter([COUNTED], COUNTED.wanted)
+    streamed = SseMeter([COUNTED], COUNTED.wanted)
+
+    buffered.feed(body)
+    streamed.feed(b"data: " + body + b"\n\n" + b"data: " + body + b"\n\n")
+
+    assert buffered.finish().usages == (a_count(7),)
+    assert streamed.finish().usages == (a_count(14),)

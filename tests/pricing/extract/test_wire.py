@@ -1,0 +1,50 @@
+"""Every registered wire format keeps the promises of a format; a new one is held to them by being listed."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pricing.extract import FORMATS, WANTED
+from pricing.extract.members import UNREAD, Found
+from pricing.extract.wire import Format
+from pricing.usage import Unmeasured, Usage
+
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.just(UNREAD),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(st.sampled_from(["prompt_tokens", "completion_tokens", "x"]), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+FOUND = st.builds(
+    Found,
+    values=st.dictionaries(st.sampled_from(sorted(WANTED)), JUNK),
+    whole=st.booleans(),
+    begun=st.just(True),
+)
+
+
+@pytest.mark.parametrize("wire_format", FORMATS, ids=lambda f: f.name)
+@given(found=FOUND)
+def test_no_answer_makes_a_format_raise(wire_format: Format, found: Found) -> None:
+    """Whatever the members hold, the answer is usage, unmeasured, or of another format."""
+    assert isinstance(wire_format.answer(found), Usage | Unmeasured | None)
+
+
+@pytest.mark.parametrize("wire_format", FORMATS, ids=lambda f: f.name)
+@given(events=st.lists(FOUND, max_size=6))
+def test_no_stream_makes_a_format_raise(wire_format: Format, events: list[Found]) -> None:
+    """Whatever the events hold, a stream ends in readings; a stream without events has none."""
+    reader = wire_format.stream()
+    assert wire_format.stream().finish() == ()
+    for event in events:
+        reader.event(event)
+
+    assert all(isinstance(reading, Usage | Unmeasured) for reading in reader.finish())
+
+
+def test_what_all_formats_want_together_is_bounded() -> None:
+    """The members kept of one answer stay far within the state of a meter, however many formats there are."""
+    assert sum(WANTED.values()) <= 64 * 1024
+    assert len({wire_format.name for wire_format in FORMATS}) == len(FORMATS)
