@@ -50,7 +50,8 @@ class ExactPayment:
     """A decoded payment of the `exact` scheme; nothing in it is verified yet.
 
     `accepted` is the mapping the payer sent, `chosen` the same read as an offer. Neither is
-    signed: they only tell which of our own offers is meant. `signature` has the length sent.
+    signed: they only tell which of our own offers is meant. `signature` has the length
+    sent, and its v as tokens take it.
     """
 
     version: int

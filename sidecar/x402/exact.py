@@ -56,7 +56,10 @@ class Signed:
 
 
 def read(payload: object) -> Signed | Malformed:
-    """Read the `payload` member of a payment. Forms only; nothing is verified."""
+    """Read the `payload` member of a payment. Forms only; nothing is verified.
+
+    A v of 0 or 1 is rewritten here, so that digest, claim and settlement see one signature.
+    """
     if not isinstance(payload, dict):
         return Malformed(reasons.INVALID_PAYLOAD, "payload")
     message = payload.get("authorization")
@@ -179,7 +182,7 @@ def payment_digest(key: bytes, authorization: Authorization, signature: bytes) -
                 authorization.value.to_bytes(32, "big"),
                 authorization.valid_after.to_bytes(32, "big"),
                 authorization.valid_before.to_bytes(32, "big"),
-                with_chain_v(signature),
+                signature,
             )
         )
     ).digest()

@@ -95,6 +95,13 @@ def test_another_v_is_refused(v: int) -> None:
     assert recover(DIGEST, signature_of(DIGEST)[:64] + bytes((v,))) is None
 
 
+@pytest.mark.parametrize("v", [2, 3, 29, 30])
+def test_points_beyond_the_order_are_not_tried(v: int) -> None:
+    """Tokens know two values of v; among these small r are some that the other two would recover."""
+    for r in range(1, 20):
+        assert recover(DIGEST, r.to_bytes(32, "big") + (1).to_bytes(32, "big") + bytes((v,))) is None
+
+
 @pytest.mark.parametrize("length", [0, 1, 64, 66, 130, 1000])
 def test_another_length_is_refused(length: int) -> None:
     """Compact and smart-wallet signatures are not r, s, v."""

@@ -212,6 +212,7 @@ def test_the_claim_is_the_same_in_every_spelling() -> None:
     payment = codec.decode_payment(header(spelled))
     assert not isinstance(payment, Malformed | TooLarge)
 
+    assert payment.signature == a_payment().signature
     assert check(payment, OFFER, CHAIN_ID, NOW_S, WINDOW) == check(
         a_payment(), OFFER, CHAIN_ID, NOW_S, WINDOW
     )
