@@ -7,10 +7,12 @@ describes; none raises.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
+import sha3
+
 UINT256_MAX: Final = 2**256 - 1
-ADDRESS_BYTES: Final = 20
 
 _ADDRESS: Final = re.compile(r"0x[0-9A-Fa-f]{40}")
 _UINT: Final = re.compile(r"0|[1-9][0-9]{0,77}")
@@ -59,3 +61,17 @@ def read_transaction(text: object) -> str | None:
 def hex_text(raw: bytes) -> str:
     """0x and lower-case hex."""
     return "0x" + raw.hex()
+
+
+@lru_cache(maxsize=4096)
+def checksummed(raw: bytes) -> str:
+    """An address as text. EIP-55: a letter is a capital where the hash's digit is 8 or more.
+
+    What leaves for others is always written so: some libraries take no other spelling.
+    """
+    assert len(raw) == ADDRESS_BYTES, "an address has 20 bytes"
+    digits = raw.hex()
+    marks = sha3.keccak_256(digits.encode()).hexdigest()
+    return "0x" + "".join(
+        digit.upper() if int(mark, 16) >= 8 else digit for digit, mark in zip(digits, marks, strict=False)
+    )
