@@ -144,8 +144,6 @@ class OverrideSection(Section):
     input: Money
     output: Money
     cached_input: Money | None = None
-    cache_write: Money | None = None
-    provider: Label | None = None
     since: Since = 0
 
 

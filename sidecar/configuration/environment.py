@@ -6,7 +6,7 @@ from a variable: those are never shown in a message. Knows no setting.
 
 import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from sidecar.configuration.problems import Path
 from sidecar.configuration.reading import DEPTH_MAX, Source
@@ -46,25 +46,27 @@ def _override(source: Source, name: str, value: str) -> None:
 
 def _put(source: Source, node: object, path: Path, keys: list[str], name: str, value: str) -> bool:
     """Set the value below *node*; False if the way there is blocked by a plain value."""
-    key: str | int
     if isinstance(node, dict):
-        key = _spelled(node, keys[0])
-        if len(keys) == 1:
-            node[key] = value
-        elif node.get(key) is None:
-            node[key] = {}
-    elif isinstance(node, list) and keys[0] in map(str, range(len(node) + 1)):
-        key = int(keys[0])
-        if key == len(node):
-            node.append({})
-        if len(keys) == 1:
-            node[key] = value
-    else:
-        return False
-    if len(keys) > 1:
-        return _put(source, node[key], (*path, key), keys[1:], name, value)
-    source.variables[(*path, key)] = name
-    return True
+        return _put_at(source, node, path, _spelled(node, keys[0]), keys, name, value)
+    if isinstance(node, list) and keys[0] in map(str, range(len(node) + 1)):
+        index = int(keys[0])
+        if index == len(node):
+            node.append(None)
+        return _put_at(source, node, path, index, keys, name, value)
+    return False
+
+
+def _put_at(
+    source: Source, node: Any, path: Path, key: str | int, keys: list[str], name: str, value: str
+) -> bool:
+    if len(keys) == 1:
+        node[key] = value
+        source.variables[(*path, key)] = name
+        return True
+    below = node.get(key) if isinstance(node, dict) else node[key]
+    if below is None:
+        below = node[key] = {}
+    return _put(source, below, (*path, key), keys[1:], name, value)
 
 
 def _spelled(node: Mapping[str, object], key: str) -> str:

@@ -113,8 +113,6 @@ class CostOverride:
     input: Amount
     output: Amount
     cached_input: Amount | None = None  # None: as `input`
-    cache_write: Amount | None = None  # None: as `input`
-    provider: str | None = None  # None: whoever serves the model
     since_us: int = 0
 
 

@@ -74,31 +74,26 @@ def parse(text: str) -> Source:
         source.refuse((), "yaml_too_large", "the file is larger than 1 MiB")
         return source
     try:
-        deep = _too_deep(text)
-        node = None if deep else _compose(text)
+        node = None if _too_deep(text, source) else _compose(text)
     except yaml.MarkedYAMLError as error:
         source.refuse((), "yaml_syntax", _syntax(error))
     except yaml.YAMLError:
         source.refuse((), "yaml_syntax", "the file has a character YAML does not allow")
     else:
-        if deep:
-            source.refuse((), "yaml_too_deep", f"line {deep}: nested more than {DEPTH_MAX} levels deep")
-        elif node is not None:
+        if node is not None:
             source.tree = _Walk(source).value(node, ())
     return source
 
 
-def _too_deep(text: str) -> int:
-    """Return the line where nesting goes too far, or 0. PyYAML's events come without recursion."""
+def _too_deep(text: str, source: Source) -> bool:
+    """Refuse nesting that goes too far, before anything recurses into it."""
     depth = 0
     for event in yaml.parse(text, Loader=_CoreLoader):
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            if depth > DEPTH_MAX:
-                return event.start_mark.line + 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-    return 0
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEPTH_MAX:
+            source.refuse((), "yaml_too_deep", f"nested more than {DEPTH_MAX} levels deep")
+            return True
+    return False
 
 
 def _compose(text: str) -> yaml.Node | None:
@@ -127,7 +122,8 @@ class _Walk:
         self._source.lines[path] = node.start_mark.line + 1
         kind = node.tag.removeprefix(_PREFIX)
         if id(node) in self._seen:
-            return self._source.refuse(path, "yaml_alias", "aliases are not used here")
+            self._source.refuse(path, "yaml_alias", "aliases are not used here")
+            return None
         self._seen.add(id(node))
         if isinstance(node, yaml.MappingNode) and kind == "map":
             return self._mapping(node, path)
@@ -135,7 +131,8 @@ class _Walk:
             return [self.value(item, (*path, index)) for index, item in enumerate(node.value)]
         if isinstance(node, yaml.ScalarNode) and kind in {"str", "null", "bool", "int", "float"}:
             return _scalar(node.value, kind)
-        return self._source.refuse(path, "yaml_tag", "tags are not used here")
+        self._source.refuse(path, "yaml_tag", "tags are not used here")
+        return None
 
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, object]:
         found: dict[str, object] = {}

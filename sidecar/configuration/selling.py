@@ -72,16 +72,15 @@ def costs(draft: Draft) -> Costs:
             input=entry.input,
             output=entry.output,
             cached_input=entry.cached_input,
-            cache_write=entry.cache_write,
-            provider=entry.provider,
             since_us=entry.since,
         )
         for entry in section.overrides
     )
-    known = [(entry.provider, entry.model, entry.since_us) for entry in overrides]
+    # As rate cards compare names: without case, and without a provider in front.
+    known = [(entry.model.lower().rpartition("/")[2], entry.since_us) for entry in overrides]
     for index, identity in enumerate(known):
         if identity in known[:index]:
-            sentence = "this model has another override for the same provider and day"
+            sentence = "this model has another override from the same day on"
             draft.refuse(("costs", "overrides", index), "duplicate_override", sentence)
     for name in section.tools:
         _check_name(draft, ("costs", "tools", name))

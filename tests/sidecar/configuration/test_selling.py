@@ -65,7 +65,7 @@ def test_one_facilitator_has_one_fee() -> None:
 
 def test_model_costs_are_dated() -> None:
     """One model may change its price on a day."""
-    first = 'model: m, provider: p, input: "$1", output: "$2"'
+    first = 'model: m, input: "$1", output: "$2"'
     found = settings(MINIMAL + f"costs: {{overrides: [{{{first}}}, {{{first}, since: 2026-11-01}}]}}")
 
     assert [entry.since_us for entry in found.costs.overrides] == [0, 1_793_491_200_000_000]
