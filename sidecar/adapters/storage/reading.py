@@ -4,6 +4,7 @@ One query is one statement, so its rows are of one moment. Nothing here waits
 for the writer, nor the writer for it: in WAL mode readers see the last commit.
 """
 
+import asyncio
 import sqlite3
 from collections.abc import Mapping
 from importlib.resources import files
@@ -39,7 +40,6 @@ def open_read_only(path: Path) -> sqlite3.Connection:
     """Open the books at *path* for reading only, beside a running sidecar or without one."""
     try:
         connection = sqlite3.connect(_uri(path), uri=True)
-        connection.row_factory = sqlite3.Row
     except sqlite3.Error as error:
         raise Unreadable(_why(path, error)) from error
     try:
@@ -54,8 +54,10 @@ def fetch(
     connection: sqlite3.Connection, query: str, parameters: Mapping[str, object]
 ) -> list[dict[str, Any]]:
     """Run the named *query* and return its rows by column name."""
+    cursor = connection.cursor()
+    cursor.row_factory = sqlite3.Row
     try:
-        return [dict(row) for row in connection.execute(READS[query].sql, parameters)]
+        return [dict(row) for row in cursor.execute(READS[query].sql, parameters)]
     except sqlite3.Error as error:
         raise Unreadable(f"The query {query} could not be answered: {error}.") from error
 
@@ -69,17 +71,10 @@ class Reader:
 
     async def open(self) -> None:
         """Open the books, which must exist; Unreadable says why not."""
-        try:
-            connection = await aiosqlite.connect(_uri(self._path), uri=True)
-        except sqlite3.Error as error:
-            raise Unreadable(_why(self._path, error)) from error
-        connection.row_factory = sqlite3.Row
-        try:
-            await connection.execute_fetchall(READS["ours"].sql)
-        except sqlite3.Error as error:
-            await connection.close()
-            raise Unreadable(_why(self._path, error)) from error
-        self._connection = connection
+        # Tried first where it may fail: aiosqlite leaves its thread behind when it cannot connect.
+        await asyncio.to_thread(_try, self._path)
+        self._connection = await aiosqlite.connect(_uri(self._path), uri=True)
+        self._connection.row_factory = sqlite3.Row
 
     async def close(self) -> None:
         """Release the connection; safe at any time and more than once."""
@@ -96,6 +91,10 @@ class Reader:
         except sqlite3.Error as error:
             raise Unreadable(f"The query {query} could not be answered: {error}.") from error
         return [dict(row) for row in rows]
+
+
+def _try(path: Path) -> None:
+    open_read_only(path).close()
 
 
 def _uri(path: Path) -> str:

@@ -1,0 +1,140 @@
+-- deposits_open: a buyer's deposit that is not what its open payments signed for
+SELECT account, sum(units) FROM (
+    SELECT a.id AS account, iif(m.side = a.side, m.amount, -m.amount) AS units
+    FROM accounts AS a JOIN movements AS m ON m.account_no = a.no
+    WHERE a.id GLOB 'deposit:*' AND m.phase = 'posted'
+    UNION ALL
+    SELECT 'deposit:0x' || lower(hex(payer)), -amount_nano
+    FROM payments WHERE state IN ('open', 'sending', 'settled', 'unknown', 'suspended')
+) GROUP BY account HAVING sum(units) <> 0;
+
+-- holds_open: a call whose unresolved holds are not what its open payment signed for
+SELECT call, sum(units) FROM (
+    SELECT j.subject AS call, t.amount AS units
+    FROM transfers AS t
+    JOIN journals AS j ON j.seq = t.journal_seq
+    JOIN accounts AS d ON d.no = t.debit_no
+    WHERE t.kind = 'pending' AND d.id GLOB 'deposit:*'
+      AND NOT EXISTS (SELECT 1 FROM transfers AS r WHERE r.pending_id = t.id)
+    UNION ALL
+    SELECT call_id, -amount_nano
+    FROM payments WHERE state IN ('open', 'sending', 'settled', 'unknown', 'suspended')
+) GROUP BY call HAVING sum(units) <> 0;
+
+-- authorized_open: a payer's authorized money that is not what its unsettled payments signed for
+SELECT account, sum(units) FROM (
+    SELECT a.id AS account, iif(m.side = a.side, m.amount, -m.amount) AS units
+    FROM accounts AS a JOIN movements AS m ON m.account_no = a.no
+    WHERE a.id GLOB 'authorized:*' AND m.phase = 'posted'
+    UNION ALL
+    SELECT 'authorized:' || replace(replace(network, '%', '%25'), ':', '%3A') || ':0x' || lower(hex(payer)),
+           -amount_nano
+    FROM payments WHERE state IN ('open', 'sending', 'unknown')
+) GROUP BY account HAVING sum(units) <> 0;
+
+-- reported_unseen: money a facilitator reported that is not that of its payments not yet seen on chain
+SELECT account, sum(units) FROM (
+    SELECT a.id AS account, iif(m.side = a.side, m.amount, -m.amount) AS units
+    FROM accounts AS a JOIN movements AS m ON m.account_no = a.no
+    WHERE a.id GLOB 'reported:*' AND m.phase = 'posted'
+    UNION ALL
+    SELECT 'reported:' || replace(replace(network, '%', '%25'), ':', '%3A')
+           || ':' || replace(replace(facilitator, '%', '%25'), ':', '%3A'),
+           -amount_nano
+    FROM payments WHERE proof = 'word'
+) GROUP BY account HAVING sum(units) <> 0;
+
+-- suspense_explained: money in suspense that is not that of payments a person must look at
+SELECT account, sum(units) FROM (
+    SELECT a.id AS account, iif(m.side = a.side, m.amount, -m.amount) AS units
+    FROM accounts AS a JOIN movements AS m ON m.account_no = a.no
+    WHERE a.id GLOB 'suspense:*' AND m.phase = 'posted'
+    UNION ALL
+    SELECT 'suspense:' || replace(replace(network, '%', '%25'), ':', '%3A'), -amount_nano
+    FROM payments WHERE state = 'suspended' OR proof = 'disproved'
+) GROUP BY account HAVING sum(units) <> 0;
+
+-- onchain_received: money on chain, in dollars or in the token's units, that is not that of the receipts
+SELECT account, sum(units) FROM (
+    SELECT a.id AS account, iif(m.side = a.side, m.amount, -m.amount) AS units
+    FROM accounts AS a JOIN movements AS m ON m.account_no = a.no
+    WHERE (a.id GLOB 'onchain:*' OR a.id GLOB 'token:*') AND m.phase = 'posted'
+    UNION ALL
+    SELECT book || ':' || replace(replace(p.network, '%', '%25'), ':', '%3A')
+           || ':0x' || lower(hex(p.asset)) || ':0x' || lower(hex(p.pay_to)),
+           iif(book = 'token', -r.amount, -p.amount_nano)
+    FROM receipts AS r JOIN payments AS p ON p.claim_key = r.claim_key,
+         (SELECT 'onchain' AS book UNION ALL SELECT 'token')
+) GROUP BY account HAVING sum(units) <> 0;
+
+-- revenue_captured: an endpoint's revenue that is not what its calls captured
+SELECT account, sum(units) FROM (
+    SELECT a.id AS account, iif(m.side = a.side, m.amount, -m.amount) AS units
+    FROM accounts AS a JOIN movements AS m ON m.account_no = a.no
+    WHERE a.id GLOB 'revenue:*' AND m.phase = 'posted'
+    UNION ALL
+    SELECT 'revenue:' || replace(replace(endpoint, '%', '%25'), ':', '%3A'), -captured_nano
+    FROM calls WHERE captured_nano <> 0
+) GROUP BY account HAVING sum(units) <> 0;
+
+-- credits_owed: a buyer's credit that is not what its calls gave back
+SELECT account, sum(units) FROM (
+    SELECT a.id AS account, iif(m.side = a.side, m.amount, -m.amount) AS units
+    FROM accounts AS a JOIN movements AS m ON m.account_no = a.no
+    WHERE a.id GLOB 'buyer:*' AND m.phase = 'posted'
+    UNION ALL
+    SELECT 'buyer:' || buyer, -credited_nano FROM calls WHERE credited_nano <> 0
+) GROUP BY account HAVING sum(units) <> 0;
+
+-- costs_booked: a cost account that is not the sum of its lines
+SELECT account, sum(units) FROM (
+    SELECT a.id AS account, iif(m.side = a.side, m.amount, -m.amount) AS units
+    FROM accounts AS a JOIN movements AS m ON m.account_no = a.no
+    WHERE a.id GLOB 'cost:*' AND m.phase = 'posted'
+    UNION ALL
+    SELECT 'cost:' || l.kind || ':' || replace(replace(c.endpoint, '%', '%25'), ':', '%3A')
+           || ':' || replace(replace(l.name, '%', '%25'), ':', '%3A'),
+           -l.amount_nano
+    FROM cost_lines AS l JOIN calls AS c ON c.id = l.call_id
+    WHERE l.kind <> 'fee' AND l.amount_nano > 0
+) GROUP BY account HAVING sum(units) <> 0;
+
+-- fees_booked: a call whose booked fees are not the sum of its fee lines
+SELECT call, sum(units) FROM (
+    SELECT j.subject AS call, t.amount AS units
+    FROM accounts AS a
+    JOIN transfers AS t ON t.debit_no = a.no
+    JOIN journals AS j ON j.seq = t.journal_seq
+    WHERE a.id GLOB 'fee:*' AND t.kind = 'transfer'
+    UNION ALL
+    SELECT call_id, -amount_nano FROM cost_lines WHERE kind = 'fee' AND amount_nano IS NOT NULL
+) GROUP BY call HAVING sum(units) <> 0;
+
+-- lines_priced: a measured amount without the rate it was measured with
+SELECT call_id, n FROM cost_lines WHERE basis = 'measured' AND rate = '';
+
+-- served_paid: a served call without a payment that is proven
+SELECT id FROM calls
+WHERE outcome = 'served' AND id NOT IN (SELECT call_id FROM payments WHERE proof <> 'none');
+
+-- payments_proven: a payment that ended as paid without proof, or whose proof is not in the receipts, once
+SELECT lower(hex(p.claim_key)), p.state, p.proof, count(r.claim_key)
+FROM payments AS p LEFT JOIN receipts AS r ON r.claim_key = p.claim_key
+GROUP BY p.claim_key
+HAVING count(r.claim_key) <> (p.proof = 'chain')
+    OR max(r.amount) <> p.amount
+    OR max(r.transaction_hash) <> p.transaction_hash
+    OR (p.proof = 'none' AND p.state IN ('settled', 'delivered', 'credited'));
+
+-- intents_named: a payment that was sent without naming who was asked, or settled in no transaction
+SELECT lower(hex(claim_key)), state FROM payments
+WHERE (facilitator = '' AND state IN ('sending', 'settled', 'unknown', 'delivered', 'suspended'))
+   OR (transaction_hash = '' AND proof <> 'none');
+
+-- calls_agree: a call that tells another story than its payment
+SELECT c.id, c.outcome, p.state, c.captured_nano, c.credited_nano
+FROM calls AS c LEFT JOIN payments AS p ON p.call_id = c.id
+WHERE (c.outcome <> '' AND p.state IN ('open', 'sending', 'settled'))
+   OR (c.outcome = '' AND p.state = 'delivered')
+   OR c.captured_nano <> iif(p.state = 'delivered', p.price_nano, 0)
+   OR c.credited_nano <> iif(p.state = 'credited', p.amount_nano, 0);

@@ -1,0 +1,83 @@
+"""The operator listener: health, metrics and reports, each a resource of the registry. Reads only."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from sidecar.adapters.metrics import MetricsObserver
+from sidecar.adapters.storage.reading import Reader, Unreadable
+from sidecar.http.operator import auth, calls, health, ledger, margins, metrics, openapi, problems
+from sidecar.http.operator.parameters import refuse_unknown
+from sidecar.http.operator.problems import Code, Problem
+from sidecar.http.operator.resources import Readiness, Resource, Sources
+
+
+async def _description(_: Request, __: Sources) -> Response:
+    return JSONResponse(openapi.document(RESOURCES))
+
+
+RESOURCES: Final = (
+    health.LIVE,
+    health.READY,
+    metrics.METRICS,
+    Resource("/openapi.json", "This API", _description, public=True),
+    calls.LIST,
+    calls.ONE,
+    margins.MARGIN,
+    ledger.AUDIT,
+    ledger.ACCOUNTS,
+    ledger.JOURNALS,
+)
+"""All there is to read; a new report is a file and a line here."""
+
+
+def operator_app(
+    *, reader: Reader, metrics: MetricsObserver, token: str, readiness: Readiness, audit_path: Path
+) -> ASGIApp:
+    """Build the listener. Everything that is not public asks for *token* as a bearer token.
+
+    *audit_path* is the database that *reader* reads; an audit opens it anew.
+    """
+    assert token, "an operator listener has a token"
+    sources = Sources(reader, metrics, readiness, audit_path)
+    app = Starlette(
+        routes=[Route(each.path, _endpoint(each, sources, token), methods=["GET"]) for each in RESOURCES],
+        exception_handlers={Problem: _problem, Unreadable: _unreadable, HTTPException: _not_routed},
+    )
+    app.router.redirect_slashes = False  # a trailing slash is another path here too
+    return app
+
+
+def _endpoint(resource: Resource, sources: Sources, token: str) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        if not (resource.public or auth.bears(request, token)):
+            raise Problem(Code.UNAUTHORIZED, "This needs the operator's token as a bearer token.")
+        refuse_unknown(request, resource.parameters)
+        response = await resource.answer(request, sources)
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    return endpoint
+
+
+async def _problem(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem), "registered for nothing else"
+    return problems.reply(error.code, error.detail)
+
+
+async def _unreadable(_: Request, error: Exception) -> Response:
+    return problems.reply(Code.STORAGE_UNAVAILABLE, str(error))
+
+
+async def _not_routed(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException), "registered for nothing else"
+    if error.status_code == problems.STATUS[Code.METHOD_NOT_ALLOWED]:
+        return problems.reply(Code.METHOD_NOT_ALLOWED, f"{request.url.path} is only read.")
+    return problems.reply(Code.NOT_FOUND, f"There is nothing at {request.url.path[:100]}.")

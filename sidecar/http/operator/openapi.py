@@ -1,0 +1,39 @@
+"""The API's description, made from the registry, so that it cannot lag behind it."""
+
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sidecar.http.operator.resources import Resource
+
+_PLACE: Final = re.compile(r"\{(\w+)\}")
+
+
+def document(resources: Sequence[Resource]) -> dict[str, Any]:
+    """Return the OpenAPI document of *resources*."""
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Sidecar: operator API", "version": "1"},
+        "paths": {resource.path: {"get": _operation(resource)} for resource in resources},
+        "components": {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
+    }
+
+
+def _operation(resource: Resource) -> dict[str, Any]:
+    named = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in _PLACE.findall(resource.path)
+    ]
+    asked = [
+        {"name": name, "in": "query", "description": sentence, "schema": {"type": "string"}}
+        for name, sentence in resource.parameters.items()
+    ]
+    return {
+        "summary": resource.summary,
+        "parameters": [*named, *asked],
+        "responses": {
+            "200": {"description": "The answer"},
+            "default": {"description": "Why there is none", "content": {"application/problem+json": {}}},
+        },
+        "security": [] if resource.public else [{"token": []}],
+    }

@@ -1,0 +1,40 @@
+"""Resources: what a thing the operator can read consists of. Knows none of them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sidecar.adapters.metrics import MetricsObserver
+from sidecar.adapters.storage.reading import Reader
+
+Readiness = Callable[[], Mapping[str, tuple[bool, str]]]
+"""Tells of each dependency by name whether it is ready, and a detail without secrets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What resources read from.
+
+    `audit_path` is the database, opened anew for an audit; `auditing` lets one run at a time.
+    """
+
+    reader: Reader
+    metrics: MetricsObserver
+    readiness: Readiness
+    audit_path: Path
+    auditing: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One path, read with GET. `parameters` are its query's, each with a sentence; others are refused."""
+
+    path: str
+    summary: str
+    answer: Callable[[Request, Sources], Awaitable[Response]]
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    public: bool = False

@@ -1,0 +1,275 @@
+"""Auditing: what was booked agrees with what was recorded, and each fault is found by its check."""
+
+from pathlib import Path
+
+import pytest
+
+from ledger import book
+from ledger.book import Created
+from ledger.money import nano
+from ledger.transfers import Journal, Transfer
+from sidecar.adapters.storage.auditing import CHECKS, SHOWN_MAX, audit_books, audit_object
+from sidecar.adapters.storage.reading import Unreadable
+from sidecar.adapters.storage.records import RecordsSqliteTx
+from sidecar.domain import chart
+from sidecar.domain.resolving import arrived_unit, dead_unit, undecidable_unit
+from sidecar.domain.transfers import TransferLog
+from tests.sidecar.shop import (
+    FACILITATOR,
+    NETWORK,
+    NOON_US,
+    OTHER_PAYER,
+    PLATFORM_FEE,
+    TOOL,
+    Sale,
+    Shop,
+    forced,
+    line,
+    paid,
+)
+
+DECLARED_FEE = line(TOOL.kind.FEE, "gateway", 250_000, provider="")
+SERVED, BROKEN_OFF, LOST, RUNNING, SEEN, SUSPENDED = (Sale(number) for number in (1, 2, 3, 4, 5, 6))
+PAYER, OTHER = "0x" + "aa" * 20, "0x" + "bb" * 20
+
+
+def log_of(sale: Sale) -> TransferLog:
+    value = (sale.price_nano + sale.surplus_nano) // 1000
+    return TransferLog(paid(sale).transaction, 0, 9, sale.payer, bytes([0xCC]) * 20, value)
+
+
+@pytest.fixture
+async def busy(shop: Shop) -> Shop:
+    """A shop with a call, or more, in every state that money can be in."""
+    await shop.serve(SERVED, line(), TOOL, DECLARED_FEE, line(units=0), platform_fee=PLATFORM_FEE)
+    await shop.break_off(BROKEN_OFF, line())
+    await shop.lose(LOST, line(units=None))
+    await shop.admit(RUNNING)
+    await shop.serve(SEEN)
+    await shop.lose(SUSPENDED)
+    settling = Sale(7, payer=OTHER_PAYER, surplus_nano=400, endpoint="GET /a:b%c")
+    await shop.settle(await shop.admit(settling), paid(settling))
+    await shop.fail(Sale(8), TOOL)
+    await shop.release(Sale(9))
+    for number in (10, 11):
+        await shop.lose(Sale(number, surplus_nano=400))
+    await shop.serve(Sale(12))
+    await shop.release(Sale(13))
+
+    def evidence(tx: RecordsSqliteTx) -> None:
+        for sale in (SEEN, Sale(10, surplus_nano=400), Sale(13)):
+            assert arrived_unit(tx, key(sale), log_of(sale), None, NOON_US)
+        undecidable_unit(tx, key(SUSPENDED), NOON_US)
+        dead_unit(tx, key(Sale(11)), NOON_US)
+        dead_unit(tx, key(Sale(12)), NOON_US)
+
+    await shop.store.run(evidence)
+    return shop
+
+
+def key(sale: Sale) -> bytes:
+    return b"key" + sale.number.to_bytes(32, "big")
+
+
+def found(path: Path) -> dict[str, list[str]]:
+    checks = audit_object(audit_books(path))["checks"]
+    return {check["id"]: check["found"] for check in checks if check["rows"]}
+
+
+def planted(path: Path, sql: str) -> dict[str, list[str]]:
+    with forced(path) as connection:
+        assert connection.execute(sql).rowcount == 1
+    return found(path)
+
+
+async def test_an_honest_shop_is_clean_in_every_state(busy: Shop) -> None:
+    """Running, served, credited, unknown, suspended, seen, late, failed: all of it adds up."""
+    report = audit_object(audit_books(busy.path))
+
+    assert report["clean"], found(busy.path)
+    names = [check["id"] for check in report["checks"]]
+    assert names[-len(CHECKS) :] == [check.name for check in CHECKS]
+    assert {"assets_balance", "hash_chain"} < set(names)
+    assert report["checks"][0] == {"id": names[0], "rows": 0, "found": []}
+
+
+async def test_an_empty_shop_is_clean(shop: Shop) -> None:
+    """Nothing sold is nothing wrong."""
+    assert audit_books(shop.path).clean
+
+
+def where(sale: Sale) -> str:
+    return f"WHERE call_id = '{sale.call}'"
+
+
+FAULTS = {
+    "deposits_open": (
+        f"UPDATE payments SET amount_nano = amount_nano + 1 {where(RUNNING)}",
+        [f"deposit:{PAYER} -1"],
+    ),
+    "holds_open": (
+        f"UPDATE payments SET call_id = '{RUNNING.call}' {where(LOST)}",
+        [f"{LOST.call} 50000000", f"{RUNNING.call} -50000000"],
+    ),
+    "authorized_open": (
+        f"UPDATE payments SET state = 'settled' {where(LOST)}",
+        [f"authorized:eip155%3A84532:{PAYER} 50000000"],
+    ),
+    "reported_unseen": (
+        f"UPDATE payments SET proof = 'none' {where(SERVED)}",
+        ["reported:eip155%3A84532:https%3A//facilitator.example%3A8443 50000000"],
+    ),
+    "suspense_explained": (
+        f"UPDATE payments SET state = 'unknown' {where(SUSPENDED)}",
+        ["suspense:eip155%3A84532 50000000"],
+    ),
+    "onchain_received": (
+        "UPDATE receipts SET amount = amount - 1 WHERE transaction_hash LIKE '%5'",
+        [f"token:eip155%3A84532:0x{'03' * 20}:0x{'cc' * 20} 1"],
+    ),
+    "revenue_captured": (
+        f"UPDATE calls SET captured_nano = captured_nano + 1 WHERE id = '{SERVED.call}'",
+        ["revenue:POST /research -1"],
+    ),
+    "credits_owed": (
+        f"UPDATE calls SET credited_nano = credited_nano - 1 WHERE id = '{BROKEN_OFF.call}'",
+        [f"buyer:{PAYER} 1"],
+    ),
+    "costs_booked": (
+        "UPDATE cost_lines SET amount_nano = amount_nano + 1 WHERE name = 'web_search' AND kind = 'tool'",
+        ["cost:tool:POST /research:web_search -1"],
+    ),
+    "fees_booked": (
+        "UPDATE cost_lines SET amount_nano = amount_nano - 1 WHERE name = 'platform'",
+        [f"{SERVED.call} 1"],
+    ),
+    "lines_priced": (
+        "UPDATE cost_lines SET rate = '' WHERE name = 'gateway'",
+        [f"{SERVED.call} 4"],
+    ),
+    "served_paid": (
+        f"UPDATE payments SET call_id = 'call_other' {where(SERVED)}",
+        [SERVED.call],
+    ),
+    "payments_proven": (
+        f"UPDATE payments SET proof = 'none' {where(SERVED)}",
+        [f"{key(SERVED).hex()} delivered none 0"],
+    ),
+    "intents_named": (
+        f"UPDATE payments SET facilitator = '' {where(LOST)}",
+        [f"{key(LOST).hex()} unknown"],
+    ),
+    "calls_agree": (
+        f"UPDATE calls SET outcome = 'failed' WHERE id = '{RUNNING.call}'",
+        [f"{RUNNING.call} failed open 0 0"],
+    ),
+}
+
+
+def test_every_check_has_a_planted_fault() -> None:
+    """No check stands here that was never seen to find anything."""
+    assert set(FAULTS) == {check.name for check in CHECKS}
+
+
+@pytest.mark.parametrize("check", FAULTS)
+async def test_a_planted_fault_is_found_by_its_check(busy: Shop, check: str) -> None:
+    """One changed row, behind every trigger's back, is found and named."""
+    sql, findings = FAULTS[check]
+
+    assert planted(busy.path, sql)[check] == findings
+
+
+@pytest.mark.parametrize(
+    ("sql", "finding"),
+    [
+        (f"UPDATE receipts SET amount = 1 WHERE claim_key = x'{key(SEEN).hex()}'", SEEN),
+        (f"UPDATE receipts SET transaction_hash = '0x' WHERE claim_key = x'{key(SEEN).hex()}'", SEEN),
+        (f"DELETE FROM receipts WHERE claim_key = x'{key(SEEN).hex()}'", SEEN),
+        (f"UPDATE receipts SET claim_key = x'{key(SERVED).hex()}' WHERE transaction_hash LIKE '%5'", SEEN),
+    ],
+)
+async def test_a_receipt_that_does_not_fit_its_payment_is_found(busy: Shop, sql: str, finding: Sale) -> None:
+    """Proof by chain is one receipt of the same amount and transaction; without it there is none."""
+    assert any(row.startswith(key(finding).hex()) for row in planted(busy.path, sql)["payments_proven"])
+
+
+async def test_two_receipts_for_one_payment_are_found(busy: Shop) -> None:
+    """A payment that was paid twice, past the table's own key, does not pass."""
+    with forced(busy.path) as connection:
+        connection.execute("ALTER TABLE receipts RENAME TO old")
+        connection.execute("CREATE TABLE receipts AS SELECT * FROM old")
+        connection.execute(
+            "INSERT INTO receipts SELECT network, transaction_hash, 1, claim_key, amount "
+            f"FROM old WHERE claim_key = x'{key(SEEN).hex()}'"
+        )
+
+    assert found(busy.path)["payments_proven"] == [f"{key(SEEN).hex()} delivered chain 2"]
+
+
+@pytest.mark.parametrize(
+    ("sql", "finding"),
+    [
+        (
+            f"UPDATE calls SET outcome = '' WHERE id = '{SERVED.call}'",
+            f"{SERVED.call}  delivered 50000000 0",
+        ),
+        (
+            f"UPDATE payments SET state = 'credited' {where(SERVED)}",
+            f"{SERVED.call} served credited 50000000 0",
+        ),
+    ],
+)
+async def test_a_call_that_contradicts_its_payment_is_found(busy: Shop, sql: str, finding: str) -> None:
+    """Delivered is closed and captured; credited is credit and no revenue."""
+    assert planted(busy.path, sql)["calls_agree"] == [finding]
+
+
+async def test_a_payment_settled_in_no_transaction_is_found(busy: Shop) -> None:
+    """Whoever says it settled names the transaction."""
+    sql = f"UPDATE payments SET transaction_hash = '' {where(SERVED)}"
+
+    assert planted(busy.path, sql)["intents_named"] == [f"{key(SERVED).hex()} delivered"]
+
+
+async def test_revenue_without_a_call_is_found(busy: Shop) -> None:
+    """A journal that is sound by itself is still a fault when no call earned it."""
+
+    def unit(tx: RecordsSqliteTx) -> None:
+        reported, earned = chart.reported(NETWORK, FACILITATOR), chart.revenue("GET /gift")
+        gift = Transfer("gift/0", debit=reported, credit=earned, amount=nano(7))
+        assert isinstance(book.submit(tx, Journal("gift", "gift", (gift,), NOON_US)), Created)
+
+    await busy.store.run(unit)
+
+    assert found(busy.path)["revenue_captured"] == ["revenue:GET /gift 7"]
+
+
+async def test_the_ledgers_own_checks_run_with_them(busy: Shop) -> None:
+    """A changed journal breaks the chain, and the audit says so too."""
+    faults = planted(busy.path, "UPDATE journals SET note = 'x' WHERE seq = 3")
+
+    assert faults == {"hash_chain": ["3 is not what was sealed"]}
+
+
+async def test_few_of_many_findings_are_written_out(busy: Shop) -> None:
+    """The count says how many there are; the first say what they look like."""
+    with forced(busy.path) as connection:
+        connection.execute("UPDATE cost_lines SET rate = '' WHERE basis = 'measured'")
+    (check,) = (each for each in audit_object(audit_books(busy.path))["checks"] if each["rows"])
+
+    assert (check["id"], check["rows"], len(check["found"])) == ("lines_priced", 10, SHOWN_MAX)
+
+
+async def test_a_missing_database_is_unreadable(tmp_path: Path) -> None:
+    """There is nothing to audit, and nothing is made."""
+    with pytest.raises(Unreadable, match="There is no database"):
+        audit_books(tmp_path / "none.db")
+
+
+async def test_a_database_without_a_table_is_unreadable(busy: Shop) -> None:
+    """A broken file is one sentence."""
+    with forced(busy.path) as connection:
+        connection.execute("DROP VIEW movements")
+
+    with pytest.raises(Unreadable, match="could not be audited: no such table: movements"):
+        audit_books(busy.path)

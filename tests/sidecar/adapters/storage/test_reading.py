@@ -1,0 +1,163 @@
+"""Reading: named queries on a file that may be in use, and never a write."""
+
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from sidecar.adapters.storage.reading import READS, Reader, Unreadable, fetch, open_read_only
+from sidecar.finops import books, margins
+from sidecar.finops.calls import one_parameters, page_parameters
+from tests.sidecar.shop import Sale, Shop
+
+ASKED: Mapping[str, Mapping[str, object]] = {
+    "ours": {},
+    "calls": page_parameters(50, None),
+    "margin": margins.parameters("endpoint", None, None),
+    "gauges": {},
+    "accounts": books.accounts_parameters(100, None),
+    "journals": books.journals_parameters(100, None, None),
+}
+
+
+def plan(shop: Shop, query: str, parameters: Mapping[str, object]) -> str:
+    with closing(open_read_only(shop.path)) as connection:
+        steps = connection.execute(f"EXPLAIN QUERY PLAN {READS[query].sql}", parameters)
+        return "\n".join(step[3] for step in steps)
+
+
+async def reading(shop: Shop) -> Reader:
+    reader = Reader(shop.path)
+    await reader.open()
+    return reader
+
+
+def test_every_query_has_a_sentence_and_is_read_only() -> None:
+    """What is named here only selects, and says what for."""
+    assert set(READS) == set(ASKED)
+    assert all(query.purpose for query in READS.values())
+    assert all(query.sql.startswith(("SELECT", "WITH")) for query in READS.values())
+
+
+@pytest.mark.parametrize("query", sorted(ASKED))
+async def test_both_openings_answer_alike_beside_the_writer(shop: Shop, query: str) -> None:
+    """The server and a command read the same rows of a shop that is open."""
+    await shop.serve(Sale())
+    reader = await reading(shop)
+    served = await reader.fetch(query, ASKED[query])
+    await reader.close()
+    with closing(open_read_only(shop.path)) as connection:
+        assert fetch(connection, query, ASKED[query]) == served
+    assert served or query == "ours"
+
+
+async def test_a_reader_sees_the_last_commit(shop: Shop) -> None:
+    """What was committed after the reader opened is read."""
+    reader = await reading(shop)
+    before = await reader.fetch("calls", page_parameters(50, None))
+    await shop.admit(Sale())
+    after = await reader.fetch("calls", page_parameters(50, None))
+    await reader.close()
+
+    assert (len(before), len(after)) == (0, 1)
+
+
+async def test_nothing_can_be_written(shop: Shop) -> None:
+    """Neither opening can change the books."""
+    with (
+        closing(open_read_only(shop.path)) as connection,
+        pytest.raises(sqlite3.OperationalError, match="readonly"),
+    ):
+        connection.execute("INSERT INTO price_versions VALUES ('e', 1, '', 0)")
+
+
+async def test_a_closed_shop_can_be_read(shop: Shop) -> None:
+    """Reports need no running sidecar."""
+    await shop.serve(Sale())
+    await shop.store.close()
+
+    with closing(open_read_only(shop.path)) as connection:
+        assert len(fetch(connection, "calls", page_parameters(50, None))) == 1
+
+
+async def test_a_missing_file_is_one_sentence_and_is_not_made(tmp_path: Path) -> None:
+    """Reading never creates a database."""
+    path = tmp_path / "none.db"
+    with pytest.raises(Unreadable, match=r"^There is no database at .*none\.db\.$"):
+        open_read_only(path)
+    with pytest.raises(Unreadable, match=r"^There is no database at"):
+        await Reader(path).open()
+
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("content", [b"no database at all, only text", b""])
+async def test_another_file_is_refused(tmp_path: Path, content: bytes) -> None:
+    """A file that is not a sidecar's database is named, not read as an empty one."""
+    path = tmp_path / "other.db"
+    path.write_bytes(content)
+
+    with pytest.raises(Unreadable, match=r"^The database .*other\.db cannot be read: "):
+        open_read_only(path)
+    with pytest.raises(Unreadable, match=r"^The database .*other\.db cannot be read: "):
+        await Reader(path).open()
+
+
+async def test_a_reader_that_is_not_open_says_so(tmp_path: Path) -> None:
+    """Closing twice is harmless; reading afterwards is a fault, not a crash."""
+    reader = Reader(tmp_path / "none.db")
+    await reader.close()
+    await reader.close()
+
+    with pytest.raises(Unreadable, match="not open"):
+        await reader.fetch("ours", {})
+
+
+async def test_a_query_that_fails_is_unreadable(shop: Shop) -> None:
+    """A fault of the database comes out as one fault, on both openings."""
+    reader = await reading(shop)
+    with pytest.raises(Unreadable, match="The query calls could not be answered"):
+        await reader.fetch("calls", {})
+    await reader.close()
+    with closing(open_read_only(shop.path)) as connection, pytest.raises(Unreadable, match="query calls"):
+        fetch(connection, "calls", {})
+
+
+async def test_one_call_and_one_page_are_found_by_id(shop: Shop) -> None:
+    """Neither reads the whole table."""
+    for parameters in (one_parameters(Sale().call), page_parameters(50, None)):
+        steps = plan(shop, "calls", parameters)
+
+        assert "SEARCH calls USING PRIMARY KEY (id>? AND id<?)" in steps
+        assert "SEARCH cost_lines USING PRIMARY KEY (call_id=?)" in steps
+        assert "SCAN c" not in steps
+
+
+async def test_the_gauges_look_at_unfinished_payments_only(shop: Shop) -> None:
+    """A scrape costs what is open, not what was ever sold."""
+    assert "USING INDEX payments_unfinished" in plan(shop, "gauges", {})
+
+
+async def test_margins_find_lines_by_their_call(shop: Shop) -> None:
+    """Lines of calls outside the time are not read."""
+    steps = plan(shop, "margin", ASKED["margin"])
+
+    assert "SEARCH cost_lines USING PRIMARY KEY (call_id=?) LEFT-JOIN" in steps
+
+
+async def test_a_page_of_accounts_adds_up_its_own_entries(shop: Shop) -> None:
+    """Balances of one page do not read the whole book."""
+    steps = plan(shop, "accounts", ASKED["accounts"])
+
+    assert "SEARCH t USING INDEX transfers_by_debit (debit_no=?)" in steps
+    assert "SCAN t" not in steps
+
+
+async def test_journals_are_found_by_number_and_by_subject(shop: Shop) -> None:
+    """Neither the newest nor those of one call need a look at all of them."""
+    steps = plan(shop, "journals", ASKED["journals"])
+
+    assert "journals_by_subject (subject=?" in steps
+    assert "SCAN journals" not in steps

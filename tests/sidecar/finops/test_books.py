@@ -1,0 +1,123 @@
+"""Books: accounts and journals read as they were booked."""
+
+from contextlib import closing
+from typing import Any
+
+from sidecar.adapters.storage.reading import fetch, open_read_only
+from sidecar.finops import books
+from tests.sidecar.shop import FACILITATOR, FEE, TOOL, Sale, Shop, paid
+
+PAYER = "0x" + "aa" * 20
+
+
+def accounts(shop: Shop, limit: int, cursor: str | None = None) -> dict[str, Any]:
+    with closing(open_read_only(shop.path)) as connection:
+        rows = fetch(connection, "accounts", books.accounts_parameters(limit, cursor))
+    return books.accounts_object(rows, limit)
+
+
+def journals(shop: Shop, limit: int, cursor: int | None = None, subject: str | None = None) -> dict[str, Any]:
+    with closing(open_read_only(shop.path)) as connection:
+        rows = fetch(connection, "journals", books.journals_parameters(limit, cursor, subject))
+    return books.journals_object(rows, limit)
+
+
+async def test_an_account_has_four_counters_and_a_balance_on_its_side(shop: Shop) -> None:
+    """Posted and held on both sides, in the account's own asset."""
+    await shop.serve(Sale(1))
+    await shop.admit(Sale(2))
+    listed = {account["account"]: account for account in accounts(shop, 100)["items"]}
+
+    assert listed[f"deposit:{PAYER}"] == {
+        "account": f"deposit:{PAYER}",
+        "asset": "USD",
+        "class": "liability",
+        "side": "credit",
+        "debits": "0.050000000",
+        "credits": "0.100000000",
+        "debits_held": "0.050000000",
+        "credits_held": "0.000000000",
+        "balance": "0.050000000",
+    }
+    assert listed["revenue:POST /research"]["balance"] == "0.050000000"
+    assert listed["revenue:POST /research"]["credits_held"] == "0.050000000"
+
+
+async def test_accounts_are_paged_by_name(shop: Shop) -> None:
+    """Walking all pages meets each account once, in the order of names."""
+    await shop.serve(Sale(1), TOOL)
+    names, cursor = [], None
+    while True:
+        page = accounts(shop, 3, cursor)
+        names += [account["account"] for account in page["items"]]
+        if (cursor := page["next_cursor"]) is None:
+            break
+
+    assert len(names) == 8
+    assert names == sorted(set(names))
+
+
+async def test_a_journal_is_read_with_its_entries_in_order(shop: Shop) -> None:
+    """What moved, from where to where, how much, and what it resolved."""
+    await shop.settle(await shop.admit(Sale(1)), paid(Sale(1)), FEE)
+
+    (newest,) = journals(shop, 1)["items"]
+
+    assert newest == {
+        "seq": 2,
+        "id": f"{Sale(1).call}/settled",
+        "kind": "settled",
+        "happened_at": "2026-05-01T12:00:00.000000Z",
+        "recorded_at": "2026-05-01T12:00:00.000000Z",
+        "subject": Sale(1).call,
+        "note": None,
+        "entries": [
+            {
+                "id": f"{Sale(1).call}/settled/0",
+                "kind": "transfer",
+                "debit": "reported:eip155%3A84532:https%3A//facilitator.example%3A8443",
+                "credit": f"authorized:eip155%3A84532:{PAYER}",
+                "asset": "USD",
+                "amount": "0.050000000",
+                "resolves": None,
+            },
+            {
+                "id": f"{Sale(1).call}/settled/fee",
+                "kind": "transfer",
+                "debit": "fee:facilitator:https%3A//facilitator.example%3A8443",
+                "credit": "facilitator_payable:https%3A//facilitator.example%3A8443",
+                "asset": "USD",
+                "amount": "0.001000000",
+                "resolves": None,
+            },
+        ],
+    }
+    assert FACILITATOR == "https://facilitator.example:8443"
+
+
+async def test_a_resolution_names_its_hold(shop: Shop) -> None:
+    """Posting a hold says which."""
+    await shop.serve(Sale(1))
+
+    (delivered, _, _) = journals(shop, 3)["items"]
+
+    assert delivered["entries"][0]["resolves"] == f"{Sale(1).call}/hold"
+
+
+async def test_journals_are_paged_newest_first_also_of_one_subject(shop: Shop) -> None:
+    """All journals, or those about one call; each is met once."""
+    await shop.serve(Sale(1))
+    await shop.serve(Sale(2))
+    first = journals(shop, 4)
+    second = journals(shop, 4, int(first["next_cursor"]))
+    about = journals(shop, 2, None, Sale(1).call)
+    rest = journals(shop, 2, int(about["next_cursor"]), Sale(1).call)
+
+    assert [journal["seq"] for journal in (*first["items"], *second["items"])] == [6, 5, 4, 3, 2, 1]
+    assert second["next_cursor"] is None
+    assert [journal["kind"] for journal in (*about["items"], *rest["items"])] == [
+        "delivered",
+        "settled",
+        "admit",
+    ]
+    assert rest["next_cursor"] is None
