@@ -146,7 +146,7 @@ class Delivery:
         await self._answer.close()
         metered = self._meter.finish()
         whole = self._ended and not self._lost
-        return metered if whole or metered.readings else None
+        return metered if whole or metered.usages else None
 
     async def _stream(self, exchange: Exchange) -> End:
         while (chunk := await self._take()) is not None:

@@ -252,7 +252,12 @@ class _Call:
 
     def _lines(self, metered: Metered | None, declared: bytes) -> tuple[CostLine, ...]:
         tariff = self._admitted.verified.context.endpoint.tariff
-        return metering.cost_lines(metered, declared, tariff, self._s.cards, self._s.clock.now_us())
+        try:
+            return metering.cost_lines(metered, declared, tariff, self._s.cards, self._s.clock.now_us())
+        except Exception as defect:
+            detail = type(defect).__name__
+            self._s.observer.saw(NeedsAttention("metering_failed", detail, self._payment.call))
+            return (metering.unmetered(),)
 
 
 def _kind_of(answer: UpstreamAnswer) -> tuple[bytes, bytes]:

@@ -2,16 +2,17 @@
 
 import os
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
 from pricing.catalogs.overrides import OverriddenCards, Override
 from pricing.rates import RateCards
-from sidecar.adapters import secrets
 from sidecar.adapters.chain import RpcChain
 from sidecar.adapters.facilitator import HttpFacilitator
+from sidecar.adapters.secrets import Secrets
+from sidecar.adapters.secrets import load as load_secrets
 from sidecar.adapters.storage.sqlite import SqliteStorage
 from sidecar.adapters.system import SystemClock, SystemIds
 from sidecar.adapters.upstream import HttpUpstream
@@ -20,7 +21,7 @@ from sidecar.delivery import Bounds as DeliveryBounds
 from sidecar.delivery import Room
 from sidecar.domain import quoting
 from sidecar.domain.admission import Bounds as AdmissionBounds
-from sidecar.domain.call import Endpoint
+from sidecar.domain.call import Endpoint, Offer
 from sidecar.domain.evidence import Heads
 from sidecar.domain.fees import Fees
 from sidecar.domain.records import RecordsTx
@@ -68,7 +69,8 @@ class PaidPath:
     recovery: Recovery
     services: Services
     heads: Mapping[str, Heads]
-    secrets: secrets.Secrets = field(repr=False)
+    offers: Sequence[Offer]
+    secrets: Secrets = field(repr=False)
 
 
 def rate_cards(settings: Settings) -> RateCards:
@@ -99,7 +101,7 @@ async def paid_path(
     settings: Settings, storage: SqliteStorage, clock: SystemClock, observer: Observer, owner: str
 ) -> PaidPath:
     """Build the paid path of *settings* on an open storage. *owner* names this run of the process."""
-    kept = secrets.load(settings.storage)
+    kept = load_secrets(settings.storage)
     adapters = _adapters(settings, storage)
     heads = {name: Heads(settings.networks[name].confirmations) for name in adapters.chains}
     limits = settings.limits
@@ -136,7 +138,7 @@ async def paid_path(
     interval_ms = SANDBOX_INTERVAL_MS if settings.sandbox else RECOVERY_INTERVAL_MS
     watched = {name: Watched(chain, heads[name]) for name, chain in adapters.chains.items()}
     recovery = Recovery(services, watched, offers, owner, interval_ms)
-    return PaidPath(adapters, buyers, recovery, services, heads, kept)
+    return PaidPath(adapters, buyers, recovery, services, heads, offers, kept)
 
 
 def _adapters(settings: Settings, storage: SqliteStorage) -> Adapters:

@@ -1,12 +1,13 @@
-"""EVM addresses: written text to 20 bytes, and back with the EIP-55 checksum. Knows no network."""
+"""EVM addresses as people write them. Knows no network."""
 
 import re
 from typing import Final
 
-import sha3
-
 from sidecar.configuration.problems import WrongValue
 from sidecar.configuration.reading import Number
+from sidecar.x402.evm_text import checksummed
+
+__all__ = ["ADDRESS", "address", "checksummed"]
 
 ADDRESS: Final = r"0x[0-9a-fA-F]{40}"
 
@@ -27,13 +28,3 @@ def address(value: object) -> bytes:
     if digits not in {digits.lower(), digits.upper()} and value != checksummed(raw):
         raise WrongValue("address_checksum", "the capitals do not fit (EIP-55): a digit is wrong")
     return raw
-
-
-def checksummed(raw: bytes) -> str:
-    """Return the address as text. EIP-55: a letter is a capital where the hash's digit is 8 or more."""
-    assert len(raw) == 20, "an address has 20 bytes"
-    digits = raw.hex()
-    marks = sha3.keccak_256(digits.encode()).hexdigest()
-    return "0x" + "".join(
-        digit.upper() if int(mark, 16) >= 8 else digit for digit, mark in zip(digits, marks, strict=False)
-    )

@@ -24,7 +24,7 @@ def cost_lines(
     if metered is None:
         lines.append(unmetered())
     else:
-        lines += (cost_of(reading, cards, at_us) for reading in metered.readings)
+        lines += (cost_of(reading, cards, at_us) for reading in metered.usages)
         lines += metered.declared
     header = parse_costs(declared)
     lines += (header.line(),) if isinstance(header, Malformed) else header

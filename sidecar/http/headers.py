@@ -26,6 +26,8 @@ PAYMENT: Final = frozenset(
 _OURS: Final = (b"sidecar-", b"alephant-")
 # The client sets its own; identity is asked for because the meter reads what passes.
 _NOT_FORWARDED: Final = frozenset((b"host", b"content-length", b"expect", b"accept-encoding", b"traceparent"))
+# Our server writes these itself; two of each would be one too many.
+_SERVERS_OWN: Final = frozenset((b"date", b"server"))
 _LABEL: Final = re.compile(rb"[A-Za-z0-9._~:@-]{1,64}\Z")
 _TRACEPARENT: Final = re.compile(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\Z")
 EXPOSED: Final = b"PAYMENT-REQUIRED, PAYMENT-RESPONSE, Sidecar-Call-Id"
@@ -99,13 +101,13 @@ def _traceparent(headers: Headers, call: str) -> bytes:
 
 def answer(headers: Headers) -> list[tuple[bytes, bytes]]:
     """Return the fields of an agent's answer that a buyer may see."""
-    return passing(headers)
+    return passing(headers, _SERVERS_OWN)
 
 
 def paid_answer(headers: Headers, receipt: bytes | None) -> list[tuple[bytes, bytes]]:
     """Return the fields of a paid answer: never to be kept by a shared cache, with its receipt."""
     fields = [
-        *passing(headers),
+        *passing(headers, _SERVERS_OWN),
         (b"cache-control", b"private"),
         (b"vary", b"PAYMENT-SIGNATURE, X-PAYMENT"),
         (b"access-control-expose-headers", EXPOSED),

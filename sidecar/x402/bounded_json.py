@@ -15,7 +15,7 @@ DEPTH_MAX: Final = 16
 INTEGER_MAX: Final = 2**63 - 1
 
 # A string (also one that never ends, so that the scan stays linear), or a bracket.
-_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[{}\[\]]', re.DOTALL)
+_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[{}\[\]]', re.DOTALL)
 _DIGITS_MAX: Final = len(str(INTEGER_MAX))
 
 

@@ -28,7 +28,7 @@ from sidecar.x402.documents import (
     TooLarge,
     VerifyReply,
 )
-from sidecar.x402.evm_text import hex_text, read_address, read_transaction, read_uint256
+from sidecar.x402.evm_text import checksummed, read_address, read_transaction, read_uint256
 from sidecar.x402.exact import Signed
 from sidecar.x402.schemes import SCHEMES
 from sidecar.x402.terms import (
@@ -131,7 +131,7 @@ def encode_response(reply: SettleReply) -> bytes:
         "network": reply.network,
     }
     if reply.payer is not None:
-        members["payer"] = hex_text(reply.payer)
+        members["payer"] = checksummed(reply.payer)
     if reply.amount is not None:
         members["amount"] = str(reply.amount)
     if reply.reason is not None:

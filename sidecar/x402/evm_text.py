@@ -13,6 +13,7 @@ from typing import Final
 import sha3
 
 UINT256_MAX: Final = 2**256 - 1
+ADDRESS_BYTES: Final = 20
 
 _ADDRESS: Final = re.compile(r"0x[0-9A-Fa-f]{40}")
 _UINT: Final = re.compile(r"0|[1-9][0-9]{0,77}")

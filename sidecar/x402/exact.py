@@ -15,7 +15,7 @@ from typing import Final
 from sidecar.x402 import reasons
 from sidecar.x402.documents import Authorization, ExactPayment, Malformed, Requirements
 from sidecar.x402.eip712 import domain_separator, recover, transfer_digest, with_chain_v
-from sidecar.x402.evm_text import address_bytes, hex_text, read_address, read_hex, read_uint256
+from sidecar.x402.evm_text import address_bytes, checksummed, hex_text, read_address, read_hex, read_uint256
 
 NAME: Final = "exact"
 # Smart wallets send more than 65 bytes; they are read, to be refused by name.
@@ -104,8 +104,8 @@ def write(signed: Signed) -> dict[str, object]:
     return {
         "signature": hex_text(signed.signature),
         "authorization": {
-            "from": hex_text(message.from_),
-            "to": hex_text(message.to),
+            "from": checksummed(message.from_),
+            "to": checksummed(message.to),
             "value": str(message.value),
             "validAfter": str(message.valid_after),
             "validBefore": str(message.valid_before),

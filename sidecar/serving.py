@@ -1,0 +1,190 @@
+"""The running sidecar: three listeners, the tasks beside them, and an orderly end."""
+
+import asyncio
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from typing import Final
+
+from sidecar.adapters.logs import JsonLines, LibraryLogs, LogObserver
+from sidecar.adapters.metrics import MetricsObserver
+from sidecar.adapters.storage.reading import Reader
+from sidecar.adapters.system import SystemClock, SystemIds
+from sidecar.domain.events import Event, Lifecycle, NeedsAttention
+from sidecar.http.agent import agent_app
+from sidecar.http.operator.app import operator_app
+from sidecar.http.protocol import ProtocolLimits
+from sidecar.http.servers import Listener, bind, serve
+from sidecar.ports import Fault, Observer
+from sidecar.readiness import Readiness
+from sidecar.settings import Settings
+from sidecar.wiring import PaidPath, open_storage, paid_path
+
+STORAGE_CHECK_S: Final = 0.2
+
+
+class Everybody:
+    """Tells several observers the same."""
+
+    def __init__(self, observers: Sequence[Observer]) -> None:
+        self._observers = observers
+
+    def saw(self, event: Event) -> None:
+        """Tell all of them that *event* happened."""
+        for observer in self._observers:
+            observer.saw(event)
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The ports the listeners got, which with port 0 are not those asked for."""
+
+    buyers: int
+    agent: int
+    operator: int
+
+
+async def run(settings: Settings, on_ready: Callable[[Bound], None]) -> bool:
+    """Serve until told to stop; True for a clean end, False if the storage failed on the way.
+
+    Raises one sentence before anything is served: CannotListenError, StoreRefused,
+    SecretsUnusable, Unreadable.
+    """
+    async with AsyncExitStack() as open_things:
+        sockets = bind(_addresses(settings))
+        for each in sockets:
+            open_things.callback(each.close)
+        clock = SystemClock()
+        lines = JsonLines(sys.stderr, clock)
+        open_things.callback(lines.close)
+        _carry_library_logs(lines)
+        metrics = MetricsObserver(clock)
+        observer = Everybody((LogObserver(lines), metrics))
+        path = await _paid_path(settings, clock, observer)
+        open_things.push_async_callback(path.adapters.close)
+        reader = Reader(settings.storage)
+        await reader.open()
+        open_things.push_async_callback(reader.close)
+        readiness = _readiness(path, observer)
+        stop = asyncio.Event()
+        for task in (path.recovery.run(), readiness.watch(), _watch_storage(path, stop)):
+            open_things.push_async_callback(_end, asyncio.create_task(task))
+        operator = operator_app(
+            reader=reader,
+            metrics=metrics,
+            token=settings.operator.token or path.secrets.operator,
+            readiness=readiness.states,
+            audit_path=settings.storage,
+        )
+        ids = SystemIds()
+        limits = _limits(settings)
+        named = replace(limits, call_id=lambda: ids.call(clock.now_us()))
+        listeners = [
+            Listener("buyers", sockets[0], path.buyers, named),
+            Listener("agent", sockets[1], agent_app(), limits),
+            Listener("operator", sockets[2], operator, limits),
+        ]
+        await _serve(settings, listeners, path, readiness, observer, stop, on_ready)
+        return path.adapters.storage.failed is None
+
+
+async def _paid_path(settings: Settings, clock: SystemClock, observer: Observer) -> PaidPath:
+    storage = open_storage(settings, clock)
+    run = "run_" + SystemIds().call(clock.now_us()).removeprefix("call_")
+    path = await paid_path(settings, storage, clock, observer, run)
+    for warning in settings.warnings:
+        observer.saw(NeedsAttention(warning.code, warning.message))
+    await _look_around(path, observer)
+    return path
+
+
+def _readiness(path: PaidPath, observer: Observer) -> Readiness:
+    storage = path.adapters.storage
+    return Readiness(
+        facilitator=path.adapters.facilitator,
+        offers=path.offers,
+        heads=path.heads,
+        storage_failed=lambda: storage.failed,
+        observer=observer,
+    )
+
+
+async def _serve(
+    settings: Settings,
+    listeners: Sequence[Listener],
+    path: PaidPath,
+    readiness: Readiness,
+    observer: Observer,
+    stop: asyncio.Event,
+    on_ready: Callable[[Bound], None],
+) -> None:
+    bound = Bound(*(listener.port for listener in listeners))
+
+    def started() -> None:
+        observer.saw(Lifecycle("serving", f"buyers {bound.buyers}, operator {bound.operator}"))
+        on_ready(bound)
+
+    def draining() -> None:
+        path.buyers.ready = False
+        readiness.draining = True
+        observer.saw(Lifecycle("draining"))
+
+    await serve(
+        listeners,
+        on_drain=draining,
+        in_flight=path.buyers.idle,
+        on_ready=started,
+        stop=stop,
+        drain_timeout_ms=settings.limits.drain_s * 1000,
+    )
+    observer.saw(Lifecycle("stopped"))
+
+
+async def _look_around(path: PaidPath, observer: Observer) -> None:
+    """Close what an earlier run left open before anything new is taken; a chain that is away can wait."""
+    rested = await path.recovery.put_to_rest()
+    if rested:
+        observer.saw(Lifecycle("recovered", f"{rested} calls of an earlier run"))
+    try:
+        await path.recovery.look()
+    except Fault as fault:
+        observer.saw(NeedsAttention("recovery_delayed", str(fault)))
+
+
+async def _watch_storage(path: PaidPath, stop: asyncio.Event) -> None:
+    """End the process in order once the storage is finished: it must not take money any more."""
+    while True:
+        if path.adapters.storage.failed is not None:
+            stop.set()
+            return
+        await asyncio.sleep(STORAGE_CHECK_S)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait((task,))
+
+
+def _addresses(settings: Settings) -> list[tuple[str, str, int]]:
+    listen = settings.listen
+    named = (("buyers", listen.buyers), ("agent", listen.agent), ("operator", listen.operator))
+    return [(name, address.host, address.port) for name, address in named]
+
+
+def _limits(settings: Settings) -> ProtocolLimits:
+    limits = settings.limits
+    return ProtocolLimits(
+        request_line_bytes_max=limits.request_line_bytes,
+        headers_bytes_max=limits.headers_bytes,
+        fields_max=limits.header_fields,
+        head_timeout_ms=limits.header_read_s * 1000,
+        body_idle_ms=limits.body_idle_s * 1000,
+    )
+
+
+def _carry_library_logs(lines: JsonLines) -> None:
+    root = logging.getLogger()
+    root.handlers[:] = [LibraryLogs(lines)]
+    root.setLevel(logging.WARNING)
