@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from eth_utils.address import to_checksum_address
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sidecar.x402.evm_text import (
     address_bytes,
+    checksummed,
     hex_text,
     read_address,
     read_hex,
@@ -82,3 +84,10 @@ def test_what_is_no_transaction_is_none(text: object) -> None:
 def test_hex_text_is_read_back(raw: bytes) -> None:
     """What we write, we read."""
     assert read_hex(hex_text(raw), bytes_max=64) == raw
+
+
+@given(raw=st.binary(min_size=20, max_size=20))
+def test_a_checksummed_address_is_the_reference_spelling(raw: bytes) -> None:
+    """EIP-55 as the reference library spells it, and read back as the same bytes."""
+    assert checksummed(raw) == to_checksum_address(raw)
+    assert read_address(checksummed(raw)) == raw
