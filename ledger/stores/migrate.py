@@ -42,13 +42,15 @@ def ledger_migrations() -> tuple[str, ...]:
 def check(path: Path, application: Sequence[str]) -> None:
     """Refuse a file that is not ours or is too new, before anything is opened for writing.
 
-    A file with an unfinished first write can only be read after its repair,
-    which needs writing; `migrate` asks again.
+    A file whose log needs repair before it can be read passes here; `migrate` asks again.
     """
     if not path.exists() or path.stat().st_size == 0:
         return
+    logs = [path.with_name(path.name + end) for end in ("-wal", "-journal")]
+    # Without a log, immutable keeps SQLite from making one beside a file that may not be ours.
+    mode = "mode=ro" if any(log.exists() for log in logs) else "mode=ro&immutable=1"
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True)) as connection:
             version(connection, path, application)
     except sqlite3.OperationalError:
         return

@@ -172,7 +172,7 @@ class Writer(Generic[T]):
             fault = _fault(error)
             if fault is not None:
                 raise _GroupLost(fault) from error
-            outcome = _Raised(error)
+            outcome = _Raised(_raisable(error))
         else:
             self._execute("RELEASE unit")
             return outcome
@@ -234,3 +234,8 @@ def _resolve(answers: "list[_Answer]") -> None:
             future.set_exception(outcome.error)
         else:
             future.set_result(outcome)
+
+
+def _raisable(error: BaseException) -> BaseException:
+    """Return what a future can carry; it refuses StopIteration, which would end the one who waits."""
+    return RuntimeError("a unit raised StopIteration") if isinstance(error, StopIteration) else error

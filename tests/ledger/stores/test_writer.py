@@ -1,0 +1,226 @@
+"""The writer answers a caller only with what is durable, and tells a full medium from a dead one."""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ledger import book
+from ledger.book import Created
+from ledger.store import StorageDead, StorageFull
+from ledger.stores import migrate
+from ledger.stores.transaction import SqliteTx
+from ledger.stores.writer import Writer
+from tests.ledger.examples import Ticks, journal
+
+
+class Faulty(sqlite3.Connection):
+    """A connection whose medium fails at the statements in `faults`, with the code given there."""
+
+    faults: dict[str, int]
+    committed: int
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        if sql in self.faults:
+            error = sqlite3.OperationalError("the medium failed")
+            error.sqlite_errorcode = self.faults[sql]
+            raise error
+        self.committed += sql == "COMMIT"
+        return super().execute(sql, parameters)
+
+
+@pytest.fixture
+async def connection(tmp_path: Path) -> Faulty:
+    opened = sqlite3.connect(
+        tmp_path / "book.db", isolation_level=None, check_same_thread=False, factory=Faulty
+    )
+    opened.faults, opened.committed = {}, 0
+    migrate.migrate(opened, tmp_path / "book.db", ())
+    return opened
+
+
+@pytest.fixture
+async def writer(connection: Faulty) -> AsyncIterator[Writer[SqliteTx]]:
+    started = Writer(SqliteTx(connection, Ticks()), group_max=8)
+    started.start()
+    yield started
+    await asyncio.get_running_loop().run_in_executor(None, started.stop)
+
+
+def submit(writer: Writer[SqliteTx], name: str) -> Any:
+    return writer.run(partial(book.submit, journal=journal(name)))
+
+
+async def together(writer: Writer[SqliteTx], *names: str) -> list[Any]:
+    """Submit so that all units are of one group: the writer is busy until all of them wait."""
+    busy, gate = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def occupy(_: SqliteTx) -> None:
+        loop.call_soon_threadsafe(busy.set)
+        gate.wait()
+
+    first = asyncio.create_task(writer.run(occupy))
+    await busy.wait()
+    waiting = [asyncio.create_task(submit(writer, name)) for name in names]
+    await asyncio.sleep(0)
+    gate.set()
+    _, *answers = await asyncio.gather(first, *waiting, return_exceptions=True)
+    return answers
+
+
+async def test_units_that_wait_share_a_commit(writer: Writer[SqliteTx], connection: Faulty) -> None:
+    """A group of waiting units is one commit; a group takes no more than its maximum."""
+    before = connection.committed
+
+    assert await together(writer, *"abcdefgh") == [Created(n) for n in range(1, 9)]
+    assert connection.committed == before + 2  # the one that kept the writer busy, and the group
+
+    assert await together(writer, *"ijklmnopq") == [Created(n) for n in range(9, 18)]
+    assert connection.committed == before + 5  # eight, and one
+
+
+async def test_a_full_commit_refuses_the_group(writer: Writer[SqliteTx], connection: Faulty) -> None:
+    """When COMMIT says full nothing of the group is kept, and the next is numbered as if it never was."""
+    await submit(writer, "a")
+    connection.faults = {"COMMIT": sqlite3.SQLITE_FULL}
+
+    refused = await asyncio.gather(submit(writer, "b"), submit(writer, "c"), return_exceptions=True)
+
+    connection.faults = {}
+    assert [type(each) for each in refused] == [StorageFull] * 2
+    assert writer.failed is None
+    assert await submit(writer, "b") == Created(2)
+    assert await writer.run(lambda tx: tx.journal("c")) is None
+
+
+@pytest.mark.parametrize(
+    ("statement", "code"),
+    [
+        ("COMMIT", sqlite3.SQLITE_IOERR_FSYNC),
+        ("COMMIT", sqlite3.SQLITE_CORRUPT),
+        ("COMMIT", sqlite3.SQLITE_BUSY),
+        ("COMMIT", sqlite3.SQLITE_CONSTRAINT),
+        ("BEGIN IMMEDIATE", sqlite3.SQLITE_BUSY),
+        ("SAVEPOINT unit", sqlite3.SQLITE_IOERR),
+        ("RELEASE unit", sqlite3.SQLITE_ERROR),
+    ],
+)
+async def test_any_other_fault_of_the_group_is_the_end(
+    writer: Writer[SqliteTx], connection: Faulty, statement: str, code: int
+) -> None:
+    """What cannot be relied on is never used again: the group and every later unit hear why."""
+    connection.faults = {statement: code}
+
+    refused = await asyncio.gather(submit(writer, "a"), submit(writer, "b"), return_exceptions=True)
+
+    connection.faults = {}
+    assert [type(each) for each in refused] == [StorageDead] * 2
+    assert "the medium failed" in str(writer.failed)
+    with pytest.raises(StorageDead, match="the medium failed"):
+        await submit(writer, "c")
+
+
+async def test_units_that_wait_behind_the_end_hear_of_it(
+    writer: Writer[SqliteTx], connection: Faulty
+) -> None:
+    """A unit that was queued when the store died is refused too, not forgotten."""
+    connection.faults = {"COMMIT": sqlite3.SQLITE_IOERR}
+
+    refused = await asyncio.gather(*(submit(writer, f"j{n}") for n in range(30)), return_exceptions=True)
+
+    assert {type(each) for each in refused} == {StorageDead}
+
+
+async def test_a_rollback_that_fails_is_the_end(writer: Writer[SqliteTx], connection: Faulty) -> None:
+    """Not even a full medium is survived if its group cannot be undone."""
+    connection.faults = {"COMMIT": sqlite3.SQLITE_FULL, "ROLLBACK": sqlite3.SQLITE_IOERR}
+
+    with pytest.raises(StorageDead, match="ROLLBACK failed"):
+        await submit(writer, "a")
+    assert writer.failed is not None
+
+
+@pytest.mark.parametrize(
+    ("code", "fault"), [(sqlite3.SQLITE_FULL, StorageFull), (sqlite3.SQLITE_IOERR_READ, StorageDead)]
+)
+async def test_a_medium_fault_in_a_unit_is_the_groups(
+    writer: Writer[SqliteTx], connection: Faulty, code: int, fault: type[Exception]
+) -> None:
+    """Also when the unit raises something of its own over it."""
+    connection.faults = {"SELECT 1": code}
+
+    def unit(tx: SqliteTx) -> None:
+        try:
+            tx.connection.execute("SELECT 1")
+        except sqlite3.Error as error:
+            raise LookupError("the unit's own words") from error
+
+    refused = await asyncio.gather(writer.run(unit), return_exceptions=True)
+
+    assert type(refused[0]) is fault
+    assert (writer.failed is None) == (fault is StorageFull)
+
+
+async def test_a_unit_that_ends_the_transaction_is_the_end(writer: Writer[SqliteTx]) -> None:
+    """A unit must not commit: the writer can then no longer say what is durable."""
+    with pytest.raises(StorageDead):
+        await writer.run(lambda tx: tx.connection.execute("COMMIT").close())
+    assert writer.failed is not None
+
+
+@pytest.mark.parametrize(
+    ("error", "seen"),
+    [
+        (ValueError("own"), ValueError),
+        (sqlite3.IntegrityError("own"), sqlite3.IntegrityError),
+        (StopIteration("own"), RuntimeError),  # a coroutine cannot raise StopIteration
+    ],
+)
+async def test_a_units_own_exception_comes_out(
+    writer: Writer[SqliteTx], error: Exception, seen: type[Exception]
+) -> None:
+    """Whatever a unit raises reaches its caller, and the writer lives."""
+
+    def unit(_: SqliteTx) -> None:
+        raise error
+
+    with pytest.raises(seen, match=r"own|StopIteration"):
+        await writer.run(unit)
+    assert await submit(writer, "a") == Created(1)
+
+
+async def test_each_caller_gets_an_exception_of_its_own(writer: Writer[SqliteTx], connection: Faulty) -> None:
+    """Tracebacks of two callers do not mix."""
+    connection.faults = {"COMMIT": sqlite3.SQLITE_FULL}
+
+    first, second = await together(writer, "a", "b")
+
+    assert (type(first), type(second)) == (StorageFull, StorageFull)
+    assert first is not second
+
+
+def test_a_loop_that_is_gone_disturbs_nobody(connection: Faulty) -> None:
+    """The writer serves any event loop; one that closed without waiting loses only its answers."""
+    writer = Writer(SqliteTx(connection, Ticks()), group_max=8)
+    writer.start()
+
+    async def leave() -> None:
+        asyncio.create_task(submit(writer, "a")).cancel()
+        task = asyncio.create_task(submit(writer, "b"))
+        await asyncio.sleep(0)
+        task.cancel()
+
+    async def ask() -> Any:
+        return await submit(writer, "b")
+
+    asyncio.run(leave())
+    booked = asyncio.run(ask())
+    writer.stop()
+
+    assert booked.seq == 1
