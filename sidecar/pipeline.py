@@ -61,7 +61,7 @@ class Pipeline:
         call = _Call(self._s, admitted, exchange, started_us)
         try:
             await call.run(outgoing)
-        except Exception as defect:
+        except Exception as defect:  # whatever it is, the money must not stay open
             await call.abandon(defect)
 
 
@@ -222,7 +222,7 @@ class _Call:
         self, ending: Ending, outcome: str, status: int, answer: UpstreamAnswer, delivery: Delivery
     ) -> None:
         """Make the last commit of the call. The buyer has its answer, so this one must be made."""
-        lines = self._lines(await delivery.metered(), combined(answer.headers, b"sidecar-cost"))
+        lines = self._lines(await self._measured(delivery), combined(answer.headers, b"sidecar-cost"))
         payment = self._payment
         served = ending is Ending.DELIVERED
         closing = self._closing(outcome, status, lines)
@@ -247,6 +247,17 @@ class _Call:
             )
         )
 
+    async def _measured(self, delivery: Delivery) -> Metered | None:
+        """Return what the answer used. What goes wrong here must not undo what was delivered."""
+        try:
+            return await delivery.metered()
+        except Exception as defect:
+            self._note_defect("metering_failed", defect)
+            return None
+
+    def _note_defect(self, code: str, defect: Exception) -> None:
+        self._s.observer.saw(NeedsAttention(code, type(defect).__name__, self._payment.call))
+
     def _closing(self, outcome: str, status: int, lines: tuple[CostLine, ...]) -> Closing:
         return Closing(outcome, status, self._s.clock.monotonic_us() - self._started_us, lines)
 
@@ -255,8 +266,7 @@ class _Call:
         try:
             return metering.cost_lines(metered, declared, tariff, self._s.cards, self._s.clock.now_us())
         except Exception as defect:
-            detail = type(defect).__name__
-            self._s.observer.saw(NeedsAttention("metering_failed", detail, self._payment.call))
+            self._note_defect("metering_failed", defect)
             return (metering.unmetered(),)
 
 

@@ -133,9 +133,14 @@ def _call_row(verified: Verified, payment: Payment) -> CallRow:
         held_nano=payment.amount_nano,
         price_version=payment.price_version,
         owner=payment.owner,
-        run=context.run,
-        session=context.session,
+        run=_own_label(payment, context.run),
+        session=_own_label(payment, context.session),
         workflow=endpoint.workflow,
         agent=endpoint.agent,
         workspace=endpoint.workspace,
     )
+
+
+def _own_label(payment: Payment, label: str) -> str:
+    """Keep what a buyer calls its runs and sessions apart from what others call theirs."""
+    return f"{payment.buyer}/{label}" if label else ""

@@ -81,6 +81,7 @@ class Buyers:
         self._limits = limits
         self._delivery = delivery
         self._open: set[asyncio.Task[None]] = set()
+        self._busy = 0
         self.ready = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -100,12 +101,11 @@ class Buyers:
             endpoint = await self._route(scope, fields, exchange)
         except BuyerLeft:
             return
-        except Exception as defect:
+        except Exception as defect:  # a buyer never sees a defect, an operator always does
             self._observer.saw(NeedsAttention("defect", type(defect).__name__, exchange.call))
             await exchange.refuse(Refusal(Code.STORAGE_UNAVAILABLE, retry_after_s=RETRY_AFTER_S))
         latency_us = self._clock.monotonic_us() - started_us
-        outcome = f"refused:{exchange.code}" if exchange.code else "answered"
-        self._observer.saw(Answered(endpoint, outcome, exchange.status, exchange.call, latency_us))
+        self._observer.saw(Answered(endpoint, exchange.outcome, exchange.status, exchange.call, latency_us))
 
     async def idle(self) -> None:
         """Wait until no paid call is open."""
@@ -178,6 +178,21 @@ class Buyers:
         if isinstance(checked, Refusal):
             await exchange.refuse(checked)
             return
+        self._busy += 1
+        try:
+            await self._sell(checked, endpoint, method, target, fields, exchange)
+        finally:
+            self._busy -= 1
+
+    async def _sell(
+        self,
+        checked: Checked,
+        endpoint: Endpoint,
+        method: str,
+        target: Target,
+        fields: Headers,
+        exchange: BuyerExchange,
+    ) -> None:
         body = await exchange.read_body(self._limits.paid_body_bytes)
         if isinstance(body, Refusal):
             await exchange.refuse(body)
@@ -193,7 +208,7 @@ class Buyers:
     def _closed(self) -> Refusal | None:
         if not self.ready:
             return Refusal(Code.DRAINING, retry_after_s=RETRY_AFTER_S)
-        if len(self._open) >= self._limits.open_calls:
+        if self._busy >= self._limits.open_calls:
             return Refusal(Code.OVERLOADED, retry_after_s=RETRY_AFTER_S)
         return None
 
@@ -274,6 +289,7 @@ class Buyers:
         try:
             delivery = Delivery(answer, meter_for(b"", b""), self._delivery, Room(0))
             await exchange.start(answer.status, answer.headers, None)
+            exchange.outcome = "free"
             await delivery.stream(exchange)
         finally:
             await answer.close()

@@ -18,6 +18,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 SPOOL_BYTES: Final = 64 * 1024
 PIECE_BYTES: Final = 64 * 1024
+BODY_TOTAL_S: Final = 120
+"""How long a paid request's body may take in all, however steadily it trickles, in seconds."""
 
 
 class PaidBody:
@@ -62,8 +64,9 @@ class BuyerLeft(Exception):
 class BuyerExchange:
     """The buyer's side of one call; see `delivery.Exchange` for the contract.
 
-    `status` is what was answered, 0 while nothing was; `write_idle_s` is how
-    long a buyer may take for one piece before it counts as gone.
+    `status` is what was answered, 0 while nothing was, and `outcome` how: served,
+    failed or refused:<code>. `write_idle_s` is how long a buyer may take for one
+    piece before it counts as gone.
     """
 
     def __init__(
@@ -71,7 +74,7 @@ class BuyerExchange:
     ) -> None:
         self.call = call
         self.status = 0
-        self.code = ""
+        self.outcome = "unanswered"
         self.challenge: Challenge | None = None
         self.path = b""
         self._receive = receive
@@ -82,19 +85,23 @@ class BuyerExchange:
         self._lost = False
 
     async def read_body(self, limit: int) -> PaidBody | Refusal:
-        """Read the request body; BuyerLeft if it never comes whole."""
+        """Read the request body; BuyerLeft if it never comes whole, or not in time."""
         whole = PaidBody()
-        while True:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                whole.close()
-                raise BuyerLeft
-            whole.add(message.get("body", b""))
-            if whole.size > limit:
-                whole.close()
-                return Refusal(Code.BODY_TOO_LARGE)
-            if not message.get("more_body", False):
-                return whole
+        try:
+            async with asyncio.timeout(BODY_TOTAL_S):
+                while True:
+                    message = await self._receive()
+                    if message["type"] == "http.disconnect":
+                        raise BuyerLeft
+                    whole.add(message.get("body", b""))
+                    if whole.size > limit:
+                        whole.close()
+                        return Refusal(Code.BODY_TOO_LARGE)
+                    if not message.get("more_body", False):
+                        return whole
+        except (TimeoutError, BuyerLeft):
+            whole.close()
+            raise BuyerLeft from None
 
     async def stream_body(self) -> AsyncIterator[bytes]:
         """Yield the request body as it comes, for calls nobody pays for."""
@@ -112,9 +119,9 @@ class BuyerExchange:
         if self.status:
             return False
         if receipt is None:
-            passing = headers.answer(fields)
+            self.outcome, passing = "failed", headers.answer(fields)
         else:
-            passing = headers.paid_answer(fields, encode_response(receipt))
+            self.outcome, passing = "served", headers.paid_answer(fields, encode_response(receipt))
         passing.append((b"sidecar-call-id", self.call.encode()))
         await self._begin(status, passing)
         return not self._lost
@@ -141,6 +148,7 @@ class BuyerExchange:
     def cut(self) -> None:
         """Leave the answer without its end: the server closes the connection."""
         self._stop_watching()
+        self.outcome = "failed"
         self._lost = True
 
     def status_of(self, refusal: Refusal) -> int:
@@ -152,7 +160,7 @@ class BuyerExchange:
         if self.status:
             self.cut()
             return
-        self.code = refusal.code.value
+        self.outcome = f"refused:{refusal.code}"
         call = refusal.call or self.call
         status = self.status_of(refusal)
         kind, content = replies.body(refusal, call)
@@ -174,6 +182,7 @@ class BuyerExchange:
 
     async def answer(self, status: int, fields: list[tuple[bytes, bytes]], content: bytes) -> None:
         """Answer with a whole document of our own."""
+        self.outcome = "own"
         added = [(b"content-length", b"%d" % len(content)), (b"sidecar-call-id", self.call.encode())]
         await self._answer(status, [*fields, *added], content)
 
