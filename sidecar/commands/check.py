@@ -1,6 +1,7 @@
 """`sidecar check`: every problem of a config at once; online, also what chain and facilitator say."""
 
 import argparse
+import asyncio
 import json
 import os
 from collections.abc import Sequence
@@ -37,7 +38,14 @@ def run(arguments: argparse.Namespace) -> int:
     found = load(arguments.config, os.environ)
     if isinstance(found, Problems):
         return _told(arguments, found.items, (), Exit.WRONG_USAGE)
-    return _told(arguments, (), found.warnings, Exit.FINE)
+    if not arguments.online:
+        return _told(arguments, (), found.warnings, Exit.FINE)
+    from sidecar.commands.online import ask_all  # noqa: PLC0415 - the adapters only when they are asked
+
+    findings = asyncio.run(ask_all(found))
+    code = Exit.WRONG_USAGE if findings.problems else Exit.UNREACHABLE
+    problems = (*findings.problems, *findings.unreachable)
+    return _told(arguments, problems, (*found.warnings, *findings.warnings), code if problems else Exit.FINE)
 
 
 def _told(

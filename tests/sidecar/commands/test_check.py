@@ -69,3 +69,14 @@ def test_a_missing_config_is_a_problem(tmp_path: Path, capsys: pytest.CaptureFix
     """Not a crash, and not an empty config."""
     assert main(["check", "--config", str(tmp_path / "none.yaml"), "--json"]) == 2
     assert json.loads(capsys.readouterr().out)["problems"][0]["code"] == "config_unreadable"
+
+
+def test_online_tells_who_did_not_answer(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A config that may be right and could not be asked about ends with its own code."""
+    config.write_text(MINIMAL.replace("https://facilitator.example.com", "http://127.0.0.1:1"))
+
+    assert main(["check", "--config", str(config), "--online", "--json"]) == 3
+    found = json.loads(capsys.readouterr().out)
+    assert not found["ok"]
+    assert [problem["code"] for problem in found["problems"]] == ["facilitator_unreachable"]
+    assert [warning["code"] for warning in found["warnings"]] == ["public_url_default", "network_unwatched"]

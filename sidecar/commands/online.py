@@ -1,0 +1,139 @@
+"""What `check --online` asks: chains, facilitators and the place of the books. Changes nothing anywhere.
+
+`ask` knows only ports; `ask_all` gives it the real adapters.
+"""
+
+import asyncio
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from ledger.store import StoreRefused
+from ledger.stores import migrate
+from sidecar.adapters.chain import RpcChain
+from sidecar.adapters.facilitator import HttpFacilitator
+from sidecar.adapters.storage.sqlite import SCHEMA
+from sidecar.adapters.system import SystemClock
+from sidecar.ports import Chain, Clock, Facilitator, Fault
+from sidecar.settings import Accept, Problem, Settings
+from sidecar.x402.eip712 import domain_separator
+
+CLOCK_SKEW_MAX_S: Final = 5
+HEAD_AGE_MAX_S: Final = 60
+
+
+@dataclass(slots=True)
+class Findings:
+    """What is wrong, who could not be asked, and what the operator should know."""
+
+    problems: list[Problem] = field(default_factory=list)
+    unreachable: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+
+
+async def ask_all(settings: Settings) -> Findings:
+    """Ask everything the settings name."""
+    findings = Findings()
+    _check_storage(settings, findings)
+    limits = settings.limits
+    chains = {name: RpcChain(list(network.rpc)) for name, network in settings.networks.items()}
+    facilitators = [
+        HttpFacilitator(url, verify_timeout_ms=limits.verify_s * 1000)
+        for url in settings.settlement.facilitators
+    ]
+    try:
+        await ask(settings, chains, facilitators, SystemClock(), findings)
+    finally:
+        await asyncio.gather(*(chain.close() for chain in chains.values()))
+        await asyncio.gather(*(facilitator.close() for facilitator in facilitators))
+    return findings
+
+
+async def ask(
+    settings: Settings,
+    chains: Mapping[str, Chain],
+    facilitators: Sequence[Facilitator],
+    clock: Clock,
+    findings: Findings,
+) -> None:
+    """Ask all *chains* (by CAIP-2) and *facilitators* at once; one that does not answer hides no other."""
+    await asyncio.gather(
+        *(_ask_chain(settings, name, chain, clock, findings) for name, chain in chains.items()),
+        *(
+            _ask_facilitator(settings, index, facilitator, findings)
+            for index, facilitator in enumerate(facilitators)
+        ),
+    )
+
+
+async def _ask_chain(settings: Settings, name: str, chain: Chain, clock: Clock, findings: Findings) -> None:
+    path = f"networks.{name}"
+    try:
+        served = await chain.chain_id()
+        if f"eip155:{served}" != name:
+            sentence = f"the node serves eip155:{served}"
+            findings.problems.append(Problem(f"{path}.rpc", "chain_id_differs", sentence))
+            return
+        age_s = clock.now_us() // 1_000_000 - (await chain.head()).timestamp_s
+        if age_s < -CLOCK_SKEW_MAX_S:
+            sentence = (
+                f"this machine's clock is {-age_s} s behind the newest block: payments will look expired"
+            )
+            findings.warnings.append(Problem(path, "clock_skew", sentence))
+        elif age_s > HEAD_AGE_MAX_S:
+            sentence = f"the newest block is {age_s} s old: the node, or this machine's clock, is off"
+            findings.warnings.append(Problem(path, "head_old", sentence))
+    except Fault as fault:
+        findings.unreachable.append(Problem(f"{path}.rpc", "chain_unreachable", str(fault)))
+        return
+    for index, accept in enumerate(settings.accept):
+        if accept.network == name:
+            await _ask_token(f"accept.{index}.asset", accept, chain, findings)
+
+
+async def _ask_token(path: str, accept: Accept, chain: Chain, findings: Findings) -> None:
+    asset = accept.asset
+    try:
+        token = await chain.token(asset.address)
+    except Fault as fault:
+        findings.unreachable.append(Problem(path, "token_unreadable", str(fault)))
+        return
+    if token.decimals != asset.decimals:
+        sentence = f"the token has {token.decimals} decimals, not {asset.decimals}"
+        findings.problems.append(Problem(f"{path}.decimals", "decimals_differ", sentence))
+    ours = domain_separator(asset.name, asset.version, accept.chain_id, asset.address)
+    if token.domain_separator != ours:
+        sentence = f"the token's EIP-712 domain is not name {asset.name!r}, version {asset.version!r}"
+        findings.problems.append(Problem(path, "domain_differs", f"{sentence}: no payment could be valid"))
+
+
+async def _ask_facilitator(
+    settings: Settings, index: int, facilitator: Facilitator, findings: Findings
+) -> None:
+    path = f"settlement.facilitators.{index}"
+    try:
+        kinds = {(kind.version, kind.scheme, kind.network) for kind in await facilitator.supported()}
+    except Fault as fault:
+        findings.unreachable.append(Problem(path, "facilitator_unreachable", str(fault)))
+        return
+    for network in sorted({accept.network for accept in settings.accept}):
+        if (2, "exact", network) not in kinds:
+            sentence = f"it does not settle `exact` on {network} for x402 version 2"
+            findings.problems.append(Problem(path, "kind_missing", sentence))
+
+
+def _check_storage(settings: Settings, findings: Findings) -> None:
+    """Look at the file and its folder without creating or locking anything."""
+    folder = settings.storage.parent
+    if not folder.is_dir():
+        findings.problems.append(Problem("storage", "storage_folder", f"the folder {folder} does not exist"))
+    elif not os.access(settings.storage if settings.storage.exists() else folder, os.W_OK):
+        findings.problems.append(
+            Problem("storage", "storage_readonly", f"{settings.storage} cannot be written")
+        )
+    else:
+        try:
+            migrate.check(settings.storage, SCHEMA)
+        except StoreRefused as refused:
+            findings.problems.append(Problem("storage", "storage_refused", str(refused)))
