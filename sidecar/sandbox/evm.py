@@ -6,6 +6,7 @@ the future and expire honest authorizations.
 """
 
 import logging
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -26,6 +27,11 @@ from sidecar.sandbox import gas
 BLOCK_GAS_MAX: Final = 30_000_000
 CALL_GAS_MAX: Final = 5_000_000  # ten million gas in a tight loop would hold the process for two seconds
 BASE_FEE_AT_START: Final = 10**9  # wei
+RECURSION_MAX: Final = 1_000
+
+# Importing py-evm raises the interpreter's limit to 100,000, for a depth of contract calls that nobody needs
+# here. With it, deeply nested JSON is no exception any more but the end of the process.
+sys.setrecursionlimit(RECURSION_MAX)
 
 # py-evm writes a line per opcode at debug level, and checks for it in its inner loop.
 logging.getLogger("eth").setLevel(logging.WARNING)

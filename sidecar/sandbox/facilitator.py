@@ -54,11 +54,6 @@ class SerialSigner(FacilitatorWeb3Signer):
         with self._sending:
             return super().write_contract(*args, **kwargs)
 
-    def send_transaction(self, to: str, data: bytes) -> str:
-        """Send a plain transaction, as the SDK does, alone."""
-        with self._sending:
-            return super().send_transaction(to, data)
-
     def _reserve_nonce(self) -> int:
         return int(self._w3.eth.get_transaction_count(self._account.address, "pending"))
 
@@ -83,6 +78,8 @@ class Facilitator:
 
     def __init__(self, sdk: x402FacilitatorSync) -> None:
         self._sdk = sdk
+        # The SDK serves every network of a family as soon as one is registered; we serve what we announce.
+        self._networks = {str(kind.network) for kind in sdk.get_supported().kinds}
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="x402")
 
     def app(self) -> Starlette:
@@ -121,13 +118,16 @@ class Facilitator:
             wanted = parse_payment_requirements(payload.x402_version, document["paymentRequirements"])
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return 400, refusal("invalid_payload", document)
+        if str(wanted.network) not in self._networks:
+            return 200, refusal("invalid_network", document)
         try:
             loop = asyncio.get_running_loop()
             answer = await loop.run_in_executor(self._threads, decide, payload, wanted)
         except SchemeNotFoundError:
             return 200, refusal("unsupported_scheme", document)
-        except (KeyError, ValueError, TypeError):
-            return 400, refusal("invalid_payload", document)  # the SDK's word for unusable inner fields
+        except (KeyError, ValueError, TypeError, AttributeError):
+            # So the SDK meets inner fields of wrong types; from sending on it raises nothing.
+            return 400, refusal("invalid_payload", document)
         except Exception:
             _log.exception("the payment could not be decided")
             return 500, refusal(unexpected, document)

@@ -8,7 +8,6 @@ import sha3
 
 _BASE: Final = 21_000
 _CREATE: Final = 32_000
-_INITCODE_WORD: Final = 2
 _ZERO_BYTE: Final = 4
 _OTHER_BYTE: Final = 16
 _FLOOR_PER_TOKEN: Final = 10  # EIP-7623
@@ -21,12 +20,12 @@ def created_address(sender: bytes, nonce: int) -> bytes:
 
 
 def intrinsic(data: bytes, *, creates: bool) -> int:
-    """Count the gas that is gone before the first instruction; access lists are the caller's."""
+    """Count the gas that is gone before a transaction without access list becomes a message.
+
+    The words of a creation's code are charged by the message itself.
+    """
     zeros = data.count(0)
-    cost = _BASE + zeros * _ZERO_BYTE + (len(data) - zeros) * _OTHER_BYTE
-    if creates:
-        cost += _CREATE + _INITCODE_WORD * -(-len(data) // 32)
-    return cost
+    return _BASE + zeros * _ZERO_BYTE + (len(data) - zeros) * _OTHER_BYTE + _CREATE * creates
 
 
 def floor(data: bytes) -> int:

@@ -1,4 +1,4 @@
-"""The chain contract against anvil, a node in real use: what our chain answers, a real one answers too."""
+"""The chain's contracts against anvil, a node in real use: what our chain answers, a real one answers too."""
 
 import platform
 import socket
@@ -11,7 +11,9 @@ import httpx
 import pytest
 
 from sidecar.sandbox import keys, token
-from tests.sidecar.sandbox.chain_contract import Chain, ChainContract
+from tests.sidecar.sandbox.live_chain import Chain
+from tests.sidecar.sandbox.rpc_contract import RpcContract
+from tests.sidecar.sandbox.token_contract import TokenContract
 
 pytestmark = pytest.mark.skipif(
     (sys.platform, platform.machine()) != ("linux", "x86_64"),
@@ -38,7 +40,11 @@ def chain() -> Iterator[Chain]:
             process.terminate()
 
 
-class TestAnvil(ChainContract):
+class TestRpc(RpcContract):
+    """The same claims that the embedded chain answers."""
+
+
+class TestToken(TokenContract):
     """The same claims that the embedded chain answers."""
 
 

@@ -14,7 +14,9 @@ from sidecar.sandbox.evm import Machine
 from sidecar.sandbox.node import Node
 from sidecar.sandbox.process import Child, Sandbox
 from tests.sidecar.sandbox import authorizations
-from tests.sidecar.sandbox.chain_contract import NOBODY, PAYER, SENDER, Chain, ChainContract
+from tests.sidecar.sandbox.live_chain import NOBODY, PAYER, SENDER, Chain
+from tests.sidecar.sandbox.rpc_contract import RpcContract
+from tests.sidecar.sandbox.token_contract import TokenContract
 
 # JUMPDEST PUSH1 0 JUMP: runs until its gas is gone.
 LOOPS = "0x5b600056"
@@ -25,7 +27,11 @@ def chain(sandbox: Sandbox) -> Chain:
     return Chain(sandbox.rpc_url)
 
 
-class TestEmbedded(ChainContract):
+class TestRpc(RpcContract):
+    """The same claims that anvil answers in tests/accept."""
+
+
+class TestToken(TokenContract):
     """The same claims that anvil answers in tests/accept."""
 
 

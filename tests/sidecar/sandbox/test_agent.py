@@ -1,0 +1,73 @@
+"""The demo agent's answers, over a real socket."""
+
+import json
+
+import httpx
+import pytest
+
+from sidecar.sandbox.agent import CHUNK_DELAY_S, MODEL, SEARCH_COST, UNKNOWN_MODEL, USAGE, WORDS
+
+
+@pytest.mark.parametrize(
+    ("path", "model"), [("/chat", MODEL), ("/research", MODEL), ("/slow", MODEL), ("/mystery", UNKNOWN_MODEL)]
+)
+def test_completions_carry_usage(agent: str, path: str, model: str) -> None:
+    """Each answer is a chat completion with the fixed usage of its model."""
+    answer = httpx.post(agent + path, json={}).json()
+    assert answer["object"] == "chat.completion"
+    assert (answer["model"], answer["usage"]) == (model, USAGE)
+
+
+def test_research_declares_its_tool(agent: str) -> None:
+    """The tool's cost is in the header, not in the usage."""
+    assert httpx.post(agent + "/research").headers["sidecar-cost"] == SEARCH_COST
+
+
+def test_stream_comes_in_parts_with_usage_last(agent: str) -> None:
+    """The chunks arrive one by one, their words in order, and only the last one has usage."""
+    with httpx.stream("POST", agent + "/stream") as response:
+        parts = list(response.iter_raw())
+    events = [line.removeprefix("data: ") for line in b"".join(parts).decode().split("\n\n") if line]
+    chunks = [json.loads(event) for event in events[:-1]]
+    words = [choice["delta"].get("content", "") for chunk in chunks for choice in chunk["choices"]]
+    assert CHUNK_DELAY_S > 0
+    assert len(parts) >= len(WORDS)
+    assert response.headers["content-type"].startswith("text/event-stream")
+    assert "".join(words) == "".join(WORDS)
+    assert [chunk["usage"] for chunk in chunks] == [None] * (len(chunks) - 1) + [USAGE]
+    assert events[-1] == "[DONE]"
+
+
+def test_failure_and_free_answer(agent: str) -> None:
+    """One path always fails, one is for nothing."""
+    assert httpx.post(agent + "/fail").status_code == 500
+    assert httpx.get(agent + "/free/hello").text == "hello"
+
+
+def test_broken_answer_stops_in_its_body(agent: str) -> None:
+    """The head promises more than comes."""
+    with httpx.stream("POST", agent + "/broken") as response:
+        assert response.status_code == 200
+        with pytest.raises(httpx.RemoteProtocolError):
+            response.read()
+
+
+def test_echo_tells_what_arrived(agent: str) -> None:
+    """Method, target, each header and the body come back."""
+    headers = {"Sidecar-Payer": "0xabc", "X-Twice": "1"}
+    echo = httpx.post(agent + "/echo?a=%20", content="body", headers=headers).json()
+    assert (echo["method"], echo["body"]) == ("POST", "body")
+    assert echo["target"].endswith("/echo?a=%20")
+    assert ["sidecar-payer", "0xabc"] in echo["headers"]
+
+
+def test_requests_are_counted(agent: str) -> None:
+    """Every request counts for its path, also one for a path that does not exist."""
+
+    def seen(path: str) -> int:
+        return int(httpx.get(agent + "/_seen").json().get(path, 0))
+
+    before = seen("/chat"), seen("/nowhere")
+    httpx.post(agent + "/chat")
+    httpx.get(agent + "/nowhere")
+    assert (seen("/chat"), seen("/nowhere")) == (before[0] + 1, before[1] + 1)
