@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sidecar.commands.online import Findings, ask, ask_all
-from sidecar.domain.evidence import TransferLog
+from sidecar.domain.transfers import TransferLog
 from sidecar.ports import Fault, Funds, Head, NothingSent, TokenFacts
 from sidecar.sandbox.process import start_sandbox
 from sidecar.settings import Settings, Settlement
