@@ -14,7 +14,13 @@ from sidecar.delivery import Delivery, End, Exchange
 from sidecar.domain import fees, metering
 from sidecar.domain.admission import RETRY_AFTER_S, admit_unit
 from sidecar.domain.call import Admitted, Funded, Verified
-from sidecar.domain.closing import Ending, abandon_unit, close_unit, release_and_close_unit
+from sidecar.domain.closing import (
+    Ending,
+    abandon_unit,
+    close_unit,
+    lines_of,
+    release_and_close_unit,
+)
 from sidecar.domain.events import CallAdmitted, CallClosed, NeedsAttention, UpstreamAnswered
 from sidecar.domain.outcomes import Failed, NotSent, Outcome, Paid
 from sidecar.domain.records import Closing
@@ -235,6 +241,7 @@ class _Call:
             now_us=self._s.clock.now_us(),
         )
         await self._s.commits.insist(unit, payment.call)
+        booked = lines_of(ending, lines)
         self._s.observer.saw(
             CallClosed(
                 call=payment.call,
@@ -242,8 +249,8 @@ class _Call:
                 outcome=outcome,
                 captured_nano=payment.price_nano if served else 0,
                 credited_nano=payment.amount_nano if ending is Ending.UNDELIVERED else 0,
-                cost_nano=tuple((line.kind.value, line.amount.units) for line in lines if line.amount),
-                unknown_costs=sum(line.amount is None for line in lines),
+                cost_nano=tuple((line.kind.value, line.amount.units) for line in booked if line.amount),
+                unknown_costs=sum(line.amount is None for line in booked),
             )
         )
 

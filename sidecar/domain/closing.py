@@ -18,6 +18,17 @@ class Ending(Enum):
     AS_IT_IS = "as_it_is"  # released, failed or unknown: an earlier commit said so
 
 
+def lines_of(ending: Ending, lines: tuple[CostLine, ...]) -> tuple[CostLine, ...]:
+    """Return the lines as they are booked.
+
+    Work whose output was not delivered is the cost of a retry, whatever kind of
+    work it was.
+    """
+    if ending is Ending.DELIVERED:
+        return lines
+    return tuple(line if line.kind is Kind.FEE else replace(line, kind=Kind.RETRY) for line in lines)
+
+
 def close_unit(
     tx: RecordsTx,
     payment: Payment,
@@ -33,13 +44,11 @@ def close_unit(
     """
     if not tx.close_call(payment.call, closing):
         return
-    lines = closing.lines
     if ending is Ending.DELIVERED:
         _deliver(tx, _of_call(tx, payment), platform_fee, now_us)
-    else:
-        lines = _as_retry(lines)
-        if ending is Ending.UNDELIVERED:
-            give_credit(tx, _of_call(tx, payment), Fact.UNDELIVERED, now_us)
+    elif ending is Ending.UNDELIVERED:
+        give_credit(tx, _of_call(tx, payment), Fact.UNDELIVERED, now_us)
+    lines = lines_of(ending, closing.lines)
     _book_costs(tx, payment.call, payment.endpoint, lines, now_us)
 
 
@@ -76,7 +85,7 @@ def abandon_unit(tx: RecordsTx, claim_key: bytes, call: str, closing: Closing, n
 def close_orphan_unit(tx: RecordsTx, call: str, endpoint: str, closing: Closing, now_us: int) -> None:
     """Close a call whose money was settled one way or the other before its run ended."""
     if tx.close_call(call, closing):
-        _book_costs(tx, call, endpoint, _as_retry(closing.lines), now_us)
+        _book_costs(tx, call, endpoint, lines_of(Ending.AS_IT_IS, closing.lines), now_us)
 
 
 def give_credit(tx: RecordsTx, payment: Payment, fact: Fact, now_us: int) -> Payment:
@@ -108,8 +117,3 @@ def _book_costs(tx: RecordsTx, call: str, endpoint: str, lines: tuple[CostLine, 
     journal = entries.costs(call, endpoint, lines, now_us)
     if journal is not None:
         record(tx, journal)
-
-
-def _as_retry(lines: tuple[CostLine, ...]) -> tuple[CostLine, ...]:
-    """Work whose output was not delivered is the cost of a retry, whatever kind of work it was."""
-    return tuple(line if line.kind is Kind.FEE else replace(line, kind=Kind.RETRY) for line in lines)

@@ -4,17 +4,14 @@ Every path is priced, free, ours, or refused. An unpaid call costs no I/O.
 """
 
 import asyncio
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ledger.money import text
 from pricing.extract import meter_for
 from sidecar.delivery import Bounds, Delivery, Room
-from sidecar.domain import chart
 from sidecar.domain.admission import RETRY_AFTER_S
-from sidecar.domain.call import CallContext, Endpoint, Verified
+from sidecar.domain.call import Endpoint, Verified
 from sidecar.domain.events import Answered, NeedsAttention
 from sidecar.domain.refusals import Code, Refusal
 from sidecar.domain.routes import Matched, Routes, UnknownRoute, WrongMethod
@@ -22,6 +19,7 @@ from sidecar.domain.target import Ambiguous, Target, canonical
 from sidecar.domain.verification import Checked, check
 from sidecar.fields import combined, values
 from sidecar.http import headers as hygiene
+from sidecar.http.asked import Asked
 from sidecar.http.exchange import BuyerExchange, BuyerLeft, PaidBody, Receive, Send
 from sidecar.pipeline import Pipeline
 from sidecar.ports import Clock, Fault, Headers, Ids, Observer, TimedOut, Upstream, UpstreamRequest
@@ -197,8 +195,9 @@ class Buyers:
         if isinstance(body, Refusal):
             await exchange.refuse(body)
             return
-        verified = self._verified(checked, endpoint, method, target, fields, exchange.call, body)
-        outgoing = self._outgoing(verified, target, fields, body)
+        asked = Asked(method, target, fields, body, exchange.call, self._clock.now_us())
+        verified = asked.verified(checked, endpoint)
+        outgoing = asked.outgoing(verified, self._tokens)
         task = asyncio.create_task(self._run(verified, outgoing, exchange, body))
         self._open.add(task)
         task.add_done_callback(self._open.discard)
@@ -219,53 +218,6 @@ class Buyers:
             await self._pipeline.serve(verified, outgoing, exchange)
         finally:
             body.close()
-
-    def _verified(
-        self,
-        checked: Checked,
-        endpoint: Endpoint,
-        method: str,
-        target: Target,
-        fields: Headers,
-        call: str,
-        body: PaidBody,
-    ) -> Verified:
-        context = CallContext(
-            call=call,
-            at_us=self._clock.now_us(),
-            endpoint=endpoint,
-            method=method,
-            target=target.target.decode("ascii"),
-            request_digest=hashlib.sha256(
-                b"\0".join((method.encode("ascii"), target.target, body.digest))
-            ).digest(),
-            run=hygiene.label(fields, b"sidecar-run-id"),
-            session=hygiene.label(fields, b"sidecar-session-id"),
-        )
-        return Verified(context, checked.offer, checked.payment, checked.evidence)
-
-    def _outgoing(
-        self, verified: Verified, target: Target, fields: Headers, body: PaidBody
-    ) -> UpstreamRequest:
-        context = verified.context
-        now_s = context.at_us // 1_000_000
-        introduction = hygiene.Introduction(
-            call=context.call,
-            endpoint=context.endpoint.name,
-            payer=chart.hexed(verified.evidence.payer),
-            price=text(context.endpoint.price),
-            run=context.run,
-            session=context.session,
-            token=self._tokens.for_call(context.call, now_s),
-        )
-        signature = self._tokens.origin(now_s, context.method, target.target, body.digest)
-        return UpstreamRequest(
-            method=context.method,
-            target=target.target,
-            headers=hygiene.paid_request(fields, introduction, signature),
-            body=body.content(),
-            headers_timeout_s=context.endpoint.timeout_s,
-        )
 
     async def _free(
         self, entry: Entry, method: str, target: Target, fields: Headers, exchange: BuyerExchange

@@ -89,22 +89,18 @@ class BuyerExchange:
         whole = PaidBody()
         try:
             async with asyncio.timeout(BODY_TOTAL_S):
-                while True:
-                    message = await self._receive()
-                    if message["type"] == "http.disconnect":
-                        raise BuyerLeft
-                    whole.add(message.get("body", b""))
+                async for piece in self.stream_body():
+                    whole.add(piece)
                     if whole.size > limit:
                         whole.close()
                         return Refusal(Code.BODY_TOO_LARGE)
-                    if not message.get("more_body", False):
-                        return whole
         except (TimeoutError, BuyerLeft):
             whole.close()
             raise BuyerLeft from None
+        return whole
 
     async def stream_body(self) -> AsyncIterator[bytes]:
-        """Yield the request body as it comes, for calls nobody pays for."""
+        """Yield the request body as it comes; BuyerLeft if it breaks off."""
         while True:
             message = await self._receive()
             if message["type"] == "http.disconnect":
