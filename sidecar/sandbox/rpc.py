@@ -4,9 +4,6 @@ import json
 import logging
 from typing import Any, Final
 
-from eth_abi.abi import decode
-from eth_abi.exceptions import DecodingError
-
 from sidecar.sandbox.history import LOGS_MAX, TooManyLogs
 from sidecar.sandbox.methods import METHODS
 from sidecar.sandbox.node import CallFailed, Node, TransactionRefused
@@ -92,11 +89,16 @@ def revert_reason(output: bytes) -> str | None:
     """Read the text of an Error(string) revert; None for any other output."""
     if output[:4] != _ERROR_SELECTOR:
         return None
-    try:
-        (reason,) = decode(["string"], output[4:])
-    except (DecodingError, ValueError, OverflowError):
+    body = output[4:]
+    start = int.from_bytes(body[:32], "big") + 32
+    size = int.from_bytes(body[start - 32 : start], "big")
+    text = body[start : start + size]
+    if start > len(body) or len(text) != size:
         return None
-    return str(reason)
+    try:
+        return text.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _failed(number: Any, error: RpcError) -> Json:
