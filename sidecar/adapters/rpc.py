@@ -1,0 +1,132 @@
+"""JSON-RPC to EVM nodes: batches of read-only questions, asked of the next node when one fails.
+
+Knows no token and no payment. Everything asked here may be asked again, so any fault moves
+on to the next URL; the one that answered last is asked first.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from sidecar.adapters.wire import ClientLimits, exchange, lost, open_client, origin_of
+from sidecar.ports import Fault
+from sidecar.x402.bounded_json import read_loose_object
+
+T = TypeVar("T")
+
+HEADERS: Final = (("content-type", "application/json"), ("accept", "application/json"))
+
+Question = tuple[str, Sequence[object]]
+"""A method and its parameters."""
+
+
+class OddAnswer(Exception):
+    """A node's answer is not what was asked for; the text says what is odd and quotes nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """Where to ask, and how it is named in faults: the path of the URL is often a key."""
+
+    url: str
+    name: str
+
+
+class Rpc:
+    """A list of nodes that are asked in turn."""
+
+    def __init__(
+        self,
+        urls: Sequence[str],
+        *,
+        timeout_ms: int = 5_000,
+        answer_bytes_max: int = 8_388_608,
+        connections_max: int = 64,
+        connect_timeout_ms: int = 5_000,
+        pool_timeout_ms: int = 1_000,
+    ) -> None:
+        assert urls, "a chain without a node is not configured"
+        self._nodes = [Node(url, f"rpc {origin_of(url)}") for url in urls]
+        self._first = 0
+        self._timeout_ms = timeout_ms
+        self._answer_bytes_max = answer_bytes_max
+        self._client = open_client(
+            ClientLimits(
+                connections_max=connections_max,
+                read_timeout_ms=timeout_ms,
+                connect_timeout_ms=connect_timeout_ms,
+                pool_timeout_ms=pool_timeout_ms,
+            )
+        )
+
+    async def ask(self, questions: Sequence[Question], read: Callable[[Sequence[object]], T]) -> T:
+        """Ask all *questions* of one node in one batch; *read* turns the results, in order, into a value.
+
+        A result that *read* calls an OddAnswer counts as the node's fault. Fault: no node
+        gave a sound answer; it is the fault of the last one asked.
+        """
+        fault: Fault | None = None
+        start = self._first
+        for turn in range(len(self._nodes)):
+            index = (start + turn) % len(self._nodes)
+            node = self._nodes[index]
+            try:
+                value = read(await self._batch(node, questions))
+            except OddAnswer as odd:
+                fault = lost(node.name, str(odd))
+            except Fault as failed:
+                fault = failed
+            else:
+                self._first = index
+                return value
+        assert fault is not None, "every node either answered or failed"
+        raise fault
+
+    async def close(self) -> None:
+        """Close the client; nothing can be asked afterwards."""
+        await self._client.close()
+
+    async def _batch(self, node: Node, questions: Sequence[Question]) -> list[object]:
+        body = [
+            {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
+            for number, (method, params) in enumerate(questions)
+        ]
+        request = self._client.post(node.url).headers(HEADERS).body_bytes(json.dumps(body).encode())
+        answer = await exchange(
+            request, node.name, timeout_ms=self._timeout_ms, answer_bytes_max=self._answer_bytes_max
+        )
+        if answer.status != 200:
+            raise OddAnswer(f"status {answer.status}")
+        return results(answer.body, len(questions))
+
+
+def results(body: bytes, count: int) -> list[object]:
+    """Read the results of a batch of *count* questions with the ids 0, 1, ... OddAnswer: anything else."""
+    document = read_loose_object(b'{"batch":%b}' % body)  # bounded in depth: a node is a stranger
+    if document is None or len(document) != 1:
+        raise OddAnswer("the answer is not JSON")
+    answers = document["batch"]
+    if isinstance(answers, dict):
+        raise OddAnswer(_refusal(answers) or "the answer is not a batch")
+    by_id: dict[int, object] = {}
+    for answer in answers if isinstance(answers, list) else ():
+        number = answer.get("id") if isinstance(answer, dict) else None
+        if type(number) is not int or number in by_id:
+            raise OddAnswer("the answers do not belong to the questions")
+        refusal = _refusal(answer)
+        if refusal is not None:
+            raise OddAnswer(refusal)
+        by_id[number] = answer.get("result")
+    if sorted(by_id) != list(range(count)):
+        raise OddAnswer("the answers do not belong to the questions")
+    return [by_id[number] for number in range(count)]
+
+
+def _refusal(answer: dict[str, object]) -> str | None:
+    """Say that a node refused, by code only: its text may quote the key it was asked with."""
+    error = answer.get("error")
+    if error is None:
+        return None
+    code = error.get("code") if isinstance(error, dict) else None
+    return f"the node refused with code {code}" if type(code) is int else "the node refused"
