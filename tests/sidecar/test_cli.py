@@ -4,6 +4,7 @@ import argparse
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
@@ -190,3 +191,19 @@ def test_a_reader_that_stops_is_no_error() -> None:
     )
 
     assert (found.stdout, found.stderr) == ("xxxxxxxxxx0\n", "")
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_every_command_of_the_registry_is_there(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each names itself and explains its arguments."""
+    assert import_module(f"sidecar.commands.{name}").NAME == name
+    assert cli.main([name, "--help"]) == 0
+    assert f"usage: sidecar {name}" in capsys.readouterr().out
+
+
+def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """One line each, and where to read on."""
+    assert cli.main(["--help"]) == 0
+    out = capsys.readouterr().out
+    assert all(f"\n  {name} " in out for name in cli.COMMANDS)
+    assert "`sidecar COMMAND --help`" in out
