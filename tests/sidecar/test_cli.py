@@ -196,7 +196,9 @@ def test_a_reader_that_stops_is_no_error() -> None:
 @pytest.mark.parametrize("name", cli.COMMANDS)
 def test_every_command_of_the_registry_is_there(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Each names itself and explains its arguments."""
-    assert import_module(f"sidecar.commands.{name}").NAME == name
+    module = import_module(f"sidecar.commands.{name}")
+
+    assert module.NAME == name
     assert cli.main([name, "--help"]) == 0
     assert f"usage: sidecar {name}" in capsys.readouterr().out
 
