@@ -5,8 +5,9 @@ most accounts count dollars, some a token's units.
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, Protocol
 
 from ledger.accounts import Side
 from ledger.balances import Balance
@@ -18,6 +19,59 @@ LIMIT_MAX: Final = 1000
 """How many accounts or journals one page may have."""
 
 Row = Mapping[str, Any]
+
+
+class TrialLine(Protocol):
+    """One account of the trial balance: posted sums, and what they leave on its normal side."""
+
+    @property
+    def account(self) -> str:
+        """Return its name."""
+        ...
+
+    @property
+    def asset(self) -> Asset:
+        """Return what it counts."""
+        ...
+
+    @property
+    def debits(self) -> int:
+        """Return the units posted on its debit side."""
+        ...
+
+    @property
+    def credits(self) -> int:
+        """Return the units posted on its credit side."""
+        ...
+
+    @property
+    def balance(self) -> int:
+        """Return the units on its normal side."""
+        ...
+
+
+def trial_object(lines: Iterable[TrialLine]) -> dict[str, Any]:
+    """Return the trial balance: its lines, and per asset the two sums that must be one."""
+    items: list[dict[str, Any]] = []
+    sums: dict[Asset, tuple[int, int]] = defaultdict(lambda: (0, 0))
+    for line in lines:
+        debits, credits_ = sums[line.asset]
+        sums[line.asset] = debits + line.debits, credits_ + line.credits
+        items.append(
+            {
+                "account": line.account,
+                "asset": line.asset.code,
+                "debits": _text(line.debits, line.asset),
+                "credits": _text(line.credits, line.asset),
+                "balance": _text(line.balance, line.asset),
+            }
+        )
+    totals = [
+        {"asset": asset.code, "debits": _text(debits, asset), "credits": _text(credits_, asset)}
+        for asset, (debits, credits_) in sums.items()
+    ]
+    balanced = all(debits == credits_ for debits, credits_ in sums.values())
+    return {"balanced": balanced, "totals": totals, "items": items, "next_cursor": None}
 
 
 def accounts_parameters(limit: int, cursor: str | None) -> dict[str, object]:
@@ -60,11 +114,11 @@ def _account_object(row: Row) -> dict[str, Any]:
         "asset": asset.code,
         "class": row["kind"],
         "side": side.value,
-        "debits": text(Amount(balance.debits_posted, asset)),
-        "credits": text(Amount(balance.credits_posted, asset)),
-        "debits_held": text(Amount(balance.debits_pending, asset)),
-        "credits_held": text(Amount(balance.credits_pending, asset)),
-        "balance": text(Amount(balance.net(side), asset)),
+        "debits": _text(balance.debits_posted, asset),
+        "credits": _text(balance.credits_posted, asset),
+        "debits_held": _text(balance.debits_pending, asset),
+        "credits_held": _text(balance.credits_pending, asset),
+        "balance": _text(balance.net(side), asset),
     }
 
 
@@ -89,6 +143,10 @@ def _entry_object(entry: Row) -> dict[str, Any]:
         "debit": entry["debit"],
         "credit": entry["credit"],
         "asset": entry["asset"],
-        "amount": text(Amount(entry["amount"], Asset(entry["asset"], entry["decimals"]))),
+        "amount": _text(entry["amount"], Asset(entry["asset"], entry["decimals"])),
         "resolves": entry["pending_id"],
     }
+
+
+def _text(units: int, asset: Asset) -> str:
+    return text(Amount(units, asset))

@@ -10,7 +10,7 @@ from tests.sidecar.shop import Shop
 
 @pytest.fixture
 async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
-    shop = Shop(tmp_path / "side car#1.db")
+    shop = Shop(tmp_path / "side car%31.db")
     shop.store.open()
     yield shop
     await shop.store.close()

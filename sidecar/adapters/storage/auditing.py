@@ -23,7 +23,7 @@ def audit_books(path: Path) -> AuditReport:
         try:
             return audit(connection, CHECKS)
         except sqlite3.Error as error:
-            raise Unreadable(f"The books at {path} could not be audited: {error}.") from error
+            raise Unreadable(f"{path} could not be audited: {error}") from error
 
 
 def audit_object(report: AuditReport) -> dict[str, Any]:

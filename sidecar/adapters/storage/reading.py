@@ -59,7 +59,7 @@ def fetch(
     try:
         return [dict(row) for row in cursor.execute(READS[query].sql, parameters)]
     except sqlite3.Error as error:
-        raise Unreadable(f"The query {query} could not be answered: {error}.") from error
+        raise Unreadable(f"the query {query} could not be answered: {error}") from error
 
 
 class Reader:
@@ -85,11 +85,11 @@ class Reader:
     async def fetch(self, query: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
         """Run the named *query* and return its rows by column name."""
         if self._connection is None:
-            raise Unreadable("The books are not open.")
+            raise Unreadable("the books are not open")
         try:
             rows = await self._connection.execute_fetchall(READS[query].sql, dict(parameters))
         except sqlite3.Error as error:
-            raise Unreadable(f"The query {query} could not be answered: {error}.") from error
+            raise Unreadable(f"the query {query} could not be answered: {error}") from error
         return [dict(row) for row in rows]
 
 
@@ -103,5 +103,5 @@ def _uri(path: Path) -> str:
 
 def _why(path: Path, error: sqlite3.Error) -> str:
     if not path.exists():
-        return f"There is no database at {path}."
-    return f"The database {path} cannot be read: {error}."
+        return f"there is no database at {path}"
+    return f"{path} cannot be read as a sidecar's database: {error}"

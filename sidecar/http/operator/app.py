@@ -79,5 +79,5 @@ async def _unreadable(_: Request, error: Exception) -> Response:
 async def _not_routed(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException), "registered for nothing else"
     if error.status_code == problems.STATUS[Code.METHOD_NOT_ALLOWED]:
-        return problems.reply(Code.METHOD_NOT_ALLOWED, f"{request.url.path} is only read.")
-    return problems.reply(Code.NOT_FOUND, f"There is nothing at {request.url.path[:100]}.")
+        return problems.reply(Code.METHOD_NOT_ALLOWED, f"{request.scope['path']} is only read.")
+    return problems.reply(Code.NOT_FOUND, f"There is nothing at {request.scope['path'][:100]}.")

@@ -262,7 +262,7 @@ async def test_few_of_many_findings_are_written_out(busy: Shop) -> None:
 
 async def test_a_missing_database_is_unreadable(tmp_path: Path) -> None:
     """There is nothing to audit, and nothing is made."""
-    with pytest.raises(Unreadable, match="There is no database"):
+    with pytest.raises(Unreadable, match="there is no database"):
         audit_books(tmp_path / "none.db")
 
 

@@ -77,7 +77,7 @@ async def test_books_that_cannot_be_read_are_503(operator: httpx.AsyncClient, re
     answer = await operator.get("/api/v1/margin")
 
     assert (answer.status_code, answer.json()["code"]) == (503, "storage_unavailable")
-    assert answer.json()["detail"] == "The books are not open."
+    assert answer.json()["detail"] == "the books are not open"
 
 
 async def test_the_description_lists_every_resource(anybody: httpx.AsyncClient) -> None:

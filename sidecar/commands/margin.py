@@ -1,0 +1,92 @@
+"""`sidecar margin`: what calls earned and cost, by a unit."""
+
+import argparse
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sidecar.commands.configured import add_config
+from sidecar.commands.errors import Exit, Sentence
+from sidecar.commands.opened import books, print_json
+from sidecar.commands.tables import aligned
+from sidecar.finops import instants, margins
+from sidecar.finops.instants import InstantText
+from sidecar.finops.margins import UNITS, TableTooLong
+
+NAME: Final = "margin"
+HELP: Final = "show known margin by endpoint, agent, run, day or another unit"
+EXAMPLES: Final = """examples:
+  sidecar margin
+  sidecar margin --by day --from 2026-05-01 --to 2026-06-01
+  sidecar margin --by model --json
+
+Known margin counts reported and measured costs of calls whose money is final. A
+call that used several models, tools or providers stands under all of them
+together. A time is a date (its first instant, UTC) or 2026-05-01T12:00:00Z.
+"""
+
+_TITLES: Final = (
+    "calls", "revenue", "model", "tool", "external", "retry", "fees", "margin", "ratio",
+    "estimated", "unsettled cost", "unknown calls", "coverage",
+)  # fmt: skip
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add_config(parser)
+    parser.add_argument(
+        "--by", choices=UNITS, default=UNITS[0], metavar="D", help=f"one of {', '.join(UNITS)}"
+    )
+    parser.add_argument("--from", type=_instant, metavar="T", dest="from_us", help="calls from this time on")
+    parser.add_argument("--to", type=_instant, metavar="T", dest="to_us", help="calls before this time")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the table."""
+    from sidecar.adapters.storage.reading import fetch  # noqa: PLC0415 - only when books are read
+
+    by, from_us, to_us = arguments.by, arguments.from_us, arguments.to_us
+    with books(arguments) as connection:
+        rows = fetch(connection, "margin", margins.parameters(by, from_us, to_us))
+    try:
+        answer = margins.margin_object(by, from_us, to_us, rows)
+    except TableTooLong as refused:
+        raise Sentence(Exit.WRONG_USAGE, str(refused)) from refused
+    if arguments.json:
+        print_json(answer)
+    else:
+        print(table(answer))
+    return Exit.FINE
+
+
+def table(answer: Mapping[str, Any]) -> str:
+    """Return a margin table as `GET /api/v1/margin` answers it, for a terminal. Money is in USD."""
+    by = answer["by"]
+    rows = [_cells(row[by], row) for row in answer["items"]]
+    return aligned([(by, *_TITLES), *rows, _cells("total", answer["total"])])
+
+
+def _cells(unit: str | None, row: Mapping[str, Any]) -> tuple[str | None, ...]:
+    costs = row["cost_usd"]
+    return (
+        unit,
+        str(row["calls"]),
+        row["revenue_usd"],
+        costs["model"],
+        costs["tool"],
+        costs["external"],
+        costs["retry"],
+        row["fees_usd"],
+        row["known_margin_usd"],
+        row["known_margin_ratio"],
+        row["estimated_cost_usd"],
+        row["unsettled_cost_usd"],
+        str(row["unknown_cost_calls"]),
+        row["coverage_ratio"],
+    )
+
+
+def _instant(text: str) -> int:
+    try:
+        return instants.parse(text)
+    except InstantText as wrong:
+        raise argparse.ArgumentTypeError(str(wrong)) from wrong
