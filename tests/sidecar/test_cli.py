@@ -198,7 +198,7 @@ def test_every_command_of_the_registry_is_there(name: str, capsys: pytest.Captur
     """Each names itself and explains its arguments."""
     module = import_module(f"sidecar.commands.{name}")
 
-    assert module.NAME == name
+    assert name == module.NAME
     assert cli.main([name, "--help"]) == 0
     assert f"usage: sidecar {name}" in capsys.readouterr().out
 
