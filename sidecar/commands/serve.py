@@ -1,7 +1,6 @@
 """`sidecar serve`: run the sidecar until it is told to stop."""
 
 import argparse
-import asyncio
 import json
 from typing import Final
 
@@ -26,7 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ledger.store import StoreRefused  # noqa: PLC0415 a command imports what it needs when it runs
     from sidecar import serving  # noqa: PLC0415
     from sidecar.adapters.secrets import SecretsUnusable  # noqa: PLC0415
-    from sidecar.http.servers import CannotListenError, new_event_loop  # noqa: PLC0415
+    from sidecar.http import servers  # noqa: PLC0415
     from sidecar.ports import Fault  # noqa: PLC0415
 
     settings = settings_of(arguments)
@@ -36,9 +35,8 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps(ports) if arguments.json else _sentence(ports), flush=True)
 
     try:
-        with asyncio.Runner(loop_factory=new_event_loop) as runner:
-            clean = runner.run(serving.run(settings, ready))
-    except (CannotListenError, StoreRefused, SecretsUnusable, Fault) as reason:
+        clean = servers.run(serving.run(settings, ready))
+    except (servers.CannotListenError, StoreRefused, SecretsUnusable, Fault) as reason:
         raise Sentence(Exit.UNREACHABLE, str(reason)) from reason
     return Exit.FINE if clean else Exit.FOUND_WRONG
 

@@ -1,0 +1,104 @@
+"""`sidecar demo`: sell real calls on an embedded chain, and show what they earned."""
+
+import argparse
+import asyncio
+import signal
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from sidecar.commands.errors import Exit, Sentence
+from sidecar.commands.margin import table
+from sidecar.commands.opened import print_json
+
+if TYPE_CHECKING:
+    from sidecar.sandbox.demo import Report, Result
+    from sidecar.sandbox.process import Sandbox
+
+NAME: Final = "demo"
+HELP: Final = "sell real calls on an embedded chain, and show the margin"
+EXAMPLES: Final = """examples:
+  sidecar demo --once          run it, and exit 0 only if everything ended as it must
+  sidecar demo                 the same, and stay up to be looked at
+  sidecar demo --once --json   {"calls": [...], "margin": [...], "audit": {"clean": true}}
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("--once", action="store_true", help="exit afterwards")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the demo; 0 if every call, the chain and the audit agree with the demo's own table, else 1."""
+    try:
+        from sidecar.sandbox.process import ChildFailed, start_agent, start_sandbox  # noqa: PLC0415
+    except ImportError as missing:
+        text = f"the demo needs the sandbox's packages ({missing.name}): install x402-sidecar[sandbox]"
+        raise Sentence(Exit.UNREACHABLE, text) from missing
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix="sidecar-demo-") as folder,
+            start_sandbox() as sandbox,
+            start_agent() as agent,
+        ):
+            return asyncio.run(_run(arguments, Path(folder), sandbox, agent))
+    except ChildFailed as problem:
+        raise Sentence(Exit.UNREACHABLE, str(problem)) from problem
+
+
+async def _run(arguments: argparse.Namespace, folder: Path, sandbox: "Sandbox", agent: str) -> int:
+    from sidecar.sandbox import demo  # noqa: PLC0415
+
+    def tell(result: "Result") -> None:
+        if not arguments.json:
+            print(_line(result), flush=True)
+
+    config = demo.write_config(folder, sandbox, agent)
+    async with demo.selling(config, folder / "sidecar.log") as seller:
+        good = await demo.show(seller, sandbox, tell)
+        report = await demo.settle_down(seller, sandbox)
+        if arguments.json:
+            margin = report.margin["items"]
+            print_json({"calls": report.calls, "margin": margin, "audit": {"clean": report.clean}})
+        else:
+            print(_summary(report))
+        if not arguments.once:
+            print(f"\nbuyers   {seller.url}\noperator {seller.operator_url}  (token {demo.TOKEN})")
+            print(f"chain    {sandbox.rpc_url}\nconfig   {config}\nInterrupt to stop.", flush=True)
+            await _interrupted()
+    return Exit.FINE if good and report.clean and report.agrees else Exit.FOUND_WRONG
+
+
+async def _interrupted() -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    await stopped.wait()
+
+
+def _line(result: "Result") -> str:
+    step, call = result.step, result.call
+    status = str(result.status) if result.status else "cut"
+    money = ""
+    if call is not None:
+        money = (
+            f"paid ${_short(call['captured_usd'])}  cost ${_short(call['cost_usd'])}  {call['settlement']}"
+        )
+        if call["transaction"]:
+            money += f" in {call['transaction'][:10]}..."
+    mark = "ok" if result.as_expected else "UNEXPECTED"
+    return f"{mark:<3} {step.method:<4} {step.path:<12} {status:>3}  {step.title:<36} {money}".rstrip()
+
+
+def _short(usd: str) -> str:
+    whole, _, fraction = usd.partition(".")
+    return f"{whole}.{fraction.rstrip('0').ljust(2, '0')}"
+
+
+def _summary(report: "Report") -> str:
+    books = "agree" if report.agrees else "DO NOT AGREE"
+    audit = "clean" if report.clean else "NOT CLEAN"
+    onchain = f"on chain: {report.onchain} units of USDC at pay_to; books and balanceOf {books}"
+    return f"\n{table(report.margin)}\n\n{onchain}\naudit: {audit}"
