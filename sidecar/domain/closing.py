@@ -67,7 +67,8 @@ def abandon_unit(tx: RecordsTx, claim_key: bytes, call: str, closing: Closing, n
     whether the answer arrived cannot be told, so the money is the buyer's credit.
     """
     payment = stored(tx, claim_key)
-    if payment.call != call:
+    if payment.call != call:  # released by this call, it pays for another one by now
+        close_orphan_unit(tx, call, payment.endpoint, closing, now_us)
         return payment
     if payment.state is State.OPEN:
         payment = release_unit(tx, claim_key, now_us, reason="abandoned", final=False, watch=True)

@@ -58,9 +58,6 @@ NEXT: Final[dict[tuple[State, Fact], State]] = {
     (State.FAILED, Fact.CONFIRMED): State.CREDITED,
 }
 
-OPEN_STATES: Final = frozenset({State.OPEN, State.SENDING, State.SETTLED, State.UNKNOWN})
-"""States in which the payer's `deposit` holds the signed amount."""
-
 
 class Proof(StrEnum):
     """What says that the money moved."""

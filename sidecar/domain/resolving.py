@@ -21,10 +21,11 @@ def arrived_unit(
     """The exact Transfer of this payment is final. False if that Transfer has paid for another one.
 
     Settled by word: seen. Unknown, or not charged: nothing was delivered for
-    it, so it is the buyer's credit.
+    it, so it is the buyer's credit. Entered again since the chain was asked: its
+    call goes first, and the evidence is there when that has ended.
     """
     payment = stored(tx, claim_key)
-    if payment.proof is Proof.CHAIN:
+    if payment.proof is Proof.CHAIN or payment.state in {State.OPEN, State.SENDING}:
         return True
     if not tx.add_receipt(payment.network, log.transaction, log.log_index, claim_key, payment.amount):
         return False
@@ -51,17 +52,24 @@ def arrived_unit(
 
 def confirmed_by_word_unit(
     tx: RecordsTx, claim_key: bytes, transaction: str, fee: CostLine | None, now_us: int
-) -> None:
-    """The same facilitator, asked again, says clearly that it settled: the buyer's credit."""
+) -> bool:
+    """The same facilitator, asked again, says clearly that it settled: the buyer's credit.
+
+    False, and nothing changed, if it was decided before, or if that transaction
+    has settled another payment.
+    """
     payment = stored(tx, claim_key)
     if payment.state is not State.UNKNOWN:
-        return
+        return False
+    if tx.transaction_taken(payment.network, transaction, claim_key):
+        return False
     proven = replace(payment, proof=Proof.WORD, transaction=transaction, changed_us=now_us)
     tx.change(proven)
     record(tx, entries.settled_by_word(proven, fee.amount if fee else None, now_us))
     tx.add_cost_lines(proven.call, (fee,) if fee else ())
     give_credit(tx, proven, Fact.CONFIRMED, now_us)
     tx.note_settlement(proven.call, "settled", transaction, None)
+    return True
 
 
 def dead_unit(tx: RecordsTx, claim_key: bytes, now_us: int) -> Payment:

@@ -5,6 +5,7 @@ that belongs to the change, in one transaction.
 """
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 from ledger import book
 from ledger.book import Rejected
@@ -14,6 +15,9 @@ from sidecar.domain import entries
 from sidecar.domain.outcomes import Failed, NotSent, Outcome, Paid, Unknown
 from sidecar.domain.payments import Fact, Proof, State, after
 from sidecar.domain.records import Payment, RecordsTx
+
+_LEFT_TO_EVIDENCE: Final = frozenset({State.UNKNOWN, State.CREDITED, State.FAILED, State.SUSPENDED})
+"""Where a payment may stand once its call was abandoned while somebody was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +53,12 @@ def result_unit(
     """Record how the settlement ended, and the facilitator's *fee* where it settled.
 
     A transaction that another payment already names settles nothing: this one
-    becomes unknown until the chain tells them apart.
+    becomes unknown until the chain tells them apart. An answer that comes after
+    its call was abandoned changes nothing: unknown is left by evidence alone.
     """
     payment = stored(tx, claim_key)
+    if payment.state in _LEFT_TO_EVIDENCE:
+        return Recorded(payment, Unknown("abandoned", payment.transaction))
     if isinstance(outcome, Paid) and tx.transaction_taken(payment.network, outcome.transaction, claim_key):
         outcome = Unknown("duplicate_settlement")
     moved = _after_result(payment, outcome, now_us)
