@@ -1,0 +1,312 @@
+"""What a seller, its buyers and their payments are, with good defaults: a test names only what matters.
+
+Payments are signed for real by eth_account, checked by `verification` and kept in a real SQLite file.
+"""
+
+import hashlib
+import sqlite3
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, closing
+from dataclasses import replace
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from eth_account import Account
+
+from ledger import reports
+from ledger.accounts import Side
+from ledger.audit import audit
+from ledger.money import Amount, nano
+from pricing.cost import CostLine
+from sidecar.adapters.storage.auditing import CHECKS
+from sidecar.adapters.storage.reading import open_read_only
+from sidecar.adapters.storage.records import RecordsSqliteTx
+from sidecar.adapters.storage.sqlite import SqliteStorage
+from sidecar.domain import verification
+from sidecar.domain.admission import Bounds, admit_unit
+from sidecar.domain.call import Admitted, CallContext, Endpoint, Offer, Verified
+from sidecar.domain.closing import Ending, close_unit
+from sidecar.domain.outcomes import Outcome, Paid, Unknown
+from sidecar.domain.quoting import Method, offer
+from sidecar.domain.records import Closing, Payment
+from sidecar.domain.refusals import Refusal
+from sidecar.domain.resolving import arrived_unit
+from sidecar.domain.settling import Recorded, release_unit, result_unit, sending_unit
+from sidecar.domain.transfers import TransferLog
+from sidecar.domain.verification import Checked
+from sidecar.x402.evm_text import address_bytes
+from sidecar.x402.terms import requirements_members
+from tests.sidecar.shop import FACILITATOR, FEE
+from tests.sidecar.x402.signing import NOW_S, OFFER, WALLET, header, signed_by
+
+R = TypeVar("R")
+
+NOW_US: Final = NOW_S * 1_000_000
+HEADER_BYTES_MAX: Final = 16_384
+PRICE: Final = nano(50_000_000)
+AMPLE: Final = nano(10**12)
+P: Final = PRICE.units
+RUN: Final = "run_1"
+OTHER_WALLET: Final = Account.from_key(b"\x33" * 32)
+PAYER: Final = address_bytes(WALLET.address)
+
+USDC: Final = Method(
+    chain_id=84532,
+    network=OFFER.network,
+    asset=address_bytes(OFFER.asset),
+    asset_text=OFFER.asset,
+    decimals=6,
+    domain_name="USDC",
+    domain_version="2",
+    pay_to=address_bytes(OFFER.pay_to),
+    pay_to_text=OFFER.pay_to,
+)
+
+
+def an_offer(price: Amount = PRICE, method: Method = USDC, timeout_s: int = 60) -> Offer:
+    return offer(price, method, timeout_s)
+
+
+def an_endpoint(price: Amount = PRICE, *methods: Method, **changes: Any) -> Endpoint:
+    """Build an endpoint with an offer per method; an authorization for it is good for 120 to 360 seconds."""
+    timeout_s = changes.get("timeout_s", 60)
+    endpoint = Endpoint(
+        name="POST /research",
+        price=price,
+        price_version=1,
+        offers=tuple(an_offer(price, method, timeout_s) for method in methods or (USDC,)),
+        timeout_s=timeout_s,
+    )
+    return replace(endpoint, **changes)
+
+
+def a_payment_document(
+    paid: Offer | None = None,
+    *,
+    wallet: Any = WALLET,
+    nonce: int = 1,
+    domain: Mapping[str, Any] | None = None,
+    **signed: str,
+) -> dict[str, Any]:
+    """Build a payment for an offer; *signed* and *domain* are what the wallet signs instead."""
+    paid = paid or an_offer()
+    terms = paid.requirements
+    message = {
+        "from": wallet.address,
+        "to": terms.pay_to,
+        "value": str(terms.amount),
+        "validAfter": "0",
+        "validBefore": str(NOW_S + 180),
+        "nonce": f"0x{nonce:064x}",
+        **signed,
+    }
+    ours = {**terms.extra, "chainId": paid.chain_id, "verifyingContract": terms.asset}
+    return {
+        "x402Version": 2,
+        "accepted": requirements_members(terms),
+        "payload": {
+            "signature": signed_by(wallet, message, domain={**ours, **(domain or {})}),
+            "authorization": message,
+        },
+    }
+
+
+def a_payment_header(paid: Offer | None = None, **payment: Any) -> bytes:
+    return header(a_payment_document(paid, **payment))
+
+
+@cache
+def _header(paid: Offer, wallet: Any, nonce: int, valid_before: str) -> bytes:
+    return a_payment_header(paid, wallet=wallet, nonce=nonce, validBefore=valid_before)
+
+
+def verified(
+    endpoint: Endpoint | None = None,
+    *,
+    call: str = "call_1",
+    body: bytes = b"{}",
+    wallet: Any = WALLET,
+    nonce: int = 1,
+    valid_before_s: int = NOW_S + 180,
+) -> Verified:
+    """Check a payment as the paid path does, for a request with this *body*."""
+    endpoint = endpoint or an_endpoint()
+    sent = _header(endpoint.offers[0], wallet, nonce, str(valid_before_s))
+    checked = verification.check(sent, endpoint, HEADER_BYTES_MAX, NOW_S)
+    assert isinstance(checked, Checked), checked
+    context = CallContext(
+        call=call,
+        at_us=NOW_US,
+        endpoint=endpoint,
+        method="POST",
+        target="/research",
+        request_digest=hashlib.sha256(body).digest(),
+    )
+    return Verified(context, checked.offer, checked.payment, checked.evidence)
+
+
+def a_transaction(number: int = 1) -> str:
+    return f"0x{number:064x}"
+
+
+def a_log(payment: Payment, number: int = 1, **changes: Any) -> TransferLog:
+    """Build the exact Transfer of *payment*, in transaction *number*."""
+    log = TransferLog(a_transaction(number), 0, 9, payment.payer, payment.pay_to, payment.amount)
+    return replace(log, **changes)
+
+
+def a_storage(folder: Path) -> SqliteStorage:
+    storage = SqliteStorage(folder / "sidecar.db", lambda: NOW_US)
+    storage.open()
+    return storage
+
+
+class Books:
+    """A seller's books: units of work on a real file, and what an auditor reads of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "sidecar.db"
+        self.storage = a_storage(folder)
+
+    async def run(self, unit: Callable[..., R], *given: Any, **named: Any) -> R:
+        """Run a unit of work with *given* after the transaction."""
+        return await self.storage.run(lambda tx: unit(tx, *given, **named))
+
+    async def admit(
+        self,
+        asked: Verified | None = None,
+        *,
+        exposure: Amount = AMPLE,
+        reentries: int = 3,
+        owner: str = RUN,
+        from_block: int = 7,
+    ) -> Admitted | Refusal:
+        bounds = Bounds(exposure, reentries, owner)
+        return await self.storage.run(
+            partial(
+                admit_unit,
+                verified=asked or verified(),
+                bounds=bounds,
+                from_block=from_block,
+                now_us=NOW_US,
+            )
+        )
+
+    async def admitted(self, asked: Verified | None = None, **named: Any) -> Payment:
+        found = await self.admit(asked, **named)
+        assert isinstance(found, Admitted), found
+        return found.payment
+
+    async def sending(self, payment: Payment) -> Payment:
+        return await self.run(sending_unit, payment.claim_key, FACILITATOR, NOW_US)
+
+    async def result(self, payment: Payment, outcome: Outcome, fee: CostLine | None = FEE) -> Recorded:
+        return await self.run(result_unit, payment.claim_key, outcome, fee, 200_000, NOW_US)
+
+    async def asked(
+        self, outcome: Outcome, asked: Verified | None = None, fee: CostLine | None = FEE
+    ) -> Payment:
+        """Admit, name the facilitator and record *outcome*; return the payment as it stands then."""
+        payment = await self.sending(await self.admitted(asked))
+        return (await self.result(payment, outcome, fee)).payment
+
+    async def settled(self, asked: Verified | None = None, number: int = 1) -> Payment:
+        return await self.asked(Paid(a_transaction(number)), asked)
+
+    async def unknown(self, asked: Verified | None = None) -> Payment:
+        return await self.asked(Unknown("answer_lost"), asked)
+
+    async def release(
+        self, payment: Payment, reason: str = "upstream_timeout", *, final: bool = False, watch: bool = True
+    ) -> Payment:
+        return await self.run(
+            release_unit, payment.claim_key, NOW_US, reason=reason, final=final, watch=watch
+        )
+
+    async def close(
+        self,
+        payment: Payment,
+        ending: Ending,
+        *lines: CostLine,
+        outcome: str = "",
+        platform_fee: CostLine | None = None,
+    ) -> None:
+        closing_ = Closing(outcome or _OUTCOMES[ending], 200, 1_000, lines)
+        await self.run(close_unit, payment, ending, closing_, platform_fee, NOW_US)
+
+    async def arrived(self, payment: Payment, log: TransferLog | None = None) -> bool:
+        return await self.run(arrived_unit, payment.claim_key, log or a_log(payment), FEE, NOW_US)
+
+    async def payment(self, of: Payment) -> Payment:
+        """Return what is stored of a payment."""
+        found: Payment | None = await self.storage.run(partial(_payment, claim_key=of.claim_key))
+        assert found is not None
+        return found
+
+    def balances(self) -> dict[str, int]:
+        """Return what is posted by account, without network and names, and what is held; no zeros."""
+        found: Counter[str] = Counter()
+        with closing(open_read_only(self.path)) as connection:
+            for line in reports.balances(connection):
+                kind, *names = line.account.id
+                found[f"{kind}:{names[0]}" if kind in {"cost", "fee"} else kind] += line.balance.net(
+                    line.account.side
+                )
+                if line.account.side is Side.CREDIT:
+                    found["held"] += line.balance.debits_pending
+        return {name: units for name, units in found.items() if units}
+
+    def accounts(self) -> dict[str, int]:
+        """Return the trial balance by full account name."""
+        with closing(open_read_only(self.path)) as connection:
+            return {row.account: row.balance for row in reports.trial_balance(connection)}
+
+    def lines(self, call: str = "call_1") -> list[tuple[str, str, int | None, str]]:
+        """Return kind, name, amount in nano-USD and basis of a call's cost lines."""
+        return self.select(
+            "SELECT kind, name, amount_nano, basis FROM cost_lines WHERE call_id = ? ORDER BY n", call
+        )
+
+    def call(self, call: str = "call_1") -> dict[str, Any]:
+        """Return the stored row of a call."""
+        with closing(open_read_only(self.path)) as connection:
+            connection.row_factory = sqlite3.Row
+            return dict(connection.execute("SELECT * FROM calls WHERE id = ?", (call,)).fetchone())
+
+    def select(self, sql: str, *parameters: object) -> list[Any]:
+        with closing(open_read_only(self.path)) as connection:
+            return connection.execute(sql, parameters).fetchall()
+
+    def trace(self) -> dict[str, list[Any]]:
+        """Return every row of every table."""
+        names = self.select("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
+        return {name: self.select(f"SELECT * FROM {name}") for (name,) in names}
+
+    def findings(self) -> dict[str, tuple[Any, ...]]:
+        """Return what the ledger's audit and the sidecar's own checks find wrong."""
+        with closing(open_read_only(self.path)) as connection:
+            return {check.id: check.rows for check in audit(connection, CHECKS).checks if check.rows}
+
+
+_OUTCOMES: Final = {
+    Ending.DELIVERED: "served",
+    Ending.UNDELIVERED: "failed",
+    Ending.AS_IT_IS: "refused:settlement_unknown",
+}
+
+
+@asynccontextmanager
+async def open_books(folder: Path) -> AsyncIterator[Books]:
+    """Open books in *folder* and audit them at the end."""
+    books = Books(folder)
+    try:
+        yield books
+        assert books.findings() == {}
+    finally:
+        await books.storage.close()
+
+
+def _payment(tx: RecordsSqliteTx, claim_key: bytes) -> Payment | None:
+    return tx.payment(claim_key)

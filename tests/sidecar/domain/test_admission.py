@@ -1,0 +1,268 @@
+"""Admission: a payment pays for one call, and a refused one leaves nothing behind."""
+
+import asyncio
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ledger.money import nano
+from sidecar.domain.call import Admitted, Verified
+from sidecar.domain.closing import Ending
+from sidecar.domain.outcomes import Failed, NotSent, Paid
+from sidecar.domain.payments import Proof, State
+from sidecar.domain.records import Payment
+from sidecar.domain.refusals import Code, Refusal
+from sidecar.domain.resolving import undecidable_unit
+from tests.sidecar.builders import (
+    NOW_US,
+    PAYER,
+    RUN,
+    USDC,
+    Books,
+    P,
+    a_transaction,
+    an_endpoint,
+    verified,
+)
+from tests.sidecar.x402.signing import NOW_S, OFFER
+
+BUYER = "0x" + PAYER.hex()
+AGAIN: dict[str, Any] = {"call": "call_2"}
+
+
+async def test_an_admitted_payment_is_claimed_booked_and_held(books: Books) -> None:
+    """The claim keeps what was signed, the call is open, and the money is the buyer's deposit, held."""
+    asked = verified()
+    admitted = await books.admit(asked, from_block=7)
+
+    assert isinstance(admitted, Admitted)
+    assert admitted.authorized == nano(P)
+    assert await books.payment(admitted.payment) == admitted.payment
+    assert admitted.payment == Payment(
+        claim_key=asked.evidence.claim_key,
+        payment_digest=asked.evidence.payment_digest,
+        request_digest=asked.context.request_digest,
+        call="call_1",
+        state=State.OPEN,
+        entries=1,
+        chain_id=84532,
+        network="eip155:84532",
+        asset=USDC.asset,
+        asset_decimals=6,
+        payer=PAYER,
+        pay_to=USDC.pay_to,
+        amount=50_000,
+        valid_after=0,
+        valid_before=NOW_S + 180,
+        nonce=(1).to_bytes(32, "big"),
+        signature=asked.payment.signature,
+        endpoint="POST /research",
+        price_version=1,
+        price_nano=50_000_000,
+        amount_nano=50_000_000,
+        owner=RUN,
+        from_block=7,
+        admitted_us=NOW_US,
+        changed_us=NOW_US,
+        proof=Proof.NONE,
+    )
+    assert books.balances() == {"authorized": P, "deposit": P, "held": P}
+
+
+async def test_the_call_is_stored_with_whom_it_is_attributed_to(books: Books) -> None:
+    """What reports group by stands on the call from the first commit."""
+    endpoint = an_endpoint(agent="a", workflow="w", workspace="s", price_version=4)
+    asked = verified(endpoint)
+    context = replace(asked.context, run="r", session="e")
+    await books.admitted(replace(asked, context=context))
+
+    row = books.call()
+    wanted = ("agent", "workflow", "workspace", "run", "session", "price_version", "price_nano", "held_nano")
+    assert [row[name] for name in wanted] == ["a", "w", "s", f"{BUYER}/r", f"{BUYER}/e", 4, P, P]
+    assert (row["outcome"], row["settlement"], row["buyer"]) == ("", "none", BUYER)
+
+
+@pytest.mark.parametrize(
+    ("price", "held", "surplus"),
+    [(1_500, 2_000, 500), (1, 1_000, 999), (2_000, 2_000, 0), (50_000_001, 50_001_000, 999)],
+)
+async def test_what_rounding_up_adds_has_its_own_account(
+    books: Books, price: int, held: int, surplus: int
+) -> None:
+    """A price finer than the asset's unit is signed rounded up, and only the price is revenue."""
+    payment = await books.settled(verified(an_endpoint(nano(price))))
+
+    assert (payment.price_nano, payment.amount_nano, payment.amount) == (price, held, held // 1000)
+    assert books.balances() == {"reported": held, "fee:facilitator": 10**6, "deposit": held, "held": held} | {
+        "facilitator_payable": 10**6
+    }
+    await books.close(payment, Ending.DELIVERED)
+    after = books.balances()
+    assert (after["revenue"], after.get("rounding", 0), after["reported"]) == (price, surplus, held)
+
+
+def another_payload() -> Verified:
+    """The same wallet signs another message with the nonce of the first."""
+    return verified(**AGAIN, valid_before_s=NOW_S + 181)
+
+
+@pytest.mark.parametrize(
+    ("again", "refusal"),
+    [
+        (verified(**AGAIN), Refusal(Code.CALL_IN_PROGRESS, call="call_1", retry_after_s=2)),
+        (verified(**AGAIN, body=b"other"), Refusal(Code.PAYMENT_REUSED)),
+        (another_payload(), Refusal(Code.PAYMENT_REUSED)),
+    ],
+)
+async def test_a_copy_is_told_about_the_call_it_copies(
+    books: Books, again: Verified, refusal: Refusal
+) -> None:
+    """The same payload for the same request is a repeat; anything else with that nonce is reuse (X1, X3)."""
+    payment = await books.admitted()
+
+    assert await books.admit(again) == refusal
+    await books.sending(payment)
+    assert await books.admit(again) == refusal
+    await books.result(payment, Paid(a_transaction()))
+    assert await books.admit(again) == refusal
+    assert books.select("SELECT id FROM calls") == [("call_1",)]
+    assert books.balances()["deposit"] == P
+
+
+async def test_a_payment_is_used_up_by_delivery(books: Books) -> None:
+    """After delivery, and after its money became credit, a payment pays for nothing."""
+    await books.close(await books.settled(), Ending.DELIVERED)
+    assert await books.admit(verified(**AGAIN)) == Refusal(Code.PAYMENT_REUSED, call="call_1")
+
+    broken = await books.settled(verified(nonce=2, call="call_3"), number=2)
+    await books.close(broken, Ending.UNDELIVERED)
+    again = await books.admit(verified(nonce=2, call="call_4"))
+    assert again == Refusal(Code.PAYMENT_REUSED, call="call_3")
+
+
+async def test_an_unknown_settlement_is_never_answered_with_a_new_demand(books: Books) -> None:
+    """Unknown, and what nothing can decide, say so: a buyer who pays again pays twice (X8)."""
+    unknown = Refusal(Code.SETTLEMENT_UNKNOWN, call="call_1", retry_after_s=2)
+    payment = await books.unknown()
+    assert await books.admit(verified(**AGAIN)) == unknown
+
+    await books.run(undecidable_unit, payment.claim_key, NOW_US)
+    assert (await books.payment(payment)).state is State.SUSPENDED
+    assert await books.admit(verified(**AGAIN)) == unknown
+
+
+async def test_a_failed_settlement_is_answered_with_its_reason(books: Books) -> None:
+    """What was refused once is refused again in the facilitator's words."""
+    await books.asked(Failed("insufficient_funds"))
+
+    refusal = Refusal(Code.SETTLEMENT_FAILED, reason="insufficient_funds", call="call_1")
+    assert await books.admit(verified(**AGAIN)) == refusal
+    assert books.balances() == {}
+
+
+async def test_a_payment_refused_for_good_does_not_enter_again(books: Books) -> None:
+    """A final refusal before anybody was asked is answered like a failed settlement."""
+    await books.release(await books.admitted(), "invalid_exact_evm_nonce_already_used", final=True)
+
+    assert await books.admit(verified(**AGAIN)) == Refusal(
+        Code.SETTLEMENT_FAILED, reason="invalid_exact_evm_nonce_already_used", call="call_1"
+    )
+
+
+@pytest.mark.parametrize("reentries", [0, 1, 3])
+async def test_a_released_payment_enters_again_a_few_times(books: Books, reentries: int) -> None:
+    """Each entry is a call of its own with clean books; past the limit the payment is used up."""
+    for number in range(1, reentries + 2):
+        payment = await books.admitted(verified(call=f"call_{number}"), reentries=reentries)
+        assert (payment.call, payment.entries, payment.reason) == (f"call_{number}", number, "")
+        assert books.balances() == {"authorized": P, "deposit": P, "held": P}
+        await books.release(payment)
+        await books.close(payment, Ending.AS_IT_IS)
+        assert books.balances() == {}
+
+    last = await books.admit(verified(call="call_9"), reentries=reentries)
+    assert last == Refusal(Code.PAYMENT_REUSED, call=f"call_{reentries + 1}")
+    assert books.select("SELECT count(*) FROM calls") == [(reentries + 1,)]
+
+
+async def test_a_payment_that_was_never_sent_enters_again_with_a_clean_intent(books: Books) -> None:
+    """Nothing of the first try stands on the second, but that it is watched and since which block."""
+    await books.asked(NotSent())
+
+    payment = await books.admitted(verified(**AGAIN), from_block=50, owner="run_2")
+    assert (payment.state, payment.facilitator, payment.transaction) == (State.OPEN, "", "")
+    assert (payment.watched, payment.from_block, payment.owner) == (True, 7, "run_2")
+
+
+async def test_a_reentry_is_bound_to_its_request(books: Books) -> None:
+    """A payment released by one request does not pay for another."""
+    await books.release(await books.admitted())
+
+    assert await books.admit(verified(**AGAIN, body=b"other")) == Refusal(Code.PAYMENT_REUSED)
+
+
+async def test_beyond_its_exposure_a_payer_is_refused_without_a_trace(books: Books) -> None:
+    """A refused admit leaves every row of every table as it was, and what was refused may come again."""
+    first = await books.admitted(exposure=nano(P))
+    before = books.trace()
+
+    refused = await books.admit(verified(**AGAIN, nonce=2), exposure=nano(2 * P - 1))
+    assert refused == Refusal(Code.EXPOSURE_EXCEEDED, policy="exposure.per_payer", retry_after_s=30)
+    assert books.trace() == before
+
+    await books.release(first)
+    assert isinstance(await books.admit(verified(**AGAIN, nonce=2), exposure=nano(P)), Admitted)
+
+
+async def test_a_refused_reentry_leaves_the_payment_released(books: Books) -> None:
+    """The exposure also bounds what enters again, and the refusal costs no entry."""
+    await books.release(await books.admitted())
+    before = books.trace()
+
+    assert isinstance(await books.admit(verified(**AGAIN), exposure=nano(P - 1)), Refusal)
+    assert books.trace() == before
+
+
+async def test_what_an_unknown_settlement_authorized_still_counts(books: Books) -> None:
+    """Only a final outcome frees exposure: sending does not, and neither does not knowing."""
+    payment = await books.unknown()
+
+    assert isinstance(await books.admit(verified(**AGAIN, nonce=2), exposure=nano(2 * P - 1)), Refusal)
+    assert await books.arrived(payment)
+    assert isinstance(await books.admit(verified(**AGAIN, nonce=2), exposure=nano(P)), Admitted)
+
+
+async def test_of_200_copies_at_once_one_is_admitted(books: Books) -> None:
+    """One payment runs one call, however many copies arrive together (X1)."""
+    copies = [verified(call=f"call_{n}") for n in range(200)]
+    answers = await asyncio.gather(*(books.admit(copy) for copy in copies))
+
+    (admitted,) = [answer for answer in answers if isinstance(answer, Admitted)]
+    refusal = Refusal(Code.CALL_IN_PROGRESS, call=admitted.payment.call, retry_after_s=2)
+    assert Counter(map(type, answers)) == {Admitted: 1, Refusal: 199}
+    assert [answer for answer in answers if answer != admitted] == [refusal] * 199
+    assert books.balances() == {"authorized": P, "deposit": P, "held": P}
+
+
+async def test_of_50_payments_at_once_as_many_enter_as_the_exposure_admits(books: Books) -> None:
+    """Each sees the whole of what the payer has open, also while others enter (X4)."""
+    payments = [verified(call=f"call_{n}", nonce=n) for n in range(50)]
+    exposure = nano(7 * P + P - 1)
+    answers = await asyncio.gather(*(books.admit(each, exposure=exposure) for each in payments))
+
+    admitted = [answer for answer in answers if isinstance(answer, Admitted)]
+    assert [answer.authorized.units for answer in admitted] == [P * n for n in range(1, 8)]
+    assert {answer.code for answer in answers if isinstance(answer, Refusal)} == {Code.EXPOSURE_EXCEEDED}
+    assert books.balances() == {"authorized": 7 * P, "deposit": 7 * P, "held": 7 * P}
+
+
+async def test_one_nonce_on_two_tokens_is_two_payments(books: Books) -> None:
+    """What can be used once is the nonce of a payer on one token of one chain."""
+    other = replace(USDC, asset=bytes(19) + b"\1", asset_text="0x" + "00" * 19 + "01")
+    await books.admitted()
+
+    assert isinstance(await books.admit(verified(an_endpoint(nano(P), other), **AGAIN)), Admitted)
+    assert books.accounts()[f"authorized:eip155%3A84532:{BUYER}"] == 2 * P
+    assert OFFER.network == "eip155:84532"

@@ -1,0 +1,248 @@
+"""Resolving: later evidence moves the money of a payment to where it belongs, once."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from pricing.cost import CostLine
+from sidecar.domain.closing import Ending
+from sidecar.domain.fees import Fees, of_settlement
+from sidecar.domain.outcomes import Failed, NotSent
+from sidecar.domain.payments import Proof, State
+from sidecar.domain.records import Payment
+from sidecar.domain.resolving import (
+    arrived_unit,
+    confirmed_by_word_unit,
+    dead_unit,
+    undecidable_unit,
+)
+from tests.sidecar.builders import NOW_US, Books, P, a_log, a_transaction, verified
+from tests.sidecar.shop import FACILITATOR, FEE
+
+Prepare = Callable[[Books], Coroutine[Any, Any, Payment]]
+
+HELD = {"authorized": P, "deposit": P, "held": P}
+FEE_OWED = {"fee:facilitator": 10**6, "facilitator_payable": 10**6}
+ON_CHAIN = {"onchain": P, "token": 50_000, "fx": 50_000}
+UNKNOWN_FEE = of_settlement(Fees({}), FACILITATOR)
+
+
+async def delivered(books: Books) -> Payment:
+    payment = await books.settled()
+    await books.close(payment, Ending.DELIVERED)
+    return await books.payment(payment)
+
+
+async def credited(books: Books) -> Payment:
+    payment = await books.settled()
+    await books.close(payment, Ending.UNDELIVERED)
+    return await books.payment(payment)
+
+
+async def failed(books: Books) -> Payment:
+    return await books.asked(Failed("insufficient_funds"))
+
+
+async def not_sent(books: Books) -> Payment:
+    return await books.asked(NotSent())
+
+
+async def released(books: Books) -> Payment:
+    return await books.release(await books.admitted())
+
+
+async def confirm(books: Books, payment: Payment, number: int = 1, fee: CostLine | None = FEE) -> bool:
+    return await books.run(confirmed_by_word_unit, payment.claim_key, a_transaction(number), fee, NOW_US)
+
+
+async def dead(books: Books, payment: Payment) -> Payment:
+    return await books.run(dead_unit, payment.claim_key, NOW_US)
+
+
+async def undecidable(books: Books, payment: Payment) -> Payment:
+    return await books.run(undecidable_unit, payment.claim_key, NOW_US)
+
+
+@pytest.mark.parametrize(
+    ("prepare", "state", "balances"),
+    [
+        (Books.settled, State.SETTLED, {**ON_CHAIN, "deposit": P, "held": P, **FEE_OWED}),
+        (delivered, State.DELIVERED, {**ON_CHAIN, "revenue": P, **FEE_OWED}),
+        (credited, State.CREDITED, {**ON_CHAIN, "buyer": P, **FEE_OWED}),
+        (Books.unknown, State.CREDITED, {**ON_CHAIN, "buyer": P, **FEE_OWED}),
+        (failed, State.CREDITED, {**ON_CHAIN, "buyer": P}),
+        (not_sent, State.CREDITED, {**ON_CHAIN, "buyer": P}),
+        (released, State.CREDITED, {**ON_CHAIN, "buyer": P}),
+    ],
+)
+async def test_a_transfer_that_is_final_moves_the_money_on_chain(
+    books: Books, prepare: Prepare, state: State, balances: dict[str, int]
+) -> None:
+    """Settled by word: seen. Unknown or not charged: the buyer has paid, so it is credit. Twice is once."""
+    payment = await prepare(books)
+    assert await books.arrived(payment, a_log(payment, 3, log_index=2))
+
+    seen = await books.payment(payment)
+    assert (seen.state, seen.proof, seen.transaction) == (state, Proof.CHAIN, a_transaction(3))
+    assert seen.watched is False
+    assert books.balances() == balances
+    assert books.call()["settlement"] == "settled"
+    assert books.select("SELECT transaction_hash, log_index, amount FROM receipts") == [
+        (a_transaction(3), 2, 50_000)
+    ]
+    before = books.trace()
+    assert await books.arrived(payment, a_log(payment, 3, log_index=2))
+    assert books.trace() == before
+    await books.close(payment, Ending.DELIVERED if state is State.SETTLED else Ending.AS_IT_IS)
+
+
+async def test_a_transfer_pays_one_payment(books: Books) -> None:
+    """The log that has paid for a first payment is no evidence for a second of the same amount."""
+    first = await books.settled()
+    second = await books.unknown(verified(nonce=2, call="call_2"))
+    assert await books.arrived(first, a_log(first, 1))
+    before = books.trace()
+
+    assert not await books.arrived(second, a_log(second, 1))
+    assert books.trace() == before
+    assert await books.arrived(second, a_log(second, 1, log_index=1))
+    assert books.balances()["onchain"] == 2 * P
+
+
+@pytest.mark.parametrize("sent", [False, True])
+async def test_evidence_waits_for_a_payment_that_entered_again(books: Books, sent: bool) -> None:
+    """A released payment may enter again while the chain is asked: its call goes first, then it is credit."""
+    await released(books)
+    again = await books.admitted(verified(call="call_2"))
+    if sent:
+        again = await books.sending(again)
+    before = books.trace()
+    assert await books.arrived(again)
+    assert books.trace() == before
+
+    if sent:
+        await books.result(again, Failed("insufficient_funds"))
+    else:
+        await books.release(again, "invalid_exact_evm_nonce_already_used", final=True)
+    await books.close(again, Ending.AS_IT_IS)
+    assert await books.arrived(again)
+    assert books.balances() == {**ON_CHAIN, "buyer": P}
+    assert (books.call("call_1")["credited_nano"], books.call("call_2")["credited_nano"]) == (0, P)
+
+
+async def test_credit_stands_on_the_call_it_was_paid_for(books: Books) -> None:
+    """Money found for an unknown settlement is credit on its call, whose outcome stays what it was."""
+    payment = await books.unknown()
+    await books.close(payment, Ending.AS_IT_IS)
+    await books.arrived(payment)
+
+    row = books.call()
+    assert (row["credited_nano"], row["captured_nano"], row["outcome"]) == (
+        P,
+        0,
+        "refused:settlement_unknown",
+    )
+
+
+@pytest.mark.parametrize(("fee", "line"), [(FEE, 10**6), (UNKNOWN_FEE, None)])
+async def test_a_settlement_found_late_owes_its_fee(books: Books, fee: CostLine, line: int | None) -> None:
+    """Whoever settled is owed its fee, known or not, when it turns out that it did."""
+    payment = await books.unknown()
+    await books.run(arrived_unit, payment.claim_key, a_log(payment), fee, NOW_US)
+
+    assert [row[2] for row in books.lines()] == [line]
+    assert books.balances().get("facilitator_payable") == line
+
+
+async def test_a_clean_word_later_is_credit_by_word(books: Books) -> None:
+    """Asked again, the facilitator says it settled: the money is reported, and the buyer's credit."""
+    payment = await books.unknown()
+    assert await confirm(books, payment)
+
+    now = await books.payment(payment)
+    assert (now.state, now.proof, now.transaction) == (State.CREDITED, Proof.WORD, a_transaction())
+    assert books.balances() == {"reported": P, "buyer": P, **FEE_OWED}
+    before = books.trace()
+    assert not await confirm(books, payment, 2)
+    assert books.trace() == before
+    assert await books.arrived(payment)
+    assert books.balances() == {**ON_CHAIN, "buyer": P, **FEE_OWED}
+
+
+async def test_a_word_that_names_anothers_transaction_confirms_nothing(books: Books) -> None:
+    """The transaction of one payment does not turn another into credit: it stays unknown (X2)."""
+    await books.settled(number=1)
+    second = await books.unknown(verified(nonce=2, call="call_2"))
+    before = books.trace()
+
+    assert not await confirm(books, second, 1)
+    assert books.trace() == before
+
+
+@pytest.mark.parametrize(
+    ("prepare", "state", "proof", "balances"),
+    [
+        (Books.unknown, State.FAILED, Proof.NONE, {}),
+        (failed, State.FAILED, Proof.NONE, {}),
+        (released, State.RELEASED, Proof.NONE, {}),
+        (delivered, State.DELIVERED, Proof.DISPROVED, {"suspense": P, "revenue": P, **FEE_OWED}),
+        (credited, State.CREDITED, Proof.DISPROVED, {"suspense": P, "buyer": P, **FEE_OWED}),
+        (
+            Books.settled,
+            State.SETTLED,
+            Proof.DISPROVED,
+            {"suspense": P, "deposit": P, "held": P, **FEE_OWED},
+        ),
+    ],
+)
+async def test_a_dead_authorization_ends_what_waits_for_it(
+    books: Books, prepare: Prepare, state: State, proof: Proof, balances: dict[str, int]
+) -> None:
+    """Unknown: nothing was taken. Reported: a lie, for a person. Not charged: no longer watched."""
+    payment = await prepare(books)
+    assert await dead(books, payment) == await books.payment(payment)
+
+    now = await books.payment(payment)
+    assert (now.state, now.proof, now.watched) == (state, proof, False)
+    assert books.balances() == balances
+    before = books.trace()
+    await dead(books, payment)
+    assert books.trace() == before
+    await books.close(payment, Ending.DELIVERED if state is State.SETTLED else Ending.AS_IT_IS)
+
+
+async def test_what_failed_by_death_says_so(books: Books) -> None:
+    """The buyer whose authorization died unused may sign again: the failure has a reason."""
+    payment = await dead(books, await books.unknown())
+
+    assert payment.reason == "authorization_expired"
+    assert books.call()["settlement"] == "failed"
+
+
+async def test_what_nothing_can_decide_waits_in_suspense(books: Books) -> None:
+    """The money is no longer authorized, the deposit stays, and a second look changes nothing."""
+    payment = await undecidable(books, await books.unknown())
+
+    assert (payment.state, payment.watched) == (State.SUSPENDED, False)
+    assert books.balances() == {"suspense": P, "deposit": P, "held": P}
+    before = books.trace()
+    assert await undecidable(books, payment) == payment
+    assert books.trace() == before
+
+
+@pytest.mark.parametrize(
+    ("prepare", "balances"),
+    [
+        (released, {}),
+        (failed, {}),
+        (delivered, {"suspense": P, "revenue": P, **FEE_OWED}),
+    ],
+)
+async def test_undecidable_is_dead_for_what_is_not_unknown(
+    books: Books, prepare: Prepare, balances: dict[str, int]
+) -> None:
+    """What was not charged is no longer watched; what was reported is for a person."""
+    await undecidable(books, await prepare(books))
+
+    assert books.balances() == balances
