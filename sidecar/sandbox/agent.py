@@ -105,7 +105,9 @@ async def _hello(_: Request) -> Response:
 async def _echo(request: Request) -> Response:
     body = (await request.body()).decode("utf-8", "replace")
     sent = {"headers": [list(pair) for pair in request.headers.items()], "body": body}
-    return JSONResponse({"method": request.method, "target": str(request.url), **sent})
+    path, query = request.scope["raw_path"].decode("ascii"), request.scope["query_string"].decode("ascii")
+    target = f"{path}?{query}" if query else path
+    return JSONResponse({"method": request.method, "target": target, **sent})
 
 
 async def _stream(_: Request) -> Response:
