@@ -4,8 +4,9 @@ import argparse
 import asyncio
 import signal
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sidecar.commands.errors import Exit, Sentence
 from sidecar.commands.margin import table
@@ -83,13 +84,19 @@ def _line(result: "Result") -> str:
     status = str(result.status) if result.status else "cut"
     money = ""
     if call is not None:
-        money = (
-            f"paid ${_short(call['captured_usd'])}  cost ${_short(call['cost_usd'])}  {call['settlement']}"
-        )
+        money = f"earned ${_short(call['captured_usd'])}  cost {_cost(call)}"
+        if call["credited_usd"] != call["captured_usd"] and call["outcome"] == "failed":
+            money += f"  credited ${_short(call['credited_usd'])}"
         if call["transaction"]:
-            money += f" in {call['transaction'][:10]}..."
+            money += f"  in {call['transaction'][:10]}..."
     mark = "ok" if result.as_expected else "UNEXPECTED"
     return f"{mark:<3} {step.method:<4} {step.path:<12} {status:>3}  {step.title:<36} {money}".rstrip()
+
+
+def _cost(call: Mapping[str, Any]) -> str:
+    """Unknown is a word, not a zero."""
+    unknown = any(line["basis"] == "unknown" for line in call["costs"])
+    return "unknown" if unknown else f"${_short(call['cost_usd'])}"
 
 
 def _short(usd: str) -> str:

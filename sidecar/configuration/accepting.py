@@ -98,11 +98,12 @@ def settlement(draft: Draft) -> Settlement:
         path: Path = ("settlement", "facilitators", index)
         if url in urls[:index]:
             draft.refuse(path, "duplicate_facilitator", "this facilitator is listed twice")
+        elif index > 0:
+            draft.refuse(path, "unsupported", "this version asks one facilitator; leave the best one")
         if url.startswith("http://") and not is_local(url):
             draft.warn(path, "facilitator_plaintext", "payments go to this facilitator without encryption")
-    if _sells(draft) and not urls and not draft.has_lost("settlement"):
-        sentence = "routes have prices, so at least one facilitator is required"
-        draft.refuse(("settlement", "facilitators"), "required", sentence)
+    if not urls and not draft.has_lost("settlement"):
+        draft.refuse(("settlement", "facilitators"), "required", "somebody has to settle the payments")
     return Settlement(tuple(urls))
 
 

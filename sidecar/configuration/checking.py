@@ -41,6 +41,7 @@ UNSUPPORTED: Final[Mapping[Path, str]] = {
     ("limits", "stored_answer"): "this version does not store answers yet",
     ("limits", "cost_reports"): "this version does not take cost reports yet",
     ("limits", "close_window"): "this version does not take cost reports yet",
+    ("costs", "tools"): "this version prices tools only by what the agent declares",
     ("routes", "*", "rate_limit"): "this version does not limit rates yet",
     ("routes", "*", "margin_floor"): "this version does not refuse by margin yet",
 }

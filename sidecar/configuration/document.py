@@ -151,7 +151,6 @@ class CostsSection(Section):
     """Costs the seller knows better than a catalogue."""
 
     overrides: list[OverrideSection] = []
-    tools: dict[str, Money] = {}
     per_call: dict[str, Money] = {}
 
 

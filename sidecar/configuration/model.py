@@ -118,10 +118,9 @@ class CostOverride:
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Costs the seller states: model rates, a tariff per tool, a flat cost per call of a route."""
+    """Costs the seller states: model rates, and a flat cost per call of a route."""
 
     overrides: tuple[CostOverride, ...] = ()
-    tools: Mapping[str, Amount] = field(default_factory=_nothing)
     per_call: Mapping[str, Amount] = field(default_factory=_nothing)  # by route key
 
 

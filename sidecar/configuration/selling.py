@@ -3,7 +3,6 @@
 from types import MappingProxyType
 
 from ledger.money import Amount
-from sidecar.configuration import units
 from sidecar.configuration.checking import Draft
 from sidecar.configuration.document import RouteSection
 from sidecar.configuration.model import CostOverride, Costs, Fees, Route
@@ -82,18 +81,9 @@ def costs(draft: Draft) -> Costs:
         if identity in known[:index]:
             sentence = "this model has another override from the same day on"
             draft.refuse(("costs", "overrides", index), "duplicate_override", sentence)
-    for name in section.tools:
-        _check_name(draft, ("costs", "tools", name))
     for key in section.per_call:
         _check_costed_route(draft, key)
-    return Costs(overrides, MappingProxyType(section.tools), MappingProxyType(section.per_call))
-
-
-def _check_name(draft: Draft, path: Path) -> None:
-    try:
-        units.label(path[-1])
-    except WrongValue as wrong:
-        draft.refuse(path, wrong.code, f"the name {wrong.sentence}")
+    return Costs(overrides, MappingProxyType(section.per_call))
 
 
 def _check_costed_route(draft: Draft, key: str) -> None:

@@ -1,4 +1,4 @@
-"""The demo: an agent, a sidecar in front of it, and buyers, all as processes and clients that strangers could run.
+"""The demo: an agent, a sidecar in front of it, and buyers, all run as strangers would run them.
 
 Shares no object with the sidecar: it writes a config file, starts `sidecar
 serve`, pays with the official client, and reads what the operator API answers.
@@ -153,26 +153,31 @@ def write_config(folder: Path, sandbox: Sandbox, agent: str) -> Path:
 
 @asynccontextmanager
 async def selling(config: Path, log: Path, fault: str = "") -> AsyncIterator[Seller]:
-    """Run `sidecar serve` on *config*, its log lines going to *log*; *fault* names a point to be killed at."""
-    with log.open("ab") as lines:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "sidecar", "serve", "--json", "--config", str(config)],
-            stdout=subprocess.PIPE,
-            stderr=lines,
-            env=os.environ | {"SIDECAR_FAULT": fault},
-            start_new_session=True,
-        )
-    assert process.stdout is not None, "the ports come through a pipe"
-    announced = await asyncio.to_thread(process.stdout.readline)
-    process.stdout.close()
-    if not announced:
-        process.wait()
-        raise ChildFailed(f"the sidecar did not start: {log.read_text(encoding='utf-8').strip()}")
-    seller = Seller(process, json.loads(announced))
+    """Run `sidecar serve` on *config*, its log going to *log*; *fault* names a point to be killed at."""
+    process, ports = await asyncio.to_thread(_start, config, log, fault)
+    seller = Seller(process, ports)
     try:
         yield seller
     finally:
         await seller.close()
+
+
+def _start(config: Path, log: Path, fault: str) -> tuple[subprocess.Popen[bytes], dict[str, int]]:
+    with log.open("ab") as lines:
+        process = subprocess.Popen(  # noqa: S603 our own interpreter and module
+            [sys.executable, "-m", "sidecar", "serve", "--json", "--config", str(config)],
+            stdout=subprocess.PIPE,
+            stderr=lines,
+            env=os.environ | {"SIDECAR_FAULT": fault},
+            start_new_session=True,  # an interrupt at the terminal is for us; we end it in order
+        )
+    assert process.stdout is not None, "the ports come through a pipe"
+    with process.stdout as announcement:
+        announced = announcement.readline()
+    if not announced:
+        process.wait()
+        raise ChildFailed(f"the sidecar did not start: {log.read_text(encoding='utf-8').strip()}")
+    return process, json.loads(announced)
 
 
 async def show(seller: Seller, sandbox: Sandbox, tell: Callable[[Result], None]) -> bool:

@@ -48,7 +48,6 @@ routes:
 
 costs:
   overrides: [{{model: gpt-4o, input: "$2.50", output: "$10.00", cached_input: "$1.25"}}]
-  tools: {{web_search: "$0.01"}}
   per_call: {{"POST /research": "$0.0005"}}
 fees: {{facilitator: {{"https://facilitator.example.com": "$0.001"}}, platform: "2%"}}
 
@@ -92,7 +91,6 @@ def test_the_documented_routes_and_costs_load() -> None:
     assert (models.price, models.allow, models.timeout_s) == (nano(1_000_000), None, 60)
     assert (docs.free, docs.price) == (True, None)
     assert found.costs.overrides[0].cached_input == nano(1_250_000_000)
-    assert found.costs.tools == {"web_search": nano(10_000_000)}
     assert found.costs.per_call == {"POST /research": nano(500_000)}
     assert found.fees.facilitator == {"https://facilitator.example.com": nano(1_000_000)}
     assert found.fees.platform == Fraction(1, 50)
@@ -190,14 +188,6 @@ def test_overrides_reach_any_value() -> None:
 def test_an_override_that_means_nothing_is_a_problem() -> None:
     """A misspelt variable is found, not ignored."""
     assert problems(MINIMAL, SIDECAR__LIMITS__DRIAN="3s") == [("limits.drian", "unknown_key")]
-
-
-def test_a_sidecar_may_only_give_away() -> None:
-    """Without a price nobody has to be paid, so neither accept nor settlement is needed."""
-    found = settings('{upstream: "http://127.0.0.1:9000", routes: {"GET /*": free}}')
-
-    assert found.routes[0].free
-    assert found.accept == ()
 
 
 def test_ports_may_be_left_to_the_system() -> None:

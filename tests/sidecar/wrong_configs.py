@@ -26,8 +26,8 @@ def _token(old: str, new: str) -> str:
 
 WRONG = {
     # the file
-    "empty file": ("# nothing", [("", "empty"), ("routes", "required"), ("upstream", "required")]),
-    "a list": ("- a", [("", "not_a_section"), ("routes", "required"), ("upstream", "required")]),
+    "empty file": ("# nothing", [("", "empty"), ("routes", "required"), ("settlement.facilitators", "required"), ("upstream", "required")]),
+    "a list": ("- a", [("", "not_a_section"), ("routes", "required"), ("settlement.facilitators", "required"), ("upstream", "required")]),
     "broken yaml": ("upstream: [", [("", "yaml_syntax")]),
     "duplicate key": (MINIMAL + "upstream: http://a", [("upstream", "duplicate_key")]),
     "nothing behind a key": (MINIMAL + "workspace:", [("workspace", "empty")]),
@@ -141,7 +141,11 @@ WRONG = {
                                  [("costs.per_call.POST /reserch", "route_unknown")]),
     "cost of a free route": (_route("GET /a", "free") + 'costs: {per_call: {"GET /a": "$0.01"}}',
                              [("costs.per_call.GET /a", "route_free")]),
-    "negative tariff": (MINIMAL + 'costs: {tools: {a: "-$0.01"}}', [("costs.tools.a", "money")]),
+    "tool tariffs": (MINIMAL + 'costs: {tools: {a: "$0.01"}}', [("costs.tools", "unsupported")]),
+    "negative tariff": (MINIMAL + 'costs: {per_call: {"POST /research": "-$0.01"}}',
+                        [("costs.per_call.POST /research", "money")]),
+    "a second facilitator": (MINIMAL.replace('.com"]', '.com", "https://other.example"]'),
+                             [("settlement.facilitators.1", "unsupported")]),
     "override twice": (MINIMAL + f"costs: {{overrides: [{MODEL}, {MODEL.replace('a,', 'p/A,')}]}}",
                        [("costs.overrides.1", "duplicate_override")]),
     "fee of a stranger": (MINIMAL + 'fees: {facilitator: {"https://other.example": "$0"}}',

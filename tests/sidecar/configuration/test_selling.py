@@ -70,8 +70,3 @@ def test_model_costs_are_dated() -> None:
 
     assert [entry.since_us for entry in found.costs.overrides] == [0, 1_793_491_200_000_000]
     assert found.costs.overrides[0].cached_input is None
-
-
-def test_tools_have_names() -> None:
-    """A tariff for nothing is a mistake."""
-    assert problems(MINIMAL + 'costs: {tools: {"": "$1"}}') == [("costs.tools.", "label")]
