@@ -24,10 +24,12 @@ def _token(old: str, new: str) -> str:
     return accepting(f'{{network: "eip155:31337", asset: {LOCAL.replace(old, new)}, pay_to: "{PAY_TO}"}}')
 
 
+NOTHING = [("routes", "required"), ("settlement.facilitators", "required"), ("upstream", "required")]
+
 WRONG = {
     # the file
-    "empty file": ("# nothing", [("", "empty"), ("routes", "required"), ("settlement.facilitators", "required"), ("upstream", "required")]),
-    "a list": ("- a", [("", "not_a_section"), ("routes", "required"), ("settlement.facilitators", "required"), ("upstream", "required")]),
+    "empty file": ("# nothing", [("", "empty"), *NOTHING]),
+    "a list": ("- a", [("", "not_a_section"), *NOTHING]),
     "broken yaml": ("upstream: [", [("", "yaml_syntax")]),
     "duplicate key": (MINIMAL + "upstream: http://a", [("upstream", "duplicate_key")]),
     "nothing behind a key": (MINIMAL + "workspace:", [("workspace", "empty")]),
