@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from ledger.money import Asset
@@ -56,6 +57,7 @@ class Account:
     limit: int | None = None
 
 
+@lru_cache(maxsize=65_536)
 def text(account_id: AccountId) -> str:
     """Join the parts with `:`; inside a part `%` is written %25 and `:` %3A. Exact inverse of `parse`."""
     assert account_id, "an account's name has at least one part"
@@ -71,7 +73,13 @@ def parse(text: str) -> AccountId:
 
 def difference(booked: Account, given: Account) -> str | None:
     """Name the first field in which *given* is not the account that is *booked*; limits are not compared."""
-    for name in ("id", "asset", "kind", "side", "constraint"):
-        if getattr(booked, name) != getattr(given, name):
-            return name
-    return None
+    if (
+        booked.id == given.id
+        and booked.kind is given.kind
+        and booked.side is given.side
+        and booked.constraint is given.constraint
+        and (booked.asset is given.asset or booked.asset == given.asset)
+    ):
+        return None
+    fields = ("id", "asset", "kind", "side", "constraint")
+    return next(name for name in fields if getattr(booked, name) != getattr(given, name))

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any, Final
 
 from ledger import chain, queries, reports
-from ledger.accounts import Account, Constraint
+from ledger.accounts import Account, AccountId, Constraint
 from ledger.balances import Balance
 from ledger.chain import GENESIS, Head
 from ledger.queries import Query
@@ -94,7 +94,7 @@ def hash_chain(connection: sqlite3.Connection) -> Iterator[Found]:
     """Find journals, by number, that are missing or are not what was sealed."""
     named = dict(_accounts(connection))
     transfers = _Groups(_read(connection, "transfers"))
-    head, recorded_before = GENESIS, 0
+    head, recorded_before, seen = GENESIS, 0, set[AccountId]()
     for seq, name, kind, happened_us, recorded_us, subject, note, prev_hash, digest in _read(
         connection, "journals"
     ):
@@ -110,7 +110,7 @@ def hash_chain(connection: sqlite3.Connection) -> Iterator[Found]:
             yield seq, "has an entry that cannot be read"
         else:
             booked = Booked(seq, name, kind, happened_us, recorded_us, subject, note, booked_rows)
-            if chain.extend(Head(seq - 1, prev_hash), booked).hash != digest:
+            if chain.extend(Head(seq - 1, prev_hash), booked, _opened(booked, seen)).hash != digest:
                 yield seq, "is not what was sealed"
         head, recorded_before = Head(seq, digest), recorded_us
 
@@ -136,6 +136,14 @@ class _Groups:
             entry, self._next = self._next, next(self._found, None)
             if entry[0] == seq:
                 yield entry
+
+
+def _opened(booked: Booked, seen: set[AccountId]) -> list[Account]:
+    """Return the accounts that *booked* is the first to use, and note that they have been seen."""
+    used = {account.id: account for row in booked.rows for account in (row.debit, row.credit)}
+    opened = [account for name, account in used.items() if name not in seen]
+    seen.update(used)
+    return opened
 
 
 def _row(found: Found, named: Mapping[int, Account]) -> Row:

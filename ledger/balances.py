@@ -1,6 +1,6 @@
 """Balances: the four counters of an account, and how each kind of entry moves them. Pure."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from ledger.accounts import Side
@@ -47,15 +47,17 @@ def apply(balance: Balance, side: Side, kind: Kind, units: int, held: int = 0) -
     posted, pending = _EFFECT[kind]
     add, hold = posted * units, pending * (held if pending < 0 else units)
     if side is Side.DEBIT:
-        return replace(
-            balance,
-            debits_posted=balance.debits_posted + add,
-            debits_pending=balance.debits_pending + hold,
+        return Balance(
+            balance.debits_posted + add,
+            balance.credits_posted,
+            balance.debits_pending + hold,
+            balance.credits_pending,
         )
-    return replace(
-        balance,
-        credits_posted=balance.credits_posted + add,
-        credits_pending=balance.credits_pending + hold,
+    return Balance(
+        balance.debits_posted,
+        balance.credits_posted + add,
+        balance.debits_pending,
+        balance.credits_pending + hold,
     )
 
 

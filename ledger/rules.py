@@ -225,22 +225,26 @@ class _Draft:
         return self._apply(Row(entry.id, kind, hold.debit, hold.credit, units, hold.id), held=hold.units)
 
     def _apply(self, row: Row, held: int) -> _Refusal | None:
+        """Add the row, and refuse it if a balance it leaves breaks a bound."""
         self._rows[row.id] = row
         debit = self._after(row, row.debit, Side.DEBIT, held)
         credit = self._after(row, row.credit, Side.CREDIT, held)
-        if _is_negative(row.debit, debit):
+        if debit is not None and _is_negative(row.debit, debit):
             return Status.EXCEEDS_CREDITS, "debit"
-        if _is_negative(row.credit, credit):
+        if credit is not None and _is_negative(row.credit, credit):
             return Status.EXCEEDS_DEBITS, "credit"
         # Only what increases an account is held against its limit: a limit may have been lowered since.
-        if row.pending_id is None and _is_beyond(row.debit, Side.DEBIT, debit):
-            return Status.EXCEEDS_LIMIT, "debit"
-        if row.pending_id is None and _is_beyond(row.credit, Side.CREDIT, credit):
-            return Status.EXCEEDS_LIMIT, "credit"
-        counters = (("amount", row.units), ("debit", debit.largest()), ("credit", credit.largest()))
-        for name, units in counters:
-            if units > INT64_MAX:
-                return Status.OVERFLOW, name
+        if row.pending_id is None:
+            if debit is not None and _is_beyond(row.debit, Side.DEBIT, debit):
+                return Status.EXCEEDS_LIMIT, "debit"
+            if credit is not None and _is_beyond(row.credit, Side.CREDIT, credit):
+                return Status.EXCEEDS_LIMIT, "credit"
+        if row.units > INT64_MAX:
+            return Status.OVERFLOW, "amount"
+        if debit is not None and debit.largest() > INT64_MAX:
+            return Status.OVERFLOW, "debit"
+        if credit is not None and credit.largest() > INT64_MAX:
+            return Status.OVERFLOW, "credit"
         return None
 
     def _find(self, pending_id: str) -> TransferState | None:
@@ -266,11 +270,12 @@ class _Draft:
             self._balances[account.id] = state.balance
         return state.account
 
-    def _after(self, row: Row, account: Account, side: Side, held: int) -> Balance:
-        """Return, and keep, the balance that *row* leaves; an append-only account has none to keep."""
+    def _after(self, row: Row, account: Account, side: Side, held: int) -> Balance | None:
+        """Return, and keep, the balance that *row* leaves; None for an append-only account."""
         if account.constraint is Constraint.NONE:
-            return ZERO
-        self._load(account)
+            return None
+        if account.id not in self._accounts:
+            self._load(account)
         balance = balances.apply(self._balances[account.id], side, row.kind, row.units, held)
         self._balances[account.id] = balance
         self._changed[account.id] = self._accounts[account.id]

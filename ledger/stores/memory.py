@@ -77,7 +77,7 @@ class MemoryTx:
     def append(self, journal: Journal, accepted: Accepted) -> int:
         """See `ledger.store.Tx`."""
         booked = Booked.of(journal, seq=self._head.seq + 1, recorded_us=self._recorded_us, rows=accepted.rows)
-        self._head = chain.extend(self._head, booked)
+        self._head = chain.extend(self._head, booked, accepted.opened)
         self._journals[booked.id] = booked
         for account in accepted.opened:
             self._accounts[account.id] = replace(account, limit=None)

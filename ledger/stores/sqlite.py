@@ -28,6 +28,7 @@ _PRAGMAS: Final = (
     "PRAGMA trusted_schema = OFF",
     "PRAGMA foreign_keys = ON",
     "PRAGMA recursive_triggers = ON",  # so that REPLACE fires the triggers that keep rows immutable
+    "PRAGMA temp_store = MEMORY",  # what a savepoint may have to undo is not written to another file
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",  # a group is on the disk, not in a cache, when its callers hear of it
 )
@@ -91,7 +92,8 @@ class SqliteStore(Generic[T]):
         """See `ledger.store.Store`."""
         if self._writer is None or self._lock < 0:
             return
-        await asyncio.get_running_loop().run_in_executor(None, self._writer.stop)
+        self._writer.close()
+        await asyncio.get_running_loop().run_in_executor(None, self._writer.join)
         lock, self._lock = self._lock, -1
         os.close(lock)
 

@@ -124,7 +124,7 @@ class SqliteTx:
         before, connection = self._head, self.connection
         rows = accepted.rows
         booked = Booked.of(journal, seq=before.seq + 1, recorded_us=self._recorded_us, rows=rows)
-        head = chain.extend(before, booked)
+        head = chain.extend(before, booked, accepted.opened)
         for account in accepted.opened:
             self._open(account)
         seq = booked.seq

@@ -12,7 +12,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar, cast
 
 from ledger.chain import Head
 from ledger.store import Rollback, StorageDead, StorageFull
@@ -88,7 +88,8 @@ class Writer(Generic[T]):
         self._tx = tx
         self._connection = tx.connection
         self._group_max = group_max
-        self._queue: queue.SimpleQueue[_Job[T] | None] = queue.SimpleQueue()
+        self._waiting: dict[asyncio.AbstractEventLoop, list[_Job[T]]] = {}
+        self._queue: queue.SimpleQueue[list[_Job[T]] | None] = queue.SimpleQueue()
         self._failed: str | None = None
         self._stopped = False
         self._thread = threading.Thread(target=self._main, name="ledger-writer", daemon=True)
@@ -106,38 +107,55 @@ class Writer(Generic[T]):
         """See `ledger.store.Store.run`."""
         if self._stopped or self._failed is not None:
             raise StorageDead(self._failed or "the store is closed")
-        future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-        self._queue.put(_Job(unit, future))
-        return await future
+        loop = asyncio.get_running_loop()
+        job = _Job(unit, loop.create_future())
+        waiting = self._waiting.get(loop)
+        if waiting is None:
+            # Handed over together at the end of this turn of the loop: tasks that were
+            # woken by one group form the next one, and the writer is not woken for each.
+            self._waiting[loop] = [job]
+            loop.call_soon(self._hand_over, loop)
+        else:
+            waiting.append(job)
+        return cast("R", await job.future)
 
-    def stop(self) -> None:
-        """Take no more units, finish the queued ones, then close the connection. Blocks until done."""
-        if not self._stopped:
-            self._stopped = True
-            self._queue.put(None)
+    def close(self) -> None:
+        """Take no more units. Does not block; called in the loop that runs units."""
+        if self._stopped:
+            return
+        self._stopped = True
+        for loop in list(self._waiting):
+            self._hand_over(loop)
+        self._queue.put(None)
+
+    def join(self) -> None:
+        """Wait until the units that were taken are finished and the connection is closed. Blocks."""
         self._thread.join()
 
+    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
+        jobs = self._waiting.pop(loop, None)
+        if jobs is not None:
+            self._queue.put(jobs)
+
     def _main(self) -> None:
-        open_ = True
-        while open_:
-            jobs, open_ = self._collect()
-            if jobs:
-                _answer(jobs, self._outcomes(jobs))
+        more = True
+        while more:
+            jobs, more = self._collect()
+            for start in range(0, len(jobs), self._group_max):
+                group = jobs[start : start + self._group_max]
+                _answer(group, self._outcomes(group))
         self._connection.close()
 
     def _collect(self) -> tuple[list[_Job[T]], bool]:
-        """Wait for a unit, take with it what else waits; False when there will be no more."""
+        """Wait for units, take with them what else waits; False when there will be no more."""
+        found = self._queue.get()
         jobs: list[_Job[T]] = []
-        job = self._queue.get()
-        try:
-            while job is not None:
-                jobs.append(job)
-                if len(jobs) == self._group_max:
-                    return jobs, True
-                job = self._queue.get_nowait()
-        except queue.Empty:
-            return jobs, True
-        return jobs, False
+        with contextlib.suppress(queue.Empty):
+            while found is not None:
+                jobs += found
+                found = self._queue.get_nowait()
+            return jobs, False
+        return jobs, True
 
     def _outcomes(self, jobs: list[_Job[T]]) -> list[Any]:
         """Run *jobs* as one group; an outcome is durable, a _Raised, or the fault that the group shares."""

@@ -49,7 +49,8 @@ async def writer(connection: Faulty) -> AsyncIterator[Writer[SqliteTx]]:
     started = Writer(SqliteTx(connection, Ticks()), group_max=8)
     started.start()
     yield started
-    await asyncio.get_running_loop().run_in_executor(None, started.stop)
+    started.close()
+    await asyncio.get_running_loop().run_in_executor(None, started.join)
 
 
 def submit(writer: Writer[SqliteTx], name: str) -> Any:
@@ -221,6 +222,7 @@ def test_a_loop_that_is_gone_disturbs_nobody(connection: Faulty) -> None:
 
     asyncio.run(leave())
     booked = asyncio.run(ask())
-    writer.stop()
+    writer.close()
+    writer.join()
 
     assert booked.seq == 1
