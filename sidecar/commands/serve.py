@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import resource
 from typing import Final
 
 from sidecar.commands.configured import add_config, settings_of
@@ -29,6 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     from sidecar.ports import Fault  # noqa: PLC0415
 
     settings = settings_of(arguments)
+    _allow_open_files()
 
     def ready(bound: serving.Bound) -> None:
         ports = {"buyers": bound.buyers, "agent": bound.agent, "operator": bound.operator}
@@ -39,6 +41,12 @@ def run(arguments: argparse.Namespace) -> int:
     except (servers.CannotListenError, StoreRefused, SecretsUnusable, Fault) as reason:
         raise Sentence(Exit.UNREACHABLE, str(reason)) from reason
     return Exit.FINE if clean else Exit.FOUND_WRONG
+
+
+def _allow_open_files() -> None:
+    """Use as many files as the system lets this user open: each call takes two connections."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _sentence(ports: dict[str, int]) -> str:

@@ -18,6 +18,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 SPOOL_BYTES: Final = 64 * 1024
 PIECE_BYTES: Final = 64 * 1024
+BODILESS: Final = frozenset({204, 304})
+"""Statuses without a body; a length that says otherwise is not passed on (RFC 9110 section 8.6)."""
 BODY_TOTAL_S: Final = 120
 """How long a paid request's body may take in all, however steadily it trickles, in seconds."""
 
@@ -118,6 +120,8 @@ class BuyerExchange:
             self.outcome, passing = "failed", headers.answer(fields)
         else:
             self.outcome, passing = "served", headers.paid_answer(fields, encode_response(receipt))
+        if status in BODILESS:
+            passing = [field for field in passing if field[0] != b"content-length"]
         passing.append((b"sidecar-call-id", self.call.encode()))
         await self._begin(status, passing)
         return not self._lost

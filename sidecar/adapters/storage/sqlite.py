@@ -1,5 +1,7 @@
 """The embedded storage behind the port: the ledger's writer, with faults named as the core knows them."""
 
+import contextlib
+import os
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
@@ -20,6 +22,7 @@ class SqliteStorage:
     """Implements `ports.Storage` on one SQLite file that only this process writes."""
 
     def __init__(self, path: Path, now_us: Callable[[], int]) -> None:
+        self._path = path
         self._store = SqliteStore(path, now_us=now_us, tx=RecordsSqliteTx, extra_schema=SCHEMA)
 
     @property
@@ -28,7 +31,12 @@ class SqliteStorage:
         return self._store.failed
 
     def open(self) -> None:
-        """Open the file; `ledger.store.StoreRefused` with one sentence if it cannot be."""
+        """Open the file; `ledger.store.StoreRefused` with one sentence if it cannot be.
+
+        It holds buyers' signatures, so a new one is only for its own user to read.
+        """
+        with contextlib.suppress(OSError):
+            os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_RDWR, 0o600))
         self._store.open()
 
     async def run(self, unit: Callable[[Any], R]) -> R:
