@@ -1,5 +1,6 @@
 """Auditing: what was booked agrees with what was recorded, and each fault is found by its check."""
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from ledger.book import Created
 from ledger.money import nano
 from ledger.transfers import Journal, Transfer
 from sidecar.adapters.storage.auditing import CHECKS, SHOWN_MAX, audit_books, audit_object
-from sidecar.adapters.storage.reading import Unreadable
+from sidecar.adapters.storage.reading import Unreadable, open_read_only
 from sidecar.adapters.storage.records import RecordsSqliteTx
 from sidecar.domain import chart
 from sidecar.domain.resolving import arrived_unit, dead_unit, undecidable_unit
@@ -249,6 +250,15 @@ async def test_the_ledgers_own_checks_run_with_them(busy: Shop) -> None:
     faults = planted(busy.path, "UPDATE journals SET note = 'x' WHERE seq = 3")
 
     assert faults == {"hash_chain": ["3 is not what was sealed"]}
+
+
+async def test_calls_find_their_payment_by_an_index(shop: Shop) -> None:
+    """Comparing each call with every payment would take hours on a year's book."""
+    (sql,) = (check.sql for check in CHECKS if check.name == "calls_agree")
+    with closing(open_read_only(shop.path)) as connection:
+        steps = [step[3] for step in connection.execute(f"EXPLAIN QUERY PLAN {sql}")]
+
+    assert "SEARCH p USING AUTOMATIC COVERING INDEX (call_id=?) LEFT-JOIN" in steps
 
 
 async def test_few_of_many_findings_are_written_out(busy: Shop) -> None:
