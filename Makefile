@@ -19,7 +19,7 @@ SOAK_KILLS ?= 1000
 # The installer reads no pip configuration: where it cannot reach an index, pip itself does the same.
 define install
 	@echo "installing lock/$(1).txt"
-	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --require-hashes --requirement lock/$(1).txt \
+	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --system-certs --require-hashes --requirement lock/$(1).txt \
 		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement lock/$(1).txt
 	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --offline --editable . \
 		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .

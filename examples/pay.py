@@ -1,0 +1,28 @@
+"""Pay for one call with the official x402 client: `python examples/pay.py URL`; the key is in BUYER_KEY."""
+
+import asyncio
+import base64
+import json
+import os
+import sys
+
+from eth_account import Account
+from x402 import x402Client
+from x402.http.clients.httpx import wrapHttpxWithPayment
+from x402.mechanisms.evm.exact import register_exact_evm_client
+from x402.mechanisms.evm.signers import EthAccountSigner
+
+
+async def main(url: str) -> None:
+    """Ask, pay what the 402 asks for, and show the answer with its receipt."""
+    client = x402Client()
+    register_exact_evm_client(client, EthAccountSigner(Account.from_key(os.environ["BUYER_KEY"])))
+    async with wrapHttpxWithPayment(client, timeout=60) as http:
+        answer = await http.get(url)
+    print(answer.status_code, answer.text.splitlines()[0])
+    if "payment-response" in answer.headers:
+        receipt = json.loads(base64.b64decode(answer.headers["payment-response"]))
+        print("paid in", receipt["transaction"])
+
+
+asyncio.run(main(sys.argv[1]))
