@@ -30,6 +30,7 @@ _PRAGMAS: Final = (
     "PRAGMA recursive_triggers = ON",  # so that REPLACE fires the triggers that keep rows immutable
     "PRAGMA temp_store = MEMORY",  # what a savepoint may have to undo is not written to another file
     "PRAGMA journal_mode = WAL",
+    "PRAGMA wal_autocheckpoint = 4000",  # pages, 16 MiB: a page that many commits touch is copied once
     "PRAGMA synchronous = FULL",  # a group is on the disk, not in a cache, when its callers hear of it
 )
 

@@ -32,7 +32,7 @@ _ADD_TRANSFER: Final = _SQL["add_transfer"]
 _SAVE_BALANCE: Final = _SQL["save_balance"]
 
 _KNOWN_MAX: Final = 65_536
-"""Accounts remembered between units; all are forgotten when there are more."""
+"""Accounts remembered from unit to unit; all are forgotten when there are more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +71,13 @@ class SqliteTx:
     def begin(self) -> None:
         """Start a unit: what it records has one time, never below the time of the unit before."""
         self._recorded_us = max(self._now_us(), self._recorded_us)
+        if len(self._by_id) > _KNOWN_MAX:
+            self._forget()
 
     def undo(self, head: Head) -> None:
         """Forget what is kept in memory of writes that were rolled back to *head*."""
         self._head = head
-        self._by_id.clear()
-        self._by_no.clear()
+        self._forget()
 
     def journal(self, journal_id: str) -> Booked | None:
         """See `ledger.store.Tx`."""
@@ -148,14 +149,15 @@ class SqliteTx:
         return seq
 
     def _transfers(self, seq: int, rows: Iterable[Row]) -> list[tuple[int | str | None, ...]]:
+        known = self._by_id  # the decision over these rows has looked every account up
         return [
             (
                 seq,
                 position,
                 row.id,
                 row.kind.value,
-                self._no(row.debit.id),
-                self._no(row.credit.id),
+                known[row.debit.id].no,
+                known[row.credit.id].no,
                 row.units,
                 row.pending_id,
             )
@@ -163,9 +165,10 @@ class SqliteTx:
         ]
 
     def _balances(self, accepted: Accepted) -> list[tuple[int | str, ...]]:
+        known = self._by_id
         return [
             (
-                self._no(account.id),
+                known[account.id].no,
                 to.floor(account),
                 balance.debits_posted,
                 balance.credits_posted,
@@ -197,15 +200,11 @@ class SqliteTx:
             known = self._remember(_Known(no, to.account(found)))
         return known.account
 
-    def _no(self, account_id: AccountId) -> int:
-        known = self._known(account_id)
-        assert known is not None, "an account is opened before a row names it"
-        return known.no
+    def _forget(self) -> None:
+        self._by_id.clear()
+        self._by_no.clear()
 
     def _remember(self, known: _Known) -> _Known:
-        if len(self._by_id) >= _KNOWN_MAX:
-            self._by_id.clear()
-            self._by_no.clear()
         self._by_id[known.account.id] = known
         self._by_no[known.no] = known
         return known

@@ -60,6 +60,9 @@ def test_forgetting_known_accounts_changes_no_answer(
     asked = journal("a", move("a/0"), hold("a/1"), post("a/2", "a/1", 60))
 
     assert book.submit(tx, asked) == Created(1)
+    tx.begin()
     assert book.submit(tx, asked) == Exists(1)
+    tx.begin()
+    assert book.submit(tx, journal("b", move("b/0", units=5))) == Created(2)
     assert tx.balance(BUYER.id).debits_posted == 60
     assert tx.balance(SALES.id).credits_posted == 60
