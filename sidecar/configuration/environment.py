@@ -80,12 +80,27 @@ def _spelled(node: Mapping[str, object], key: str) -> str:
 
 def _expanded(source: Source, node: object, path: Path, environ: Mapping[str, str]) -> object:
     if isinstance(node, dict):
-        return {key: _expanded(source, value, (*path, key), environ) for key, value in node.items()}
+        return _expanded_section(source, node, path, environ)
     if isinstance(node, list):
         return [_expanded(source, value, (*path, index), environ) for index, value in enumerate(node)]
     if isinstance(node, str) and "${" in node and path not in source.variables:
         return _filled(source, node, path, environ)
     return node
+
+
+def _expanded_section(
+    source: Source, node: Mapping[str, object], path: Path, environ: Mapping[str, str]
+) -> dict[str, object]:
+    """Expand values, and keys too: a facilitator's fee goes by its URL, which may be a variable."""
+    expanded: dict[str, object] = {}
+    for written, value in node.items():
+        key = _filled(source, written, (*path, written), environ) if "${" in written else written
+        if key is None:
+            continue
+        if key in expanded:
+            source.refuse((*path, written), "duplicate_key", f"{key} stands here twice")
+        expanded[key] = _expanded(source, value, (*path, key), environ)
+    return expanded
 
 
 def _filled(source: Source, text: str, path: Path, environ: Mapping[str, str]) -> str | None:

@@ -57,11 +57,6 @@ def test_a_reference_without_a_value_is_a_problem(text: str, code: str) -> None:
     assert source.tree == {"key": None}
 
 
-def test_a_reference_only_works_in_values() -> None:
-    """Keys are names, not text to be filled."""
-    assert _applied('"${A}": x', A="one").tree == {"${A}": "x"}
-
-
 @pytest.mark.parametrize(
     ("name", "value", "tree"),
     [
@@ -117,3 +112,13 @@ def test_an_override_that_cannot_be_applied_is_a_problem(name: str, value: str, 
 def test_other_variables_are_left_alone() -> None:
     """Only the prefix with two underscores is ours."""
     assert _applied("key: x", SIDECAR_KEY="y", SIDECAR_OPERATOR_TOKEN="").tree == {"key": "x"}
+
+
+def test_a_key_may_be_a_variable_too() -> None:
+    """A fee goes by its facilitator's URL, so what names the one names the other."""
+    source = Source(tree={"facilitator": {"${URL}": "$0.001"}, "${NONE}": "x"})
+
+    apply(source, {"URL": "https://facilitator.example.com"})
+
+    assert source.tree == {"facilitator": {"https://facilitator.example.com": "$0.001"}}
+    assert [(problem.path, problem.code) for problem in source.problems] == [("${NONE}", "env_missing")]

@@ -1,0 +1,166 @@
+"""What the documents say is so: the transcript is real, the steps work, the drawing is the table."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from sidecar.cli import COMMANDS
+from sidecar.domain.payments import NEXT, State
+from sidecar.sandbox.process import Sandbox
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+SIDECAR = [sys.executable, "-m", "sidecar"]
+POLLS = 100
+POLL_S = 0.1
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """The fenced blocks of one language, in order."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+
+
+def without_hashes(transcript: str) -> list[str]:
+    """The lines of a transcript, whatever the transactions were called this time."""
+    return re.sub(r"0x[0-9a-f]{8}", "0x........", transcript).strip().splitlines()
+
+
+def drawn() -> str:
+    """The table of payments as the architecture page shows it."""
+    lines = [f"{state:<10} --{fact}--> {following}" for (state, fact), following in NEXT.items()]
+    ends = sorted(set(State) - {state for state, _ in NEXT})
+    return "\n".join([*lines, f"ends: {', '.join(ends)}"])
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running(command: list[str], folder: Path, **environment: str) -> Iterator[None]:
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env=os.environ | environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        try:
+            yield
+        finally:
+            process.terminate()
+
+
+def wait_for(url: str) -> None:
+    for _ in range(POLLS):
+        try:
+            httpx.get(url, trust_env=False)
+        except httpx.TransportError:
+            time.sleep(POLL_S)
+        else:
+            return
+    pytest.fail(f"nothing answers at {url}")
+
+
+def test_the_transcript_is_what_the_demo_prints() -> None:
+    """The README shows a real run, figure by figure; only transactions have other names each time."""
+    shown = blocks(README, "text")[0]
+    printed = subprocess.run(
+        [*SIDECAR, "demo", "--once"], capture_output=True, text=True, check=True, timeout=120
+    ).stdout
+
+    assert without_hashes(printed) == without_hashes(shown)
+
+
+def test_a_stranger_sells_a_file_with_the_readme_alone(sandbox: Sandbox, tmp_path: Path) -> None:
+    """The config, the commands and the buyer of the README sell one call, and the margin says so."""
+    (agent_port, buyers_port, operator_port, reports_port) = (free_port() for _ in range(4))
+    config = blocks(README, "yaml")[0].replace(":9000", f":{agent_port}")
+    (tmp_path / "sidecar.yaml").write_text(config, encoding="utf-8")
+    (tmp_path / "README.md").write_text("# for sale\n", encoding="utf-8")
+    environment = {
+        "RPC_URL": sandbox.rpc_url,
+        "FACILITATOR_URL": sandbox.facilitator_url,
+        "PAY_TO": sandbox.pay_to,
+        "BUYER_KEY": sandbox.buyers[0].private_key,
+        "SIDECAR__LISTEN__BUYERS": f"127.0.0.1:{buyers_port}",
+        "SIDECAR__LISTEN__OPERATOR": f"127.0.0.1:{operator_port}",
+        "SIDECAR__LISTEN__AGENT": f"127.0.0.1:{reports_port}",
+    }
+
+    def done(*command: str) -> str:
+        return subprocess.run(
+            command,
+            cwd=tmp_path,
+            env=os.environ | environment,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        ).stdout
+
+    agent = [sys.executable, "-m", "http.server", str(agent_port), "--bind", "127.0.0.1"]
+    serve = [*SIDECAR, "serve", "--config", "sidecar.yaml"]
+    with running(agent, tmp_path), running(serve, tmp_path, **environment):
+        wait_for(f"http://127.0.0.1:{agent_port}")
+        wait_for(f"http://127.0.0.1:{buyers_port}/__402/health")
+        done(*SIDECAR, "check", "--config", "sidecar.yaml", "--online")
+        bought = done(
+            sys.executable, str(ROOT / "examples/pay.py"), f"http://127.0.0.1:{buyers_port}/README.md"
+        )
+        calls = json.loads(done(*SIDECAR, "calls", "--config", "sidecar.yaml", "--json"))
+        margin = json.loads(done(*SIDECAR, "margin", "--config", "sidecar.yaml", "--json"))
+        audit = json.loads(done(*SIDECAR, "ledger", "audit", "--config", "sidecar.yaml", "--json"))
+
+    assert bought.startswith("200 # for sale\npaid in 0x")
+    assert [call["outcome"] for call in calls["items"]] == ["served"]
+    assert margin["total"]["revenue_usd"] == "0.010000000"
+    assert margin["total"]["known_margin_usd"] == "0.009000000"
+    assert audit["clean"] is True
+
+
+def test_the_drawing_is_the_table() -> None:
+    """The life of a payment on the architecture page is the table the code looks up."""
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+
+    assert blocks(page, "text")[0].strip() == drawn()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_named_exists(page: Path) -> None:
+    """No page tells anybody to type a command or open a page that is not there."""
+    text = page.read_text(encoding="utf-8")
+    commands = re.findall(r"(?:^|`|bin/)sidecar ([a-z]+)", text, re.MULTILINE)
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
+
+    assert set(commands) <= set(COMMANDS)
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("command", [["ledger", "audit"], ["ledger", "trial-balance"], ["calls"], ["margin"]])
+def test_the_reading_commands_of_the_pages_say_what_is_missing(command: list[str], tmp_path: Path) -> None:
+    """Without a config each ends with one sentence and the usage code, never a traceback."""
+    ended = subprocess.run(
+        [*SIDECAR, *command, "--config", str(tmp_path / "none.yaml")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ended.returncode == 2
+    assert "Traceback" not in ended.stderr
+    assert "none.yaml" in ended.stderr
