@@ -22,7 +22,6 @@ from ledger.money import Amount, nano
 from pricing.cost import CostLine
 from sidecar.adapters.storage.auditing import CHECKS
 from sidecar.adapters.storage.reading import open_read_only
-from sidecar.adapters.storage.records import RecordsSqliteTx
 from sidecar.adapters.storage.sqlite import SqliteStorage
 from sidecar.domain import verification
 from sidecar.domain.admission import Bounds, admit_unit
@@ -33,7 +32,7 @@ from sidecar.domain.quoting import Method, offer
 from sidecar.domain.records import Closing, Payment
 from sidecar.domain.refusals import Refusal
 from sidecar.domain.resolving import arrived_unit
-from sidecar.domain.settling import Recorded, release_unit, result_unit, sending_unit
+from sidecar.domain.settling import Recorded, release_unit, result_unit, sending_unit, stored
 from sidecar.domain.transfers import TransferLog
 from sidecar.domain.verification import Checked
 from sidecar.x402.evm_text import address_bytes
@@ -239,11 +238,10 @@ class Books:
     async def arrived(self, payment: Payment, log: TransferLog | None = None) -> bool:
         return await self.run(arrived_unit, payment.claim_key, log or a_log(payment), FEE, NOW_US)
 
-    async def payment(self, of: Payment) -> Payment:
-        """Return what is stored of a payment."""
-        found: Payment | None = await self.storage.run(partial(_payment, claim_key=of.claim_key))
-        assert found is not None
-        return found
+    async def payment(self, of: Payment | bytes) -> Payment:
+        """Return what is stored of a payment, or under a claim key."""
+        claim_key = of if isinstance(of, bytes) else of.claim_key
+        return await self.run(stored, claim_key)
 
     def balances(self) -> dict[str, int]:
         """Return what is posted by account, without network and names, and what is held; no zeros."""
@@ -306,7 +304,3 @@ async def open_books(folder: Path) -> AsyncIterator[Books]:
         assert books.findings() == {}
     finally:
         await books.storage.close()
-
-
-def _payment(tx: RecordsSqliteTx, claim_key: bytes) -> Payment | None:
-    return tx.payment(claim_key)
