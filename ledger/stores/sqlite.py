@@ -91,12 +91,13 @@ class SqliteStore(Generic[T]):
 
     async def close(self) -> None:
         """See `ledger.store.Store`."""
-        if self._writer is None or self._lock < 0:
+        if self._writer is None:
             return
         self._writer.close()
         await asyncio.get_running_loop().run_in_executor(None, self._writer.join)
         lock, self._lock = self._lock, -1
-        os.close(lock)
+        if lock >= 0:
+            os.close(lock)
 
     def _connect(self) -> sqlite3.Connection:
         try:
