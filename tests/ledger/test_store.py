@@ -306,12 +306,12 @@ async def test_close_finishes_what_was_accepted(store: AnyStore) -> None:
     waiting = [asyncio.create_task(submit(store, journal(f"j{n}"))) for n in range(20)]
     await asyncio.sleep(0)
 
-    await store.close()
+    await asyncio.gather(store.close(), store.close())
 
     assert [await each for each in waiting] == [Created(n + 1) for n in range(20)]
     with pytest.raises(StorageDead, match="closed"):
         await submit(store, journal("late"))
-    await store.close()
+    await asyncio.gather(store.close(), store.close())
 
 
 async def test_an_account_is_what_it_was_first(store: AnyStore) -> None:
