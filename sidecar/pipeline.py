@@ -6,6 +6,7 @@ Whatever ends a call early still closes it: released, credited, or unknown.
 """
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 
 from pricing.cost import CostLine
@@ -80,6 +81,7 @@ class _Call:
         self._payment = admitted.payment
         self._exchange = exchange
         self._started_us = started_us
+        self._delivered = 0  # the status of the answer that was delivered
 
     async def run(self, outgoing: UpstreamRequest) -> None:
         self._s.reached("admitted")
@@ -100,24 +102,31 @@ class _Call:
             else:
                 await self._pass_failure(answer, delivery)
         finally:
-            await answer.close()
+            await delivery.close()
 
     async def abandon(self, defect: Exception) -> None:
-        """Close a call that cannot go on: tell the buyer to ask again, and let evidence decide."""
+        """Close a call that cannot go on: tell the buyer to ask again, and let evidence decide.
+
+        Once the answer was delivered it stays paid for: only what it cost is unknown then.
+        """
         unavailable = isinstance(defect, StorageUnavailable)
         detail = str(defect) if unavailable else type(defect).__name__
         code = "storage_unavailable" if unavailable else "call_abandoned"
         self._s.observer.saw(NeedsAttention(code, detail, self._payment.call))
-        call = self._payment.call
-        await self._exchange.refuse(Refusal(Code.STORAGE_UNAVAILABLE, call=call, retry_after_s=RETRY_AFTER_S))
-        unit = partial(
-            abandon_unit,
-            claim_key=self._payment.claim_key,
-            call=call,
-            closing=self._closing("failed", 503, self._lines(None, b"")),
-            now_us=self._s.clock.now_us(),
-        )
-        await self._s.commits.insist(unit, call)
+        payment, now_us = self._payment, self._s.clock.now_us()
+        lines = self._lines(None, b"")
+        unit: Callable[..., object]
+        if self._delivered:
+            closing, ending = self._closing("served", self._delivered, lines), Ending.DELIVERED
+            fee = fees.of_platform(self._s.fees, payment.price)
+            unit = partial(
+                close_unit, payment=payment, ending=ending, closing=closing, platform_fee=fee, now_us=now_us
+            )
+        else:
+            await self._exchange.refuse(self._ask_again(Code.STORAGE_UNAVAILABLE))
+            key, closing = payment.claim_key, self._closing("failed", 503, lines)
+            unit = partial(abandon_unit, claim_key=key, call=payment.call, closing=closing, now_us=now_us)
+        await self._s.commits.insist(unit, payment.call)
 
     async def _forward(self, outgoing: UpstreamRequest) -> UpstreamAnswer | None:
         """Ask the agent; None when there is no answer, with the buyer told and nothing charged."""
@@ -129,8 +138,7 @@ class _Call:
             code = Code.UPSTREAM_TIMEOUT if isinstance(fault, TimedOut) else Code.UPSTREAM_UNREACHABLE
             self._s.observer.saw(NeedsAttention(code.value, str(fault), payment.call))
             lines = () if isinstance(fault, NothingSent) else self._lines(None, b"")
-            refusal = Refusal(code, call=payment.call, retry_after_s=RETRY_AFTER_S)
-            await self._decline(refusal, lines, final=False, watch=True)
+            await self._decline(self._ask_again(code), lines, final=False, watch=True)
             return None
         elapsed_us = self._s.clock.monotonic_us() - asked_us
         self._s.observer.saw(UpstreamAnswered(payment.call, payment.endpoint, answer.status, elapsed_us))
@@ -175,8 +183,10 @@ class _Call:
         self._s.reached("sending")
         body = facilitator_body(funded.admitted)
         asking = asyncio.create_task(ask(self._s, self._payment, body, self._answer_unknown))
-        await delivery.read_ahead(asking)
-        asked = await asking
+        try:
+            await delivery.read_ahead(asking)
+        finally:  # whatever happens to the answer, who was asked to settle is heard out
+            asked = await asking
         self._payment = asked.recorded.payment
         if isinstance(asked.recorded.outcome, Paid) and not asked.answered:
             await self._deliver(asked.recorded.outcome, answer, delivery)
@@ -189,6 +199,7 @@ class _Call:
         await self._exchange.start(answer.status, answer.headers, receipt)
         self._s.reached("started")
         end = await delivery.stream(self._exchange)
+        self._delivered = 0 if end is End.BROKEN_OFF else answer.status
         if end is End.BUYER_LEFT:
             await delivery.drain()
         self._s.reached("streamed")
@@ -214,15 +225,16 @@ class _Call:
         await self._close(ending, f"refused:{refusal.code}", status, answer, delivery)
 
     def _refusal_of(self, outcome: Outcome) -> Refusal:
-        call = self._payment.call
         if isinstance(outcome, Failed):
-            return Refusal(Code.SETTLEMENT_FAILED, reason=outcome.reason, call=call)
-        code = Code.SETTLEMENT_UNAVAILABLE if isinstance(outcome, NotSent) else Code.SETTLEMENT_UNKNOWN
-        return Refusal(code, call=call, retry_after_s=RETRY_AFTER_S)
+            return Refusal(Code.SETTLEMENT_FAILED, reason=outcome.reason, call=self._payment.call)
+        not_sent = isinstance(outcome, NotSent)
+        return self._ask_again(Code.SETTLEMENT_UNAVAILABLE if not_sent else Code.SETTLEMENT_UNKNOWN)
 
     async def _answer_unknown(self) -> None:
-        call = self._payment.call
-        await self._exchange.refuse(Refusal(Code.SETTLEMENT_UNKNOWN, call=call, retry_after_s=RETRY_AFTER_S))
+        await self._exchange.refuse(self._ask_again(Code.SETTLEMENT_UNKNOWN))
+
+    def _ask_again(self, code: Code) -> Refusal:
+        return Refusal(code, call=self._payment.call, retry_after_s=RETRY_AFTER_S)
 
     async def _close(
         self, ending: Ending, outcome: str, status: int, answer: UpstreamAnswer, delivery: Delivery
