@@ -5,7 +5,7 @@ Knows no payment. State is bounded: what is read ahead, and the meter's own limi
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -35,8 +35,8 @@ class Exchange(Protocol):
         """Send a piece of the body, with backpressure; False if the buyer is gone or too slow."""
         ...
 
-    async def finish(self) -> None:
-        """End the answer cleanly."""
+    async def finish(self) -> bool:
+        """End the answer cleanly; False if the buyer is gone or too slow."""
         ...
 
     def cut(self) -> None:
@@ -94,6 +94,7 @@ class Delivery:
         self._next: asyncio.Task[bytes | None] | None = None
         self._ended = False
         self._lost = False
+        self._waits_for_buyer = False
 
     async def read_ahead(self, until: asyncio.Task[object]) -> None:
         """Read what comes while *until* runs, as far as there is room; then leave it to backpressure."""
@@ -112,18 +113,21 @@ class Delivery:
             self._held += len(chunk)
 
     async def stream(self, exchange: Exchange) -> End:
-        """Send the body as it comes. The total time is bounded."""
+        """Send the body as it comes. The total time is bounded: whoever is waited for then, has stopped."""
         try:
             async with asyncio.timeout(self._bounds.stream_total_s):
                 return await self._stream(exchange)
         except TimeoutError:
             exchange.cut()
+            if self._waits_for_buyer:
+                return End.BUYER_LEFT
             self._lost = True
             return End.BROKEN_OFF
 
     async def drain(self) -> None:
         """Read the rest for its cost alone, within bounds; what is beyond them stays unknown."""
         self._ahead.clear()
+        self._give_back(self._held)
         read = 0
         try:
             async with asyncio.timeout(self._bounds.drain_s):
@@ -137,30 +141,46 @@ class Delivery:
 
     async def metered(self) -> Metered | None:
         """Close the answer and return what it used; None if it broke off before it told."""
-        self._room.give(self._held)
-        self._held = 0
+        await self.close()
+        metered = self._meter.finish()
+        whole = self._ended and not self._lost
+        return metered if whole or metered.usages else None
+
+    async def close(self) -> None:
+        """Stop reading, give back what room is still taken, close the answer; safe more than once."""
+        self._ahead.clear()
+        self._give_back(self._held)
         if self._next is not None:
             self._next.cancel()
             await asyncio.wait((self._next,))
             self._next = None
         await self._answer.close()
-        metered = self._meter.finish()
-        whole = self._ended and not self._lost
-        return metered if whole or metered.usages else None
 
     async def _stream(self, exchange: Exchange) -> End:
         while (chunk := await self._take()) is not None:
-            if not await exchange.send(chunk):
+            if not await self._hand(exchange.send(chunk)):
                 return End.BUYER_LEFT
         if self._lost:
             exchange.cut()
             return End.BROKEN_OFF
-        await exchange.finish()
-        return End.DELIVERED
+        return End.DELIVERED if await self._hand(exchange.finish()) else End.BUYER_LEFT
+
+    async def _hand(self, handing: Awaitable[bool]) -> bool:
+        """Wait for the buyer; should the time run out meanwhile, it stays noted for whom we waited."""
+        self._waits_for_buyer = True
+        kept_up = await handing
+        self._waits_for_buyer = False
+        return kept_up
+
+    def _give_back(self, size: int) -> None:
+        self._room.give(size)
+        self._held -= size
 
     async def _take(self) -> bytes | None:
         if self._ahead:
-            return self._ahead.popleft()
+            chunk = self._ahead.popleft()
+            self._give_back(min(len(chunk), self._held))  # the last one may not have found room
+            return chunk
         if self._next is not None:
             waiting, self._next = self._next, None
             return await waiting

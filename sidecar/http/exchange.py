@@ -18,6 +18,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 SPOOL_BYTES: Final = 64 * 1024
 PIECE_BYTES: Final = 64 * 1024
+NO_CONTENT: Final = 204
+_END: Final[Message] = {"type": "http.response.body", "body": b"", "more_body": False}
 BODILESS: Final = frozenset({204, 304})
 """Statuses without a body; a length that says otherwise is not passed on (RFC 9110 section 8.6)."""
 BODY_TOTAL_S: Final = 120
@@ -128,22 +130,16 @@ class BuyerExchange:
 
     async def send(self, chunk: bytes) -> bool:
         """Send a piece of the body; False once the buyer is gone or too slow."""
-        if self._lost or (self._gone is not None and self._gone.done()):
+        if self._gone is not None and self._gone.done():
             self._lost = True
+        if self._lost:
             return False
-        try:
-            async with asyncio.timeout(self._write_idle_s):
-                await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
-        except (TimeoutError, OSError):
-            self._lost = True
-            return False
-        return True
+        return await self._put({"type": "http.response.body", "body": chunk, "more_body": True})
 
-    async def finish(self) -> None:
-        """End the answer cleanly."""
+    async def finish(self) -> bool:
+        """End the answer cleanly; False if the buyer is gone or too slow."""
         self._stop_watching()
-        if not self._lost:
-            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+        return not self._lost and await self._put(_END)
 
     def cut(self) -> None:
         """Leave the answer without its end: the server closes the connection."""
@@ -183,25 +179,31 @@ class BuyerExchange:
     async def answer(self, status: int, fields: list[tuple[bytes, bytes]], content: bytes) -> None:
         """Answer with a whole document of our own."""
         self.outcome = "own"
-        added = [(b"content-length", b"%d" % len(content)), (b"sidecar-call-id", self.call.encode())]
+        added = [(b"sidecar-call-id", self.call.encode())]
+        if status != NO_CONTENT:  # RFC 9110 section 8.6: a 204 has no length
+            added.append((b"content-length", b"%d" % len(content)))
         await self._answer(status, [*fields, *added], content)
 
     async def _answer(self, status: int, fields: list[tuple[bytes, bytes]], content: bytes) -> None:
         self.status = status
-        try:
-            await self._send({"type": "http.response.start", "status": status, "headers": fields})
-            await self._send({"type": "http.response.body", "body": content, "more_body": False})
-        except OSError:
-            self._lost = True
+        if await self._put({"type": "http.response.start", "status": status, "headers": fields}):
+            await self._put({"type": "http.response.body", "body": content, "more_body": False})
 
     async def _begin(self, status: int, fields: list[tuple[bytes, bytes]]) -> None:
         self.status = status
+        if await self._put({"type": "http.response.start", "status": status, "headers": fields}):
+            self._gone = asyncio.create_task(self._until_gone())
+
+    async def _put(self, message: Message) -> bool:
+        """Give *message* to the server; False if the buyer is gone or does not take it in time."""
         try:
-            await self._send({"type": "http.response.start", "status": status, "headers": fields})
-        except OSError:
+            async with asyncio.timeout(self._write_idle_s):
+                await self._send(message)
+        except (TimeoutError, OSError):
+            self._stop_watching()
             self._lost = True
-            return
-        self._gone = asyncio.create_task(self._until_gone())
+            return False
+        return True
 
     async def _until_gone(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
