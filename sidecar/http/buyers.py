@@ -19,7 +19,7 @@ from sidecar.domain.target import Ambiguous, Target, canonical
 from sidecar.domain.verification import Checked, check
 from sidecar.fields import combined, values
 from sidecar.http import headers as hygiene
-from sidecar.http.asked import Asked
+from sidecar.http.asked import US_PER_S, Asked
 from sidecar.http.exchange import BuyerExchange, BuyerLeft, PaidBody, Receive, Send
 from sidecar.pipeline import Pipeline
 from sidecar.ports import Clock, Fault, Headers, Ids, Observer, TimedOut, Upstream, UpstreamRequest
@@ -171,34 +171,40 @@ class Buyers:
             await exchange.refuse(refusal)
             return
         assert isinstance(payment, bytes), "a payment is bytes or was refused"
-        now_s = self._clock.now_us() // 1_000_000
-        checked = check(payment, endpoint, self._limits.payment_header_bytes, now_s)
+        at_s = self._clock.now_us() // US_PER_S
+        checked = self._check(payment, endpoint, at_s)
         if isinstance(checked, Refusal):
             await exchange.refuse(checked)
             return
         self._busy += 1
         try:
-            await self._sell(checked, endpoint, method, target, fields, exchange)
+            body = await exchange.read_body(self._limits.paid_body_bytes)
+            if isinstance(body, Refusal):
+                await exchange.refuse(body)
+                return
+            asked = Asked(method, target, fields, body, exchange.call, self._clock.now_us())
+            # A body may take its time: the payment must still be good for the work that starts now.
+            if asked.at_us // US_PER_S != at_s:
+                checked = self._check(payment, endpoint, asked.at_us // US_PER_S)
+            if not self.ready:
+                checked = Refusal(Code.DRAINING, retry_after_s=RETRY_AFTER_S)
+            await self._sell(asked, checked, endpoint, exchange)
         finally:
             self._busy -= 1
 
+    def _check(self, payment: bytes, endpoint: Endpoint, at_s: int) -> Checked | Refusal:
+        return check(payment, endpoint, self._limits.payment_header_bytes, at_s)
+
     async def _sell(
-        self,
-        checked: Checked,
-        endpoint: Endpoint,
-        method: str,
-        target: Target,
-        fields: Headers,
-        exchange: BuyerExchange,
+        self, asked: Asked, checked: Checked | Refusal, endpoint: Endpoint, exchange: BuyerExchange
     ) -> None:
-        body = await exchange.read_body(self._limits.paid_body_bytes)
-        if isinstance(body, Refusal):
-            await exchange.refuse(body)
+        if isinstance(checked, Refusal):
+            asked.body.close()
+            await exchange.refuse(checked)
             return
-        asked = Asked(method, target, fields, body, exchange.call, self._clock.now_us())
         verified = asked.verified(checked, endpoint)
         outgoing = asked.outgoing(verified, self._tokens)
-        task = asyncio.create_task(self._run(verified, outgoing, exchange, body))
+        task = asyncio.create_task(self._run(verified, outgoing, exchange, asked.body))
         self._open.add(task)
         task.add_done_callback(self._open.discard)
         # The call belongs to its own task: a server that gives up on the connection does not end it.
