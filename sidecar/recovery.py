@@ -19,7 +19,7 @@ from sidecar.domain.outcomes import Paid
 from sidecar.domain.payments import State
 from sidecar.domain.records import Closing, Payment, RecordsTx
 from sidecar.domain.resolving import arrived_unit, confirmed_by_word_unit, dead_unit, undecidable_unit
-from sidecar.ports import Chain, Fault, StorageGone, StorageUnavailable
+from sidecar.ports import Chain, Fault, StorageGone
 from sidecar.services import Services
 from sidecar.x402 import codec
 from sidecar.x402.documents import Authorization
@@ -91,8 +91,10 @@ class Recovery:
                 await self.look()
             except StorageGone:
                 return
-            except (Fault, StorageUnavailable) as fault:
+            except Fault as fault:
                 self._s.observer.saw(NeedsAttention("recovery_delayed", str(fault)))
+            except Exception as defect:  # one payment that trips it must not leave all others unwatched
+                self._s.observer.saw(NeedsAttention("recovery_failed", type(defect).__name__))
             await asyncio.sleep(self._interval_ms / 1000)
 
     async def look(self) -> None:
@@ -129,18 +131,23 @@ class Recovery:
         except Fault as fault:
             self._s.observer.saw(NeedsAttention("chain_unreachable", str(fault), payment.call))
             return
-        verdict = weigh(payment, logs, nonce_used=used, final_timestamp_s=timestamp_s)
+        untaken = list(logs)
+        verdict = weigh(payment, untaken, nonce_used=used, final_timestamp_s=timestamp_s)
+        # One transaction may hold several such Transfers, each of them for a payment of its own.
+        while isinstance(verdict, Arrived) and not await self._arrived(payment, verdict):
+            untaken.remove(verdict.log)
+            verdict = weigh(payment, untaken, nonce_used=used, final_timestamp_s=timestamp_s)
+        if len(untaken) < len(logs) and not isinstance(verdict, Arrived):
+            self._attention("transfer_taken", "its transfer has paid for another payment", payment)
         match verdict:
-            case Arrived():
-                await self._arrived(payment, verdict)
             case Dead():
                 await self._dead(payment)
             case Undecidable():
                 await self._undecidable(payment)
-            case Wait():
+            case Arrived() | Wait():
                 pass
 
-    async def _arrived(self, payment: Payment, arrived: Arrived) -> None:
+    async def _arrived(self, payment: Payment, arrived: Arrived) -> bool:
         unit = partial(
             arrived_unit,
             claim_key=payment.claim_key,
@@ -149,12 +156,12 @@ class Recovery:
             now_us=self._s.clock.now_us(),
         )
         if not await self._s.commits.once(unit):
-            self._attention("transfer_taken", "its transfer has paid for another payment", payment)
-            return
+            return False
         transaction = arrived.log.transaction
         self._s.observer.saw(PaymentSeen(payment.call, payment.network, transaction))
         if payment.state is State.UNKNOWN:
             self._settled(payment, "settled", "chain", transaction)
+        return True
 
     async def _dead(self, payment: Payment) -> None:
         unit = partial(dead_unit, claim_key=payment.claim_key, now_us=self._s.clock.now_us())
@@ -194,8 +201,8 @@ class Recovery:
                 fee=fees.of_settlement(self._s.fees, payment.facilitator),
                 now_us=now_us,
             )
-            await self._s.commits.once(unit)
-            self._settled(payment, "settled", payment.facilitator, outcome.transaction)
+            if await self._s.commits.once(unit):
+                self._settled(payment, "settled", payment.facilitator, outcome.transaction)
 
     def _settled(self, payment: Payment, result: str, source: str, transaction: str) -> None:
         self._asked_us.pop(payment.claim_key, None)
