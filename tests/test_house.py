@@ -104,23 +104,21 @@ def test_money_knows_no_float(path: Path) -> None:
     assert found == []
 
 
+def mirror_of(path: Path) -> Path:
+    """The test file of a module; a package's own is named after its folder."""
+    module = path.relative_to(ROOT)
+    place = module.parent if path.stem == "__init__" else module.with_suffix("")
+    return ROOT / "tests" / place.parent / f"test_{place.name}.py"
+
+
 def test_every_module_has_its_test_and_back() -> None:
     """What runs is tested in the file that mirrors it, and no test mirrors nothing."""
-    expected = {
-        ROOT / "tests" / path.relative_to(ROOT).with_name(f"test_{path.stem.removeprefix('__')}.py")
-        for path in MODULES
-        if not only_declares(path) and path.stem not in {"__init__"}
-    }
-    packages = {
-        ROOT / "tests" / path.parent.relative_to(ROOT).parent / f"test_{path.parent.name}.py"
-        for path in MODULES
-        if path.stem == "__init__"
-    }
-    declared = {ROOT / "tests" / path.relative_to(ROOT).with_name(f"test_{path.stem}.py") for path in MODULES}
-    existing = set(MIRRORED)
+    entry_points = {"__main__"}
+    running = {mirror_of(p) for p in MODULES if not only_declares(p) and p.stem not in entry_points}
+    every = {mirror_of(path) for path in MODULES}
 
-    assert sorted(map(name_of, {p for p in expected if "__" not in p.stem} - existing)) == []
-    assert sorted(map(name_of, existing - expected - declared - packages)) == []
+    assert sorted(map(name_of, running - set(MIRRORED))) == []
+    assert sorted(map(name_of, set(MIRRORED) - every)) == []
 
 
 def test_every_module_is_reached() -> None:
