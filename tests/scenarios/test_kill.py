@@ -1,0 +1,165 @@
+"""Killed at any point, the sidecar comes back with books that agree with the chain."""
+
+import asyncio
+import itertools
+import os
+import random
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import pytest
+
+from sidecar.sandbox import buyer
+from sidecar.sandbox.process import Sandbox
+from sidecar.services import FAULT_POINTS
+from tests.scenarios import money
+from tests.scenarios.stand import Running, Stand, receipt, refusal, set_up
+
+PRICE: Final = 10_000_000  # nano-USD
+KILLS: Final = int(os.environ.get("SIDECAR_SOAK_KILLS", "12"))
+PATHS: Final = ("/chat", "/stream", "/mystery", "/slow", "/fail", "/broken", "/research")
+CALLS_MAX: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Aftermath:
+    """How a payment must end whose call died: what it earned, what is owed, and what a repeat is told."""
+
+    repeat: frozenset[tuple[int, str]]
+    earned: int = 0
+    owed: int = 0
+    open: int = 0
+    worked: int = 1
+
+
+SERVED_NOW: Final = frozenset({(200, "")})
+UNKNOWN: Final = frozenset({(503, "settlement_unknown")})
+PAID_BEFORE: Final = frozenset({(409, "payment_reused")})
+AFTER: Final = {
+    "admitted": Aftermath(SERVED_NOW, earned=PRICE),
+    "funded": Aftermath(SERVED_NOW, earned=PRICE),
+    "forwarded": Aftermath(SERVED_NOW, earned=PRICE, worked=2),
+    "sending": Aftermath(UNKNOWN, open=PRICE),
+    "asked": Aftermath(UNKNOWN | PAID_BEFORE, owed=PRICE),
+    "recorded": Aftermath(PAID_BEFORE, owed=PRICE),
+    "started": Aftermath(PAID_BEFORE, owed=PRICE),
+    "streamed": Aftermath(PAID_BEFORE, owed=PRICE),
+    "closed": Aftermath(PAID_BEFORE, earned=PRICE),
+}
+
+
+@pytest.mark.parametrize("point", FAULT_POINTS)
+def test_a_kill_at_any_point_takes_nothing_twice_and_nothing_for_nothing(
+    point: str, tmp_path: Path, sandbox: Sandbox, agent: str
+) -> None:
+    """After a restart the payment bought its call, is the buyer's credit, or was not taken at all."""
+    stand = set_up(tmp_path, sandbox, agent)
+    payer = sandbox.buyers[0]
+    worked = _worked(agent)
+    with stand.serving(SIDECAR_FAULT=point) as dying:
+        payment = dying.signed(payer, "/chat")
+        try:
+            answer = dying.send("/chat", payment)
+        except httpx.TransportError:
+            answer = None
+        assert dying.ended() == -signal.SIGKILL
+
+    expected = AFTER[point]
+    with stand.serving() as running:
+        assert money.read(running).broken == {}
+        repeated = running.send("/chat", payment)
+        books = money.settled_down(stand, running)
+        again = running.send("/chat", payment)
+
+    assert refusal(repeated) in expected.repeat
+    assert refusal(again) in (UNKNOWN if expected.open else PAID_BEFORE)
+    assert books.sold_to(payer.address) == expected.earned
+    assert books.owed_to(payer.address) == expected.owed
+    assert books.of("deposit") == books.of("authorized") == expected.open
+    assert _worked(agent) - worked == expected.worked
+    if answer is not None:
+        assert receipt(answer)["transaction"] == books.calls[0]["transaction"]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One call with its payment, which is the same on every repeat."""
+
+    path: str
+    payment: Mapping[str, Any]
+
+
+def test_kills_at_random_moments_lose_no_paid_call(tmp_path: Path, sandbox: Sandbox, agent: str) -> None:
+    """However often it is killed amid calls: what was taken is explained, and what was served is booked."""
+    stand = set_up(tmp_path, sandbox, agent)
+    unanswered: list[Attempt] = []
+    transactions: set[str] = set()
+    for number in range(KILLS + 1):
+        with stand.serving() as running:
+            for attempt in unanswered:
+                transactions |= _repeated(running, attempt)
+            books = money.settled_down(stand, running)
+            assert transactions <= books.paid_in()
+            if number == KILLS:
+                break
+            dice = random.Random(number)
+            attempts = _attempts(dice, stand, running)
+            answers = asyncio.run(_killed_amid(running, attempts, dice))
+            assert running.ended() == -signal.SIGKILL
+        pairs = zip(attempts, answers, strict=True)
+        unanswered = [attempt for attempt, answer in pairs if answer is None]
+        transactions |= {
+            receipt(answer)["transaction"]
+            for answer in answers
+            if answer is not None and answer.status_code == 200
+        }
+
+
+def _repeated(running: Running, attempt: Attempt) -> set[str]:
+    """Send an unanswered call again; it must not be asked to pay anew. Returns what it has a receipt for."""
+    try:
+        answer = running.send(attempt.path, attempt.payment)
+    except httpx.TransportError:
+        assert attempt.path == "/broken", "only this one breaks off by itself"
+        return set()
+    if answer.status_code == 200:
+        return {receipt(answer)["transaction"]}
+    assert refusal(answer) in UNKNOWN | PAID_BEFORE | {(500, "")}
+    return set()
+
+
+def _attempts(dice: random.Random, stand: Stand, running: Running) -> list[Attempt]:
+    attempts = []
+    for _ in range(dice.randint(2, CALLS_MAX)):
+        path = dice.choice(PATHS)
+        attempts.append(Attempt(path, running.signed(dice.choice(stand.sandbox.buyers), path)))
+    return attempts
+
+
+async def _killed_amid(
+    running: Running, attempts: list[Attempt], dice: random.Random
+) -> list[httpx.Response | None]:
+    """Make all calls at once, and kill the process some time after some of them were answered."""
+    enough, pause_s = dice.randrange(len(attempts)), dice.random() / 8
+    async with httpx.AsyncClient(base_url=running.url, trust_env=False, timeout=60) as client:
+
+        async def call(attempt: Attempt) -> httpx.Response | None:
+            try:
+                return await client.post(attempt.path, content=b"{}", headers=buyer.header(attempt.payment))
+            except httpx.TransportError:
+                return None
+
+        calls = [asyncio.create_task(call(attempt)) for attempt in attempts]
+        for answered in itertools.islice(asyncio.as_completed(calls), enough):
+            await answered
+        await asyncio.sleep(pause_s)
+        running.process.kill()
+        return await asyncio.gather(*calls)
+
+
+def _worked(agent: str) -> int:
+    return int(httpx.get(agent + "/_seen", trust_env=False).json().get("/chat", 0))
