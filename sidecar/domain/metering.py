@@ -1,10 +1,16 @@
 """Metering: what was measured, declared and agreed about one call becomes its cost lines. Pure."""
 
-from ledger.money import Amount
+from dataclasses import replace
+from typing import Final
+
+from ledger.money import Amount, nano
 from pricing.cost import Basis, CostLine, Kind, Source, cost_of, strongest
 from pricing.declared import Malformed, parse_costs
 from pricing.extract import Metered
 from pricing.rates import RateCards
+
+LINE_MAX: Final = nano(10**15)
+"""A million dollars: what costs more is a misprint, and a few thousand such sums would not fit the books."""
 
 
 def cost_lines(
@@ -33,7 +39,14 @@ def cost_lines(
             CostLine(Kind.EXTERNAL, "per_call", tariff, Basis.MEASURED, "config per_call", Source.TARIFF)
         )
     kept, _ = strongest(lines)
-    return kept
+    return tuple(_credible(line) for line in kept)
+
+
+def _credible(line: CostLine) -> CostLine:
+    """Return the line, its amount unknown where nobody can have spent so much on it."""
+    if line.amount is None or line.amount <= LINE_MAX:
+        return line
+    return replace(line, amount=None, basis=Basis.UNKNOWN, rate="")
 
 
 def unmetered() -> CostLine:
