@@ -1,0 +1,209 @@
+"""A stall: the whole paid path, as `wiring.py` builds it, between stand-ins and over real books."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final
+
+from ledger.money import nano
+from pricing.catalogs.overrides import OverriddenCards, Override
+from sidecar.commits import Commits
+from sidecar.delivery import Bounds as DeliveryBounds
+from sidecar.delivery import Room
+from sidecar.domain.admission import Bounds as AdmissionBounds
+from sidecar.domain.call import Endpoint
+from sidecar.domain.evidence import Heads
+from sidecar.domain.fees import Fees
+from sidecar.domain.records import Payment, RecordsTx
+from sidecar.domain.routes import BadRoutes, compile_routes
+from sidecar.http.buyers import Buyers, Entry, Limits
+from sidecar.pipeline import Pipeline
+from sidecar.recovery import Recovery, Watched
+from sidecar.services import Services
+from sidecar.tokens import Tokens
+from sidecar.x402.challenge import prepare
+from sidecar.x402.documents import Resource
+from tests.sidecar.builders import RUN, Books, a_payment_header, an_endpoint
+from tests.sidecar.fakes import (
+    Buyer,
+    CountingIds,
+    FakeChain,
+    FakeFacilitator,
+    ManualClock,
+    RecordingObserver,
+    ScriptedUpstream,
+    Trace,
+    TracedStorage,
+)
+from tests.sidecar.shop import FACILITATOR, NETWORK
+
+PUBLIC_URL: Final = "https://agent.example"
+ORIGIN_SECRET: Final = bytes(range(32))
+CALLS_SECRET: Final = bytes(range(32, 64))
+FEE_NANO: Final = 1_000_000
+PLATFORM_SHARE: Final = Fraction(1, 100)
+PAYMENT_BYTES_MAX: Final = 16_384
+BODY_BYTES_MAX: Final = 1_048_576
+BOUNDS: Final = DeliveryBounds(read_ahead_bytes=64, stream_total_s=60, drain_s=5, drain_bytes=4096)
+RESEARCH: Final = "POST /research"
+MODEL: Final = "GET /models/{name}"
+FREE: Final = "GET /free/*"
+CARDS: Final = OverriddenCards([Override(model="house-1", input=nano(10**9), output=nano(2 * 10**9))])
+"""One model: 1,000 nano-USD for an input token, 2,000 for an output token."""
+
+COMPLETION: Final = (
+    b'{"id":"c1","object":"chat.completion","model":"house-1","choices":[],'
+    b'"usage":{"prompt_tokens":100,"completion_tokens":10,"total_tokens":110}}'
+)
+COMPLETION_NANO: Final = 120_000
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+
+class Stall:
+    """Everything one test needs to buy, to break things, and to read the books afterwards."""
+
+    def __init__(self, folder: Path, books: Books, settings: Mapping[str, Any]) -> None:
+        self.folder = folder
+        self.books = books
+        self.trace: Trace = []
+        self.clock = ManualClock()
+        self.observer = RecordingObserver()
+        self.storage = TracedStorage(books.storage, self.trace)
+        self.facilitator = FakeFacilitator(self.trace)
+        self.chain = FakeChain(self.trace)
+        self.upstream = ScriptedUpstream(self.trace)
+        self.heads = Heads(settings.get("confirmations", 0))
+        self.points: list[str] = []
+        self.defects: dict[str, Exception] = {}
+        self.room = Room(settings.get("room_bytes", 1024))
+        self.endpoint: Endpoint = settings.get("endpoint", an_endpoint())
+        self.bounds: DeliveryBounds = settings.get("bounds", BOUNDS)
+        self.services = Services(
+            commits=Commits(self.storage, self.observer),
+            upstream=self.upstream,
+            facilitator=self.facilitator,
+            chains={NETWORK: self.chain} if settings.get("chain", True) else {},
+            head_block=lambda _: self.heads.newest,
+            clock=self.clock,
+            observer=self.observer,
+            cards=settings.get("cards", CARDS),
+            fees=Fees({FACILITATOR: nano(FEE_NANO)}, settings.get("platform", Fraction(0))),
+            admission=AdmissionBounds(
+                settings.get("exposure", nano(10**12)), settings.get("reentries", 3), RUN
+            ),
+            delivery=self.bounds,
+            room=self.room,
+            reached=self._reached,
+        )
+        self.buyers = self._buyers(settings)
+
+    def _buyers(self, settings: Mapping[str, Any]) -> Buyers:
+        model = an_endpoint(nano(1_000_500), name=MODEL)
+        endpoints: dict[str, Endpoint | None] = {RESEARCH: self.endpoint, MODEL: model, FREE: None}
+        routes = compile_routes(list(endpoints))
+        assert not isinstance(routes, BadRoutes)
+        return Buyers(
+            entries=[_entry(name, endpoint) for name, endpoint in endpoints.items()],
+            routes=routes,
+            pipeline=Pipeline(self.services),
+            upstream=self.upstream,
+            clock=self.clock,
+            ids=CountingIds(),
+            observer=self.observer,
+            tokens=Tokens(origin=ORIGIN_SECRET, calls=CALLS_SECRET),
+            limits=Limits(PAYMENT_BYTES_MAX, BODY_BYTES_MAX, settings.get("open_calls", 1000)),
+            delivery=self.bounds,
+        )
+
+    def _reached(self, point: str) -> None:
+        self.points.append(point)
+        if point in self.defects:
+            raise self.defects[point]
+
+    def recovery(self, owner: str = RUN, *, watch: bool = True) -> Recovery:
+        """Build what looks after the books; another *owner* is another run of the process."""
+        watched = {NETWORK: Watched(self.chain, self.heads)} if watch else {}
+        return Recovery(self.services, watched, self.endpoint.offers, owner, interval_ms=1)
+
+    def ask(
+        self,
+        method: str = "POST",
+        target: bytes = b"/research",
+        headers: Headers = (),
+        *,
+        buyer: Buyer | None = None,
+    ) -> tuple[Buyer, "asyncio.Task[None]"]:
+        """Send a request; returns the buyer's side and the task that serves it."""
+        buyer = buyer or Buyer()
+        buyer.trace = self.trace
+        path, _, query = target.partition(b"?")
+        scope = {
+            "type": "http",
+            "method": method,
+            "raw_path": path,
+            "query_string": query,
+            "headers": list(headers),
+        }
+        return buyer, asyncio.create_task(self.buyers(scope, buyer.receive, buyer.send))
+
+    async def answer(self, *asked: Any, **named: Any) -> Buyer:
+        """Send a request and wait until the app is done with it."""
+        buyer, task = self.ask(*asked, **named)
+        await task
+        return buyer
+
+    async def buy(self, nonce: int = 1, *, extra: Headers = (), **named: Any) -> Buyer:
+        """Buy a call of the endpoint with a payment of its own, and wait until it is done."""
+        return await self.answer(headers=[self.payment(nonce), *extra], **named)
+
+    def payment(self, nonce: int = 1, **signed: Any) -> tuple[bytes, bytes]:
+        """Return the header of a payment for the endpoint."""
+        return b"payment-signature", a_payment_header(self.endpoint.offers[0], nonce=nonce, **signed)
+
+    async def stored(self, call: str = "call_1") -> Payment:
+        """Return the payment that pays for *call*."""
+        (key,) = self.books.select("SELECT claim_key FROM payments WHERE call_id = ?", call)
+        found: Payment | None = await self.books.storage.run(lambda tx: _payment(tx, key[0]))
+        assert found is not None
+        return found
+
+    def count(self, *names: str) -> dict[str, int]:
+        """Return how often each of *names* happened."""
+        return {name: self.trace.count(name) for name in names}
+
+
+def _payment(tx: RecordsTx, claim_key: bytes) -> Payment | None:
+    return tx.payment(claim_key)
+
+
+def _entry(name: str, endpoint: Endpoint | None) -> Entry:
+    if endpoint is None:
+        return Entry(name, None, None, 60)
+    challenge = prepare([offer.requirements for offer in endpoint.offers], Resource(PUBLIC_URL))
+    return Entry(name, endpoint, challenge, endpoint.timeout_s)
+
+
+@asynccontextmanager
+async def open_stall(folder: Path, **settings: Any) -> AsyncIterator[Stall]:
+    """Open a stall in *folder*; afterwards no call is open, no task left, the audit clean."""
+    before = asyncio.all_tasks()
+    books = Books(folder)
+    try:
+        stall = Stall(folder, books, settings)
+        yield stall
+        await stall.buyers.idle()
+        assert books.findings() == {}
+        await _quiet(before)
+    finally:
+        await books.storage.close()
+
+
+async def _quiet(before: set["asyncio.Task[Any]"]) -> None:
+    """Tasks that were told to end get a few turns of the loop; what is left then was forgotten."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+    left = asyncio.all_tasks() - before - {asyncio.current_task()}
+    assert left == set(), "a task was left behind"
