@@ -1,0 +1,30 @@
+"""Fixtures of the scenarios: middlemen before everybody the sidecar asks."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from sidecar.sandbox.process import Sandbox
+from tests.scenarios import middleman
+from tests.scenarios.middleman import Middleman
+
+
+@pytest.fixture
+def upstream(agent: str) -> Iterator[Middleman]:
+    """Stand before the demo agent."""
+    with middleman.before(agent) as running:
+        yield running
+
+
+@pytest.fixture
+def facilitator(sandbox: Sandbox) -> Iterator[Middleman]:
+    """Stand before the sandbox's facilitator."""
+    with middleman.before(sandbox.facilitator_url) as running:
+        yield running
+
+
+@pytest.fixture
+def rpc(sandbox: Sandbox) -> Iterator[Middleman]:
+    """Stand before the chain's JSON-RPC."""
+    with middleman.before(sandbox.rpc_url) as running:
+        yield running
