@@ -27,7 +27,7 @@ class OddAnswer(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """Where to ask, and how it is named in faults: the path of the URL is often a key."""
+    """Where to ask, and how it is named in faults: path and query of the URL often hold a key."""
 
     url: str
     name: str
@@ -47,7 +47,7 @@ class Rpc:
         pool_timeout_ms: int = 1_000,
     ) -> None:
         assert urls, "a chain without a node is not configured"
-        self._nodes = [Node(url, f"rpc {origin_of(url)}") for url in urls]
+        self._nodes = [Node(url, f"rpc {origin_of(url.partition('?')[0])}") for url in urls]
         self._first = 0
         self._timeout_ms = timeout_ms
         self._answer_bytes_max = answer_bytes_max

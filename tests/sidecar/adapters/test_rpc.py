@@ -53,17 +53,18 @@ async def test_answers_are_put_in_the_order_of_the_questions(listen: Listen) -> 
 
 
 async def test_questions_are_json_rpc_2(listen: Listen) -> None:
-    """Version, consecutive ids, method and parameters; the path, which may be a key, as configured."""
+    """Version, consecutive ids, method and parameters; path and query, which may be keys, as configured."""
     seen: list[object] = []
 
     async def record(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
         head, body = await read_request(reader)
         seen.extend((head.split(b"\r\n")[0], json.loads(body)))
 
-    with pytest.raises(AnswerLost):
-        await methods(Rpc([await listen(record) + "/v2/key"]))
+    with pytest.raises(AnswerLost) as fault:
+        await methods(Rpc([await listen(record) + "/v2/key?also=key"]))
+    assert "key" not in str(fault.value)
     assert seen == [
-        b"POST /v2/key HTTP/1.1",
+        b"POST /v2/key?also=key HTTP/1.1",
         [
             {"jsonrpc": "2.0", "id": 0, "method": "eth_a", "params": []},
             {"jsonrpc": "2.0", "id": 1, "method": "eth_b", "params": ["0x1"]},
