@@ -1,0 +1,108 @@
+"""Metering: of what is known about a call each cost becomes one line, and what nobody knows one too."""
+
+from fractions import Fraction
+
+from ledger.money import Amount, nano
+from pricing.cost import Basis, CostLine, Kind, Source
+from pricing.extract import Metered
+from pricing.rates import Card, Rate
+from pricing.usage import Unit, Unmeasured, Usage
+from sidecar.domain.metering import LINE_MAX, cost_lines, unmetered
+from tests.sidecar.builders import NOW_US
+
+CARD = Card(
+    id="prices 1",
+    provider="openai",
+    model="gpt-4o",
+    rates={Unit.INPUT: Rate(Fraction(2_500)), Unit.OUTPUT: Rate(Fraction(10_000))},
+)
+USAGE = Usage(provider="openai", model="gpt-4o", response_id="r1", input_tokens=1_000, output_tokens=100)
+MEASURED = CostLine(
+    Kind.MODEL,
+    "gpt-4o",
+    nano(3_500_000),
+    Basis.MEASURED,
+    "prices 1",
+    Source.USAGE,
+    provider="openai",
+    response_id="r1",
+)
+SEARCH = b'0.0036;kind=tool;name="web_search"'
+SEARCHED = CostLine(Kind.TOOL, "web_search", nano(3_600_000), Basis.REPORTED, "", Source.HEADER)
+PER_CALL = CostLine(Kind.EXTERNAL, "per_call", nano(2_000), Basis.MEASURED, "config per_call", Source.TARIFF)
+
+
+NOTHING = Metered()
+
+
+class OneModel:
+    """Rate cards that know gpt-4o."""
+
+    def find(self, provider: str | None, model: str, at_us: int) -> Card | None:
+        return CARD if model == "gpt-4o" else None
+
+
+def lines(
+    metered: Metered | None = NOTHING, declared: bytes = b"", tariff: Amount | None = None
+) -> tuple[CostLine, ...]:
+    return cost_lines(metered, declared, tariff, OneModel(), NOW_US)
+
+
+def test_a_call_that_cost_nothing_has_no_line() -> None:
+    """An answer that is no model's, with nothing declared and nothing agreed, costs nothing."""
+    assert lines() == ()
+
+
+def test_measured_declared_and_agreed_costs_stand_beside_each_other() -> None:
+    """Usage at its rate, the agent's header, and the price per call: three costs, three lines."""
+    found = lines(Metered((USAGE,)), SEARCH, nano(2_000))
+
+    assert set(found) == {MEASURED, SEARCHED, PER_CALL}
+    assert len(found) == 3
+
+
+def test_what_was_declared_in_the_stream_is_a_line() -> None:
+    """Costs that came as comments of the stream are taken as they were read."""
+    assert lines(Metered(declared=(SEARCHED,))) == (SEARCHED,)
+
+
+def test_the_agents_own_figure_stands_for_its_usage() -> None:
+    """One cost told twice is booked once, by the stronger source."""
+    (kept,) = lines(Metered((USAGE,)), b'0.004;kind=model;name="openai/gpt-4o";id="r1"')
+
+    assert (kept.amount, kept.source, kept.basis) == (nano(4_000_000), Source.HEADER, Basis.REPORTED)
+
+
+def test_a_model_nobody_has_a_price_for_is_unknown() -> None:
+    """Unknown is a line without an amount, never zero, beside those that are known."""
+    other = Unmeasured(provider="x", model="new-model", response_id="r2", problem="no usage")
+    unknown = CostLine(
+        Kind.MODEL, "new-model", None, Basis.UNKNOWN, "", Source.USAGE, provider="x", response_id="r2"
+    )
+
+    assert set(lines(Metered((USAGE, other)))) == {MEASURED, unknown}
+
+
+def test_a_header_that_cannot_be_read_is_an_unknown_cost() -> None:
+    """Something was spent, nobody knows what: none of the header is believed."""
+    (line,) = lines(declared=SEARCH + b", rubbish")
+
+    assert (line.amount, line.basis, line.source) == (None, Basis.UNKNOWN, Source.HEADER)
+
+
+def test_work_whose_answer_was_lost_is_an_unknown_cost() -> None:
+    """The agent was asked: what it spent is unknown, beside what was agreed per call."""
+    assert lines(None) == (unmetered(),)
+    assert set(lines(None, tariff=nano(2_000))) == {unmetered(), PER_CALL}
+    assert unmetered().amount is None
+
+
+def test_a_figure_beyond_belief_is_unknown() -> None:
+    """A million dollars for one thing is believed, more is a misprint."""
+    most = b'1000000;kind=tool;name="a"'
+    more = b'1000000.000000001;kind=tool;name="a"'
+
+    assert [line.amount for line in lines(declared=most)] == [LINE_MAX]
+    assert [(line.amount, line.basis, line.rate) for line in lines(declared=more)] == [
+        (None, Basis.UNKNOWN, "")
+    ]
