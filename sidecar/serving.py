@@ -11,6 +11,7 @@ from typing import Final
 from sidecar.adapters.logs import JsonLines, LibraryLogs, LogObserver
 from sidecar.adapters.metrics import MetricsObserver
 from sidecar.adapters.storage.reading import Reader
+from sidecar.adapters.storage.sqlite import SqliteStorage
 from sidecar.adapters.system import SystemClock, SystemIds
 from sidecar.domain.events import Event, Lifecycle, NeedsAttention
 from sidecar.http.agent import agent_app
@@ -62,7 +63,9 @@ async def run(settings: Settings, on_ready: Callable[[Bound], None]) -> bool:
         _carry_library_logs(lines)
         metrics = MetricsObserver(clock)
         observer = Everybody((LogObserver(lines), metrics))
-        path = await _paid_path(settings, clock, observer)
+        storage = open_storage(settings, clock)
+        open_things.push_async_callback(storage.close)
+        path = await _paid_path(settings, storage, clock, observer)
         open_things.push_async_callback(path.adapters.close)
         reader = Reader(settings.storage)
         await reader.open()
@@ -87,11 +90,12 @@ async def run(settings: Settings, on_ready: Callable[[Bound], None]) -> bool:
             Listener("operator", sockets[2], operator, limits),
         ]
         await _serve(settings, listeners, path, readiness, observer, stop, on_ready)
-        return path.adapters.storage.failed is None
+        return storage.failed is None
 
 
-async def _paid_path(settings: Settings, clock: SystemClock, observer: Observer) -> PaidPath:
-    storage = open_storage(settings, clock)
+async def _paid_path(
+    settings: Settings, storage: SqliteStorage, clock: SystemClock, observer: Observer
+) -> PaidPath:
     run = "run_" + SystemIds().call(clock.now_us()).removeprefix("call_")
     path = await paid_path(settings, storage, clock, observer, run)
     for warning in settings.warnings:
