@@ -2,8 +2,8 @@
 
 Spec spelling outside, Python spelling inside. Nothing here raises for what others sent, and
 nothing others wrote is handed on in their own words. Knows no rule of payment: a decoded
-payment is not a valid one. Protocol version 2; a reader is chosen by the document's own
-version, so another version is another line in `_READERS`.
+payment is not a valid one. A reader is chosen by the document's own version, whatever
+header it came in; facilitators are spoken to in version 2 only.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ import binascii
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
-from sidecar.x402 import reasons
+from sidecar.x402 import reasons, version1
 from sidecar.x402.bounded_json import read_loose_object, read_object
 from sidecar.x402.documents import (
     Authorization,
@@ -47,7 +48,7 @@ _MACHINE_CODE: Final = re.compile(r"[a-z][a-z0-9_]{0,99}")
 
 
 def decode_payment(header: bytes, limit: int = PAYMENT_BYTES_MAX) -> ExactPayment | Malformed | TooLarge:
-    """Read a PAYMENT-SIGNATURE value: strict base64 of one JSON object, at most *limit* bytes."""
+    """Read a PAYMENT-SIGNATURE or X-PAYMENT value: strict base64 of one JSON object, up to *limit* bytes."""
     if len(header) > limit:
         return TooLarge(limit)
     raw = _strict_base64(header)
@@ -100,6 +101,7 @@ def _read_v2(document: Mapping[str, object]) -> ExactPayment | Malformed:
 
 _READERS: Final[Mapping[int, Callable[[Mapping[str, object]], ExactPayment | Malformed]]] = {
     VERSION: _read_v2,
+    version1.VERSION: version1.read,
 }
 
 
@@ -115,12 +117,14 @@ def encode_required(offers: Sequence[Requirements], resource: Resource, error: s
     )
 
 
-def encode_required_body(error: str, problem: Mapping[str, object]) -> bytes:
+def encode_required_body(
+    error: str, problem: Mapping[str, object], accepts: Sequence[Mapping[str, object]] = ()
+) -> bytes:
     """The JSON body of a 402: what a version 1 client reads, then the *problem* members.
 
-    `accepts` is empty as long as no offer can be named in version 1.
+    *accepts* are entries of `version1.accepts`. A route's own 402 is prepared by `challenge`.
     """
-    return _dump({"x402Version": 1, "error": error, "accepts": [], **problem})
+    return _dump({"x402Version": version1.VERSION, "error": error, "accepts": list(accepts), **problem})
 
 
 def encode_response(reply: SettleReply) -> bytes:
@@ -139,6 +143,12 @@ def encode_response(reply: SettleReply) -> bytes:
     return _header(members)
 
 
+def encode_response_v1(reply: SettleReply) -> bytes:
+    """An X-PAYMENT-RESPONSE value: the network by its version 1 name; `amount` is not known there."""
+    name = version1.network_name(reply.network) or reply.network
+    return encode_response(replace(reply, network=name, amount=None))
+
+
 def _header(members: Mapping[str, object]) -> bytes:
     return binascii.b2a_base64(_dump(members), newline=False)
 
@@ -152,6 +162,7 @@ def facilitator_body(
 ) -> bytes:
     """The body of `/verify` and `/settle`, rebuilt from typed values.
 
+    It is of version 2 for a payment of either version: the signed message is the same one.
     The same values give the same bytes, so a recovery that has only stored columns asks
     about precisely the payment that was asked about before.
     """

@@ -25,6 +25,14 @@ class Requirements:
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """All that a version 1 payment says of its terms beside what was signed."""
+
+    scheme: str
+    network: str | None  # CAIP-2; None for a name that version 1 does not have
+
+
+@dataclass(frozen=True, slots=True)
 class Resource:
     """What is sold; `description` and `mime_type` are left out of the document when None."""
 
@@ -49,14 +57,15 @@ class Authorization:
 class ExactPayment:
     """A decoded payment of the `exact` scheme; nothing in it is verified yet.
 
-    `accepted` is the mapping the payer sent, `chosen` the same read as an offer. Neither is
-    signed: they only tell which of our own offers is meant. `signature` has the length
-    sent, and its v as tokens take it.
+    `version` is the document's own. `accepted` is what the payer sent of the terms, `chosen`
+    the same read: an offer, or in version 1 only names. Neither is signed: they only tell
+    which of our own offers is meant. `signature` has the length sent, and its v as tokens
+    take it.
     """
 
     version: int
     accepted: Mapping[str, object] = field(hash=False)
-    chosen: Requirements
+    chosen: Requirements | Named
     authorization: Authorization
     signature: bytes
     resource: str | None = None

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sidecar.x402 import reasons
-from sidecar.x402.documents import ExactPayment, Requirements
+from sidecar.x402.documents import Authorization, ExactPayment, Named, Requirements
+from sidecar.x402.evm_text import address_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,29 +21,37 @@ class Mismatch:
 
 
 def match(payment: ExactPayment, offers: Sequence[Requirements]) -> Requirements | Mismatch:
-    """The first of *offers* that the payment accepted.
+    """The first of *offers* that the payment accepted, by the rule of its version.
 
     x402 v2: scheme, network, amount, asset, payTo and maxTimeoutSeconds are equal, and our
     `extra` is a subset of theirs. Addresses are compared without their checksum case, which
     the official servers do not forgive; some wallets rewrite it, and it carries no meaning.
+    x402 v1: scheme and network are equal, and so are the signed recipient and value.
     """
     chosen = payment.chosen
-    for offer in offers:
-        if _accepted(chosen, offer):
-            return offer
     near = [offer for offer in offers if offer.scheme == chosen.scheme]
     if not near:
         return Mismatch(reasons.UNSUPPORTED_SCHEME)
-    if all(offer.network != chosen.network for offer in near):
+    near = [offer for offer in near if offer.network == chosen.network]
+    if not near:
         return Mismatch(reasons.INVALID_NETWORK)
-    return Mismatch(reasons.INVALID_REQUIREMENTS)
+    if isinstance(chosen, Named):
+        return _signed_for(payment.authorization, near)
+    return next((offer for offer in near if _accepted(chosen, offer)), Mismatch(reasons.INVALID_REQUIREMENTS))
+
+
+def _signed_for(authorization: Authorization, near: Sequence[Requirements]) -> Requirements | Mismatch:
+    ours = [offer for offer in near if address_bytes(offer.pay_to) == authorization.to]
+    if not ours:
+        return Mismatch(reasons.RECIPIENT_MISMATCH)
+    return next(
+        (offer for offer in ours if offer.amount == authorization.value), Mismatch(reasons.VALUE_MISMATCH)
+    )
 
 
 def _accepted(chosen: Requirements, offer: Requirements) -> bool:
     return (
-        chosen.scheme == offer.scheme
-        and chosen.network == offer.network
-        and chosen.amount == offer.amount
+        chosen.amount == offer.amount
         and chosen.asset.lower() == offer.asset.lower()
         and chosen.pay_to.lower() == offer.pay_to.lower()
         and chosen.max_timeout_s == offer.max_timeout_s

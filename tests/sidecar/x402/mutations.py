@@ -37,7 +37,7 @@ def with_signature(change: Callable[[bytes], bytes]) -> dict[str, Any]:
 
 SIGNED = "payload.authorization"
 EDITED_AFTERWARDS = [
-    ("x402Version", 1, "invalid_x402_version at x402Version"),
+    ("x402Version", 1, "invalid_payload at scheme"),
     ("x402Version", 3, "invalid_x402_version at x402Version"),
     ("x402Version", "2", "invalid_x402_version at x402Version"),
     ("x402Version", True, "invalid_x402_version at x402Version"),

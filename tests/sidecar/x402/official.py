@@ -8,7 +8,9 @@ from eth_account import Account
 from x402.client import x402ClientSync
 from x402.http.utils import decode_payment_required_header, encode_payment_signature_header
 from x402.mechanisms.evm.exact import ExactEvmClientScheme, ExactEvmFacilitatorScheme
+from x402.mechanisms.evm.exact.v1.client import ExactEvmSchemeV1 as ExactEvmClientSchemeV1
 from x402.schemas import VerifyRequest
+from x402.schemas.helpers import parse_payment_required
 
 from tests.sidecar.x402.signing import OFFER, WALLET
 
@@ -18,6 +20,14 @@ def paid_by_the_official_client(required: bytes) -> bytes:
     client = x402ClientSync()
     client.register("eip155:*", ExactEvmClientScheme(Account.from_key(WALLET.key)))
     payload = client.create_payment_payload(decode_payment_required_header(required.decode("ascii")))
+    return encode_payment_signature_header(payload).encode("ascii")
+
+
+def paid_in_version_1(body: bytes, network: str = "base-sepolia") -> bytes:
+    """What the official Python client answers to the body of a 402 when it knows only version 1."""
+    client = x402ClientSync()
+    client.register_v1(network, ExactEvmClientSchemeV1(Account.from_key(WALLET.key)))
+    payload = client.create_payment_payload(parse_payment_required(body))
     return encode_payment_signature_header(payload).encode("ascii")
 
 

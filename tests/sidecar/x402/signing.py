@@ -100,6 +100,16 @@ def a_document(
     }
 
 
+def a_document_v1(*, network: str = "base-sepolia", **changes: Any) -> dict[str, Any]:
+    """The same payment as a version 1 document: scheme and network beside the payload, no terms."""
+    return {
+        "x402Version": 1,
+        "scheme": OFFER.scheme,
+        "network": network,
+        "payload": a_document(**changes)["payload"],
+    }
+
+
 def header(document: object) -> bytes:
     return base64.b64encode(json.dumps(document).encode())
 

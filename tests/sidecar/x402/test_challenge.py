@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from x402.http.utils import decode_payment_required_header
+from x402.schemas.v1 import PaymentRequiredV1
 
 from sidecar.domain.target import Target, canonical
-from sidecar.x402 import codec
+from sidecar.x402 import codec, version1
 from sidecar.x402.challenge import prepare
 from sidecar.x402.documents import Requirements, Resource
+from tests.sidecar.x402 import legacy
 from tests.sidecar.x402.signing import OFFER, an_offer
 
 PATHS = st.text(alphabet="abcXYZ019-._~!$&'()*+,=:@/", max_size=30).map(
@@ -22,11 +24,14 @@ PATHS = st.text(alphabet="abcXYZ019-._~!$&'()*+,=:@/", max_size=30).map(
 OFFERS = st.lists(
     st.builds(
         an_offer,
+        network=st.sampled_from(["eip155:84532", "eip155:8453", "eip155:10"]),
         amount=st.integers(0, 10**30),
         extra=st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=2),
     ),
     max_size=3,
 )
+PROBLEM = {"type": "about:blank", "status": 402, "code": "payment_required", "call": "call_1"}
+ENCODED_PROBLEM = json.dumps(PROBLEM, separators=(",", ":")).encode()
 TEXTS = st.none() | st.text(max_size=20)
 
 
@@ -46,11 +51,15 @@ def test_decoding_a_prepared_402_equals_decoding_a_plain_one(
     path: bytes,
     error: str,
 ) -> None:
-    """Splicing the path in changes no member, whatever the lengths before the seam."""
-    prepared = prepare(offers, Resource(base, description, mime_type)).header(path, error.encode())
-    plain = codec.encode_required(offers, Resource(base + path.decode(), description, mime_type), error)
+    """Splicing the path in changes no member of header or body, whatever the lengths before the seam."""
+    prepared = prepare(offers, Resource(base, description, mime_type))
+    resource = Resource(base + path.decode(), description, mime_type)
+    header = base64.b64decode(prepared.header(path, error.encode()), validate=True)
+    plain_header = codec.encode_required(offers, resource, error)
+    plain_body = codec.encode_required_body(error, PROBLEM, version1.accepts(offers, resource))
 
-    assert json.loads(base64.b64decode(prepared, validate=True)) == json.loads(base64.b64decode(plain))
+    assert json.loads(header) == json.loads(base64.b64decode(plain_header))
+    assert json.loads(prepared.body(path, error.encode(), ENCODED_PROBLEM)) == json.loads(plain_body)
 
 
 @pytest.mark.parametrize("tail", [b"", b"a", b"ab", b"%20x"])
@@ -66,3 +75,26 @@ def test_the_official_client_reads_a_prepared_402(name: str, tail: bytes) -> Non
     assert document.x402_version == 2
     assert document.error == "payment_required"
     assert document.model_dump(by_alias=True)["resource"]["url"] == "https://agent.example" + path.decode()
+
+
+def test_a_version_1_client_reads_a_prepared_body() -> None:
+    """Each entry is for the path that was asked for; what version 1 cannot name is not among them."""
+    offers = [OFFER, an_offer(network="eip155:10"), an_offer(network="eip155:8453")]
+    prepared = prepare(offers, Resource("https://agent.example"))
+    body = prepared.body(b"/research/a%20b", b"payment_required", ENCODED_PROBLEM)
+    document = PaymentRequiredV1.model_validate_json(body)
+
+    assert document.error == "payment_required"
+    assert [(entry.network, entry.resource) for entry in document.accepts] == [
+        ("base-sepolia", "https://agent.example/research/a%20b"),
+        ("base", "https://agent.example/research/a%20b"),
+    ]
+    assert [legacy.faults(entry) for entry in json.loads(body)["accepts"]] == [[], []]
+
+
+def test_a_route_without_an_offer_for_version_1_says_so() -> None:
+    """An empty list, not a missing one: clients go through it before anything else."""
+    body = prepare([an_offer(network="eip155:10")], Resource("https://agent.example")).body(
+        b"/", b"payment_required", ENCODED_PROBLEM
+    )
+    assert json.loads(body) == {"x402Version": 1, "error": "payment_required", "accepts": [], **PROBLEM}

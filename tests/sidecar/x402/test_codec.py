@@ -17,7 +17,7 @@ from x402.http.utils import (
 )
 from x402.schemas import PaymentPayload, PaymentRequired, PaymentRequirements, VerifyRequest
 
-from sidecar.x402 import codec, matching
+from sidecar.x402 import codec, matching, version1
 from sidecar.x402.documents import (
     ExactPayment,
     Malformed,
@@ -39,7 +39,16 @@ from tests.sidecar.x402.answers import (
     VERIFY_ANSWERS,
 )
 from tests.sidecar.x402.official import paid_by_the_official_client
-from tests.sidecar.x402.signing import CHAIN_ID, OFFER, a_document, a_payment, an_offer, header
+from tests.sidecar.x402.signing import (
+    CHAIN_ID,
+    OFFER,
+    WALLET,
+    a_document,
+    a_document_v1,
+    a_payment,
+    an_offer,
+    header,
+)
 
 RESOURCE = Resource("https://agent.example/research", "Deep research", "application/json")
 VALID_DOCUMENT = a_document()
@@ -91,14 +100,16 @@ def test_a_402_reads_the_same_to_the_official_client() -> None:
     assert "null" not in base64.b64decode(required).decode()
 
 
-def test_the_body_of_a_402_is_a_version_1_document_that_offers_nothing() -> None:
+@pytest.mark.parametrize("offers", [[], [OFFER]])
+def test_the_body_of_a_402_is_a_version_1_document(offers: list[Requirements]) -> None:
     """Version 1 clients read the body; the problem members stand beside it."""
-    body = codec.encode_required_body("payment_invalid", {"status": 402, "code": "payment_invalid"})
+    accepts = version1.accepts(offers, RESOURCE)
+    body = codec.encode_required_body("payment_invalid", {"status": 402, "code": "payment_invalid"}, accepts)
 
     assert json.loads(body) == {
         "x402Version": 1,
         "error": "payment_invalid",
-        "accepts": [],
+        "accepts": accepts,
         "status": 402,
         "code": "payment_invalid",
     }
@@ -129,6 +140,34 @@ def test_a_receipt_reads_the_same_to_the_official_client_and_to_us(reply: Settle
     )
     assert b"null" not in base64.b64decode(encoded)
     assert codec.parse_settle(base64.b64decode(encoded)) == reply
+
+
+@pytest.mark.parametrize(
+    ("reply", "members"),
+    [
+        (
+            SettleReply(True, TRANSACTION, OFFER.network, PAYER, 50_000),
+            {"success": True, "transaction": TRANSACTION, "network": "base-sepolia", "payer": WALLET.address},
+        ),
+        (
+            SettleReply(False, "", "eip155:10", None, None, "insufficient_funds"),
+            {
+                "success": False,
+                "transaction": "",
+                "network": "eip155:10",
+                "errorReason": "insufficient_funds",
+            },
+        ),
+    ],
+)
+def test_a_version_1_receipt_names_the_network_as_version_1_does(
+    reply: SettleReply, members: dict[str, object]
+) -> None:
+    """X-PAYMENT-RESPONSE has the members of version 1 and no other; a network without a name keeps its id."""
+    encoded = codec.encode_response_v1(reply)
+
+    assert json.loads(base64.b64decode(encoded, validate=True)) == members
+    assert decode_payment_response_header(encoded.decode("ascii")).network == members["network"]
 
 
 def test_a_payment_at_the_limit_is_read_and_one_byte_above_it_is_not() -> None:
@@ -168,23 +207,20 @@ def test_only_one_json_object_is_read(text: bytes) -> None:
     assert codec.decode_payment(base64.b64encode(text)) == Malformed("invalid_payload", "json")
 
 
-@pytest.mark.parametrize(
-    "document",
-    [
-        {
-            "x402Version": 1,
-            "scheme": "exact",
-            "network": "base-sepolia",
-            "payload": VALID_DOCUMENT["payload"],
-        },
-        {"x402Version": 1},
-        {"payload": {}},
-        {},
-    ],
-)
-def test_another_version_is_named_as_such(document: dict[str, Any]) -> None:
-    """A document is read by its own version; version 1 in this header is malformed."""
+@pytest.mark.parametrize("version", [0, 3, -1, 2**40, "1", "2", None, True, [1], ...])
+def test_a_version_that_nobody_reads_is_named_as_such(version: object) -> None:
+    """A document is read by its own version, which is a whole number and is there."""
+    document = {k: v for k, v in ({**VALID_DOCUMENT, "x402Version": version}).items() if v is not ...}
     assert codec.decode_payment(header(document)) == Malformed("invalid_x402_version", "x402Version")
+
+
+@pytest.mark.parametrize(("document", "version"), [(VALID_DOCUMENT, 2), (a_document_v1(), 1)])
+def test_a_document_is_read_by_its_own_version(document: dict[str, Any], version: int) -> None:
+    """Whatever header it came in: the decoder is not told."""
+    payment = codec.decode_payment(header(document))
+
+    assert isinstance(payment, ExactPayment)
+    assert (payment.version, payment.authorization) == (version, a_payment().authorization)
 
 
 def test_the_mapping_sent_is_kept() -> None:

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from sidecar.x402.documents import ExactPayment
+from sidecar.x402.documents import ExactPayment, Named, Requirements
 from sidecar.x402.matching import Mismatch, match
 from tests.sidecar.x402.signing import OFFER, a_payment, an_offer
 
 
 def chosen(**changes: Any) -> ExactPayment:
     payment = a_payment()
+    assert isinstance(payment.chosen, Requirements)
     return replace(payment, chosen=replace(payment.chosen, **changes))
 
 
@@ -56,6 +57,47 @@ def test_a_wallet_may_rewrite_case_and_add_to_extra(changes: dict[str, Any]) -> 
 def test_other_terms_select_nothing(changes: dict[str, Any], reason: str) -> None:
     """The reason names the first thing that no offer of ours has."""
     assert match(chosen(**changes), [OFFER]) == Mismatch(reason)
+
+
+def named(scheme: str = "exact", network: str | None = OFFER.network, **signed: Any) -> ExactPayment:
+    """A version 1 payment: terms by name only, and something signed."""
+    payment = a_payment()
+    return replace(
+        payment,
+        version=1,
+        chosen=Named(scheme, network),
+        authorization=replace(payment.authorization, **signed),
+    )
+
+
+def test_a_version_1_payment_selects_by_what_it_signed() -> None:
+    """Scheme and network are named; of the offers left, recipient and value decide."""
+    offers = [
+        an_offer(network="eip155:8453"),
+        an_offer(amount=1),
+        an_offer(pay_to="0x" + "22" * 20),
+        an_offer(pay_to=OFFER.pay_to.lower(), max_timeout_s=999, extra={}),
+        an_offer(),
+    ]
+    assert match(named(), offers) is offers[3]
+    assert match(named(value=1), offers) is offers[1]
+    assert match(named(to=b"\x22" * 20), offers) is offers[2]
+
+
+@pytest.mark.parametrize(
+    ("payment", "reason"),
+    [
+        (named(scheme="upto", network=None), "unsupported_scheme"),
+        (named(network="eip155:8453"), "invalid_network"),
+        (named(network=None), "invalid_network"),
+        (named(to=bytes(20), value=1), "invalid_exact_evm_payload_recipient_mismatch"),
+        (named(value=49_999), "invalid_exact_evm_payload_authorization_value_mismatch"),
+        (named(value=50_001), "invalid_exact_evm_payload_authorization_value_mismatch"),
+    ],
+)
+def test_a_version_1_payment_for_other_terms_selects_nothing(payment: ExactPayment, reason: str) -> None:
+    """The reason names the first thing that no offer of ours has, as far as version 1 says it."""
+    assert match(payment, [an_offer(pay_to="0x" + "22" * 20, amount=7), OFFER]) == Mismatch(reason)
 
 
 def test_without_offers_nothing_matches() -> None:
