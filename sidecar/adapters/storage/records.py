@@ -27,6 +27,8 @@ _CHANGE: Final = (
     f"UPDATE payments SET {', '.join(f'{name} = ?' for name in _PAYMENT_COLUMNS[1:])} "  # noqa: S608
     "WHERE claim_key = ?"
 )
+# Word for word as the partial index has it: SQLite uses the index only where it finds its condition again.
+_UNFINISHED: Final = "state IN ('open', 'sending', 'settled', 'unknown')"
 _SELECT: Final = f"SELECT {', '.join(_PAYMENT_COLUMNS)} FROM payments"  # noqa: S608
 _OPEN_CALL: Final = _insert("calls", _CALL_COLUMNS)
 _TAKEN: Final = (
@@ -85,7 +87,7 @@ class RecordsSqliteTx(SqliteTx):
 
     def orphans(self, owner: str) -> list[Payment]:
         """Return payments whose call another run left open."""
-        return self._where("state IN ('open', 'sending', 'settled') AND owner <> ?", (owner,))
+        return self._where(f"{_UNFINISHED} AND state <> 'unknown' AND owner <> ?", (owner,))
 
     def orphan_calls(self, owner: str) -> list[tuple[str, str]]:
         """Return (call, endpoint) of calls that another run did not close."""
@@ -93,7 +95,7 @@ class RecordsSqliteTx(SqliteTx):
 
     def unknown(self, limit: int) -> list[Payment]:
         """Return payments whose settlement is unknown."""
-        return self._where("state = 'unknown' ORDER BY changed_us LIMIT ?", (limit,))
+        return self._where(f"{_UNFINISHED} AND state = 'unknown' ORDER BY changed_us LIMIT ?", (limit,))
 
     def unseen(self, limit: int) -> list[Payment]:
         """Return payments settled by word and not yet seen on chain."""
