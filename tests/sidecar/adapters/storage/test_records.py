@@ -1,0 +1,295 @@
+"""Records in SQLite: what is written is read again, claims happen once, and evidence is never changed."""
+
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pricing.cost import Kind
+from sidecar.adapters.storage.records import RecordsSqliteTx
+from sidecar.domain.closing import Ending
+from sidecar.domain.outcomes import Failed, Paid, Unknown
+from sidecar.domain.payments import Proof, State
+from sidecar.domain.records import Closing, Payment
+from tests.sidecar.builders import NOW_US, RUN, Books, P, a_log, a_transaction, open_books, verified
+from tests.sidecar.shop import TOOL, line
+
+NETWORK = "eip155:84532"
+INSERT = "INSERT INTO cost_lines VALUES"
+REST = "'', 'usage', '', '', '', 1"
+
+
+@pytest.fixture
+async def books(tmp_path: Path) -> AsyncIterator[Books]:
+    async with open_books(tmp_path) as books:
+        yield books
+
+
+async def several(books: Books, number: int) -> list[Payment]:
+    """Admit payments of one payer, each for a call of its own."""
+    return [await books.admitted(verified(nonce=n, call=f"call_{n}")) for n in range(1, number + 1)]
+
+
+def other(payment: Payment) -> Payment:
+    """Return a payment in which every field but the claim key is another, valid one."""
+    changed: dict[str, Any] = {}
+    for field in fields(Payment)[1:]:
+        value = getattr(payment, field.name)
+        match value:
+            case State():
+                changed[field.name] = State.UNKNOWN
+            case Proof():
+                changed[field.name] = Proof.WORD
+            case bool():
+                changed[field.name] = not value
+            case int():
+                changed[field.name] = value + 1_000
+            case bytes():
+                changed[field.name] = b"\1" + value
+            case str():
+                changed[field.name] = value + "%'\u00e9"
+    return replace(payment, **changed)
+
+
+async def test_every_field_of_a_payment_is_stored(tmp_path: Path) -> None:
+    """What was claimed and then changed comes back equal, field by field, and typed."""
+    books = Books(tmp_path)
+    payment = await books.admitted()
+    changed = other(payment)
+    assert all(getattr(changed, f.name) != getattr(payment, f.name) for f in fields(Payment)[1:])
+
+    await books.run(RecordsSqliteTx.change, changed)
+    assert await books.payment(payment) == changed
+    assert type((await books.payment(payment)).watched) is bool
+    await books.storage.close()
+
+
+async def test_a_claim_key_is_claimed_once(books: Books) -> None:
+    """The second claim changes nothing, whoever makes it."""
+    payment = await books.admitted()
+
+    assert await books.run(RecordsSqliteTx.claim, other(payment)) is False
+    assert await books.payment(payment) == payment
+    assert await books.run(RecordsSqliteTx.payment, b"another") is None
+
+
+async def test_only_a_stored_payment_changes(books: Books) -> None:
+    """Changing what was never claimed is a programmer's error."""
+    payment = await books.admitted()
+
+    with pytest.raises(AssertionError, match="a payment that changes is stored"):
+        await books.run(RecordsSqliteTx.change, replace(payment, claim_key=b"another"))
+
+
+async def test_a_transaction_is_taken_by_a_settled_payment_on_its_network(books: Books) -> None:
+    """Not by the payment itself, not on another chain, not by a mere hint, and never the empty one."""
+    payment = await books.settled()
+    await books.asked(Failed("insufficient_funds"), verified(nonce=2, call="call_2"))
+
+    async def taken(network: str, transaction: str, key: bytes) -> bool:
+        return await books.run(RecordsSqliteTx.transaction_taken, network, transaction, key)
+
+    assert await taken(NETWORK, a_transaction(), b"another") is True
+    assert await taken(NETWORK, a_transaction(), payment.claim_key) is False
+    assert await taken("eip155:8453", a_transaction(), b"another") is False
+    assert await taken(NETWORK, a_transaction(2), b"another") is False
+    assert await taken(NETWORK, "", b"another") is False
+
+
+async def test_one_transfer_pays_one_payment_and_one_payment_has_one(books: Books) -> None:
+    """A log is recorded once, and a payment that has one takes no second."""
+    first, second = [await books.release(payment) for payment in await several(books, 2)]
+
+    async def receipt(payment: Payment, number: int, index: int = 0) -> bool:
+        return await books.run(
+            RecordsSqliteTx.add_receipt, NETWORK, a_transaction(number), index, payment.claim_key, 50_000
+        )
+
+    assert await books.arrived(first, a_log(first, 1))
+    assert await receipt(second, 1) is False
+    assert await receipt(first, 2) is False
+    assert await books.arrived(second, a_log(second, 1, log_index=1))
+    assert books.select("SELECT count(*) FROM receipts") == [(2,)]
+
+
+async def test_cost_lines_are_numbered_on(books: Books) -> None:
+    """Lines of several commits follow each other, in order, and keep all that they say."""
+    payment = await books.settled()
+    rich = replace(line(), response_id="r1", step="plan", attempt=3)
+    await books.close(payment, Ending.DELIVERED, rich, line(Kind.TOOL, "x", None), TOOL)
+
+    assert books.select("SELECT n, kind, name FROM cost_lines") == [
+        (0, "fee", "facilitator"),
+        (1, "model", "gpt-4o"),
+        (2, "tool", "x"),
+        (3, "tool", "web_search"),
+    ]
+    assert books.select("SELECT * FROM cost_lines WHERE n = 1") == [
+        (
+            "call_1",
+            1,
+            "model",
+            "gpt-4o",
+            12_000_000,
+            "measured",
+            "prices 2026-05-01",
+            "usage",
+            "openai",
+            "r1",
+            "plan",
+            3,
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        ("UPDATE cost_lines SET amount_nano = 1", "cost lines are never changed"),
+        ("DELETE FROM cost_lines", "cost lines are never removed"),
+        ("REPLACE INTO cost_lines SELECT * FROM cost_lines", "cost lines are never removed"),
+        ("UPDATE receipts SET amount = 1", "receipts are never changed"),
+        ("DELETE FROM receipts", "receipts are never removed"),
+        ("REPLACE INTO receipts SELECT * FROM receipts", "receipts are never removed"),
+        ("UPDATE payments SET amount = 0", "CHECK"),
+        ("UPDATE payments SET amount_nano = price_nano - 1", "CHECK"),
+        ("UPDATE payments SET amount = 1.5", "cannot store REAL"),
+        (f"{INSERT} ('call_1', 9, 'tool', 'x', NULL, 'measured', {REST})", "CHECK"),
+        (f"{INSERT} ('call_1', 9, 'tool', 'x', 5, 'unknown', {REST})", "CHECK"),
+        (f"{INSERT} ('call_1', 9, 'tool', 'x', -1, 'reported', {REST})", "CHECK"),
+        (f"{INSERT} ('call_9', 0, 'tool', 'x', 5, 'reported', {REST})", "FOREIGN KEY"),
+    ],
+)
+async def test_the_file_itself_refuses_what_must_not_be_written(books: Books, sql: str, message: str) -> None:
+    """Evidence stays, unknown is NULL and nothing else is, and money is whole and positive."""
+    payment = await books.settled()
+    await books.arrived(payment)
+    before = books.trace()
+
+    with pytest.raises(sqlite3.IntegrityError, match=message):
+        await books.run(lambda tx: tx.connection.execute(sql))
+    assert books.trace() == before
+
+
+async def test_a_call_is_closed_once(books: Books) -> None:
+    """The first close is the one that counts."""
+    payment = await books.unknown()
+    close = RecordsSqliteTx.close_call
+
+    assert await books.run(close, payment.call, Closing("refused:settlement_unknown", 503, 9)) is True
+    assert await books.run(close, payment.call, Closing("failed", 500, 8)) is False
+    assert await books.run(close, "call_9", Closing("failed", 500, 8)) is False
+    row = books.call()
+    assert (row["outcome"], row["status"], row["latency_us"]) == ("refused:settlement_unknown", 503, 9)
+
+
+async def test_a_note_without_a_time_keeps_the_time(books: Books) -> None:
+    """How long the settlement took stays when later evidence changes how it stands."""
+    payment = await books.unknown()
+    await books.arrived(payment)
+
+    row = books.call()
+    assert (row["settlement"], row["settle_us"], row["transaction_hash"]) == (
+        "settled",
+        200_000,
+        a_transaction(),
+    )
+
+
+async def test_a_price_version_is_new_only_for_new_terms(books: Books) -> None:
+    """The same terms keep their number over restarts; a return to older terms is a new version."""
+
+    async def version(endpoint: str, terms: str) -> int:
+        return await books.run(RecordsSqliteTx.price_version, endpoint, terms, NOW_US)
+
+    found = [await version("a", terms) for terms in ("x", "x", "y", "y", "x")]
+    assert found == [1, 1, 2, 2, 3]
+    assert await version("b", "x") == 1
+    assert books.select("SELECT version, since_us FROM price_versions WHERE endpoint = 'a'") == [
+        (n, NOW_US) for n in (1, 2, 3)
+    ]
+
+
+async def test_orphans_are_what_another_run_left_open(books: Books) -> None:
+    """Open, sending and settled payments of other runs, and every call of theirs that is not closed."""
+    open_, sent, settled, lost, gone = await several(books, 5)
+    for payment in (sent, settled, lost):
+        await books.sending(payment)
+    await books.result(settled, Paid(a_transaction()))
+    await books.result(lost, Unknown("answer_lost"))
+    await books.release(gone)
+    await books.close(gone, Ending.AS_IT_IS)
+
+    orphans = await books.run(RecordsSqliteTx.orphans, "run_2")
+    calls = await books.run(RecordsSqliteTx.orphan_calls, "run_2")
+    assert {payment.call for payment in orphans} == {open_.call, sent.call, settled.call}
+    assert sorted(calls) == [(f"call_{n}", "POST /research") for n in range(1, 5)]
+    assert await books.run(RecordsSqliteTx.orphans, RUN) == []
+    assert await books.run(RecordsSqliteTx.orphan_calls, RUN) == []
+
+
+async def test_open_questions_are_asked_oldest_first_and_a_few_at_a_time(books: Books) -> None:
+    """Unknown, reported and watched payments are found by what they wait for, up to a limit."""
+    payments = await several(books, 7)
+    outcomes = [Unknown("answer_lost")] * 2 + [Paid(a_transaction(n)) for n in (3, 4)]
+    for number, (payment, outcome) in enumerate(zip(payments, outcomes, strict=False)):
+        await books.sending(payment)
+        stored = (await books.result(payment, outcome)).payment
+        await books.run(RecordsSqliteTx.change, replace(stored, changed_us=NOW_US - number))
+    watched = await books.release(payments[4], watch=True)
+    await books.run(RecordsSqliteTx.change, replace(watched, valid_before=1))
+    await books.asked(Failed("insufficient_funds"), verified(nonce=8, call="call_8"))
+    await books.release(payments[5], watch=False)
+
+    async def found(question: Callable[[RecordsSqliteTx, int], list[Payment]], limit: int) -> list[str]:
+        return [payment.call for payment in await books.run(question, limit)]
+
+    assert await found(RecordsSqliteTx.unknown, 9) == ["call_2", "call_1"]
+    assert await found(RecordsSqliteTx.unseen, 9) == ["call_4", "call_3"]
+    assert await found(RecordsSqliteTx.watched, 9) == ["call_5", "call_8"]
+    assert await found(RecordsSqliteTx.unknown, 1) == ["call_2"]
+    assert await found(RecordsSqliteTx.unseen, 1) == ["call_4"]
+    assert await found(RecordsSqliteTx.watched, 1) == ["call_5"]
+
+
+@pytest.mark.parametrize(
+    ("question", "given"),
+    [
+        (RecordsSqliteTx.payment, b"key"),
+        (RecordsSqliteTx.orphans, RUN),
+        (RecordsSqliteTx.orphan_calls, RUN),
+        (RecordsSqliteTx.unknown, 9),
+        (RecordsSqliteTx.unseen, 9),
+        (RecordsSqliteTx.watched, 9),
+    ],
+)
+async def test_no_question_reads_a_whole_table(
+    books: Books, question: Callable[[RecordsSqliteTx, Any], object], given: object
+) -> None:
+    """What the writer is asked while calls are served is found by an index, however long the books are."""
+
+    def plan(tx: RecordsSqliteTx) -> list[str]:
+        asked: list[str] = []
+        tx.connection.set_trace_callback(asked.append)
+        question(tx, given)
+        tx.connection.set_trace_callback(None)
+        return [row[3] for sql in asked for row in tx.connection.execute(f"EXPLAIN QUERY PLAN {sql}")]
+
+    steps = await books.run(plan)
+    assert any(step.startswith("SEARCH") for step in steps)
+    assert not any(step.startswith("SCAN") for step in steps)
+
+
+async def test_exposure_is_the_payers_own_on_one_network(books: Books) -> None:
+    """All of a payer's open authorizations count, and nobody else's."""
+    (payment, _) = await several(books, 2)
+
+    async def authorized(network: str, payer: str) -> int:
+        return await books.run(RecordsSqliteTx.authorized_units, network, payer)
+
+    assert await authorized(NETWORK, payment.buyer) == 2 * P
+    assert await authorized("eip155:8453", payment.buyer) == 0
+    assert await authorized(NETWORK, "0x00") == 0
