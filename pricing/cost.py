@@ -13,7 +13,7 @@ from pricing.usage import Unmeasured, Usage
 
 
 class Basis(StrEnum):
-    """How an amount is known."""
+    """How an amount is known, surest first."""
 
     REPORTED = "reported"  # the provider's or the agent's own figure
     MEASURED = "measured"  # usage times a dated rate
@@ -44,6 +44,7 @@ class Source(StrEnum):
 _SNAPSHOT: Final = re.compile(r"-20\d\d-?\d\d-?\d\d\Z")
 
 STRENGTH: Final[Mapping[Source, int]] = {source: rank for rank, source in enumerate(Source)}
+_CERTAINTY: Final[Mapping[Basis, int]] = {basis: rank for rank, basis in enumerate(Basis)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +72,28 @@ class CostLine:
 
 
 def cost_of(reading: Usage | Unmeasured, cards: RateCards, at_us: int) -> CostLine:
-    """Price one model answer; a model, unit or service tier without a rate makes an unknown line."""
+    """Price one model answer; a model, unit or service tier without a rate makes an unknown line.
+
+    The provider's own figure needs no rate and is taken as it is.
+    """
     card = None if reading.model is None else cards.find(reading.provider, reading.model, at_us)
     exact, rate = None, ""
     if card is not None and isinstance(reading, Usage):
         exact = price_of(reading, card, at_us)
         rate = card.id if reading.service_tier in STANDARD_TIERS else f"{card.id} {reading.service_tier}"
-    known = exact is not None and exact <= INT64_MAX
+    amount, basis = None, Basis.UNKNOWN
+    if reading.reported is not None:
+        amount, basis, rate = reading.reported, Basis.REPORTED, ""
+    elif exact is not None and exact <= INT64_MAX:
+        amount, basis = nano(half_even(exact)), Basis.MEASURED
+    else:
+        rate = ""
     return CostLine(
         kind=Kind.MODEL,
         name=reading.model or "unknown",
-        amount=nano(half_even(exact)) if exact is not None and known else None,
-        basis=Basis.MEASURED if known else Basis.UNKNOWN,
-        rate=rate if known else "",
+        amount=amount,
+        basis=basis,
+        rate=rate,
         source=Source.USAGE,
         provider=reading.provider or ("" if card is None else card.provider),
         response_id=reading.response_id or "",
@@ -93,7 +103,7 @@ def cost_of(reading: Usage | Unmeasured, cards: RateCards, at_us: int) -> CostLi
 def price_of(usage: Usage, card: Card, at_us: int) -> Fraction | None:
     """Exact nano-USD of *usage* on *card*, or None when the card lacks a rate that is needed."""
     total = Fraction(0)
-    for unit, count in usage.parts().items():
+    for unit, count in usage.parts(card.rates).items():
         if count == 0:
             continue
         rate = card.rate(unit, input_tokens=usage.input_tokens, service_tier=usage.service_tier, at_us=at_us)
@@ -107,18 +117,22 @@ def strongest(lines: Iterable[CostLine]) -> tuple[tuple[CostLine, ...], tuple[Co
     """Split *lines* of one call into those to book and those kept as evidence.
 
     One identity is (step, attempt, kind, response id; without an id on either side, the name). Per identity
-    the strongest source is kept; a line that knows no amount yields to any that does. Within one source a
-    response id counts once, and every item without an id counts: two web searches are two costs. Once
-    the egress saw a model call, usage found in the answer is evidence only.
+    the strongest source is kept, within one source the surest basis; a line that knows no amount yields to
+    any that does. Within one source a response id counts once, and every item without an id counts: two web
+    searches are two costs. Once the egress saw a model call, usage found in the answer is evidence only.
     """
     every = list(lines)
     seen_at_egress = any(line.source is Source.EGRESS and line.kind is Kind.MODEL for line in every)
     kept: list[CostLine] = []
     evidence: list[CostLine] = []
-    for line in sorted(every, key=lambda line: (line.amount is None, STRENGTH[line.source])):
+    for line in sorted(every, key=_rank):
         covered = (seen_at_egress and line.source is Source.USAGE) or any(_same(line, k) for k in kept)
         (evidence if covered else kept).append(line)
     return tuple(kept), tuple(evidence)
+
+
+def _rank(line: CostLine) -> tuple[bool, int, int]:
+    return (line.amount is None, STRENGTH[line.source], _CERTAINTY[line.basis])
 
 
 def _same(one: CostLine, other: CostLine) -> bool:

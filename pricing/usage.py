@@ -1,9 +1,11 @@
-"""What one model answer used, in whole tokens, and whether that is to be believed. Knows no price."""
+"""What one model answer used, in whole tokens, and whether that is to be believed. Knows no rate."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+from ledger.money import USD, Amount
 
 TOKENS_MAX: Final = 10**9
 """More than this in one answer is not a credible count; it also keeps every cost far inside 64 bits."""
@@ -18,18 +20,28 @@ class Unit(StrEnum):
     INPUT = "input"
     CACHED_INPUT = "cached_input"
     CACHE_WRITE = "cache_write"
+    CACHE_WRITE_1H = "cache_write_1h"
     AUDIO_INPUT = "audio_input"
+    IMAGE_INPUT = "image_input"
+    VIDEO_INPUT = "video_input"
     OUTPUT = "output"
     AUDIO_OUTPUT = "audio_output"
+    IMAGE_OUTPUT = "image_output"
+    VIDEO_OUTPUT = "video_output"
+    WEB_SEARCH = "web_search"
     REQUEST = "request"
+
+
+EVERY_UNIT: Final = frozenset(Unit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
     """Measured tokens of one answer; a zero here was said by the provider, a missing count is `Unmeasured`.
 
-    `input_tokens` and `output_tokens` are totals. The other counts are parts of them, as in OpenAI's format.
-    `service_tier` is the provider's word for how the answer was served, empty when it said nothing.
+    `input_tokens` and `output_tokens` are totals. The other counts are parts of them, as in OpenAI's format;
+    `cache_write_1h_tokens` are part of `cache_write_tokens`. `service_tier` is the provider's word for how
+    the answer was served, empty when it said nothing. `reported` is its own figure for the cost, in nano-USD.
     """
 
     provider: str | None
@@ -39,48 +51,74 @@ class Usage:
     output_tokens: int
     cached_input_tokens: int = 0
     cache_write_tokens: int = 0
+    cache_write_1h_tokens: int = 0
     audio_input_tokens: int = 0
+    image_input_tokens: int = 0
+    video_input_tokens: int = 0
     audio_output_tokens: int = 0
+    image_output_tokens: int = 0
+    video_output_tokens: int = 0
+    web_searches: int = 0
     service_tier: str = ""
+    reported: Amount | None = None
 
     def __post_init__(self) -> None:
         """Hold what `measure` promises."""
-        cached, written, audio = self.cached_input_tokens, self.cache_write_tokens, self.audio_input_tokens
-        assert min(cached, written, audio, self.audio_output_tokens) >= 0, "a count is never negative"
-        assert cached + written <= self.input_tokens <= TOKENS_MAX, "cached tokens are input tokens"
-        assert audio <= self.input_tokens, "audio read is input"
-        assert self.audio_output_tokens <= self.output_tokens <= TOKENS_MAX, "audio written is output"
+        assert contradiction(self._counts()) is None, "what is measured does not contradict itself"
+        assert self.reported is None or self.reported.asset == USD, "a reported cost is in dollars"
 
-    def parts(self) -> Mapping[Unit, int]:
-        """Each token once. Where cached and audio tokens overlap the text is taken as the cached part.
+    def parts(self, priced: Container[Unit] = EVERY_UNIT) -> Mapping[Unit, int]:
+        """Each token once, in the units that are *priced*; images and video that are not are text.
 
-        That is the dearer reading: audio is never cheaper than text, so no cost comes out too low.
+        Where cached and other tokens overlap the text is taken as the cached part. That is the dearer
+        reading: audio, images and video are never cheaper than text, so no cost comes out too low.
         """
-        text = self.input_tokens - self.audio_input_tokens
+        image_in = self.image_input_tokens if Unit.IMAGE_INPUT in priced else 0
+        video_in = self.video_input_tokens if Unit.VIDEO_INPUT in priced else 0
+        image_out = self.image_output_tokens if Unit.IMAGE_OUTPUT in priced else 0
+        video_out = self.video_output_tokens if Unit.VIDEO_OUTPUT in priced else 0
+        text = self.input_tokens - self.audio_input_tokens - image_in - video_in
         cached = min(self.cached_input_tokens, text)
         written = min(self.cache_write_tokens, text - cached)
+        for_an_hour = min(self.cache_write_1h_tokens, written)
         return {
             Unit.INPUT: text - cached - written,
             Unit.CACHED_INPUT: cached,
-            Unit.CACHE_WRITE: written,
+            Unit.CACHE_WRITE: written - for_an_hour,
+            Unit.CACHE_WRITE_1H: for_an_hour,
             Unit.AUDIO_INPUT: self.audio_input_tokens,
-            Unit.OUTPUT: self.output_tokens - self.audio_output_tokens,
+            Unit.IMAGE_INPUT: image_in,
+            Unit.VIDEO_INPUT: video_in,
+            Unit.OUTPUT: self.output_tokens - self.audio_output_tokens - image_out - video_out,
             Unit.AUDIO_OUTPUT: self.audio_output_tokens,
+            Unit.IMAGE_OUTPUT: image_out,
+            Unit.VIDEO_OUTPUT: video_out,
+            Unit.WEB_SEARCH: self.web_searches,
             Unit.REQUEST: 1,
         }
+
+    def _counts(self) -> Mapping[str, object]:
+        return {name: getattr(self, name) for name in COUNTS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unmeasured:
-    """A model answered, and what it used is not known; *problem* says why. It costs something: never zero."""
+    """A model answered, and what it used is not known; *problem* says why. It costs something: never zero.
+
+    What the provider itself says it cost may be known all the same: that is *reported*, in nano-USD.
+    """
 
     provider: str | None
     model: str | None
     response_id: str | None
     problem: str
+    reported: Amount | None = None
 
 
 Reading = Usage | Unmeasured
+
+
+COUNTS: Final = tuple(name for name in Usage.__slots__ if name.endswith(("_tokens", "_searches")))
 
 
 def measure(
@@ -90,26 +128,47 @@ def measure(
     response_id: str | None,
     counts: Mapping[str, object],
     service_tier: str = "",
+    reported: Amount | None = None,
 ) -> Reading:
     """Believe *counts* (named as in `Usage`, off the wire) or say which one cannot be believed."""
+    problem = contradiction(counts)
+    if problem is not None:
+        return Unmeasured(
+            provider=provider, model=model, response_id=response_id, problem=problem, reported=reported
+        )
+    tokens = {name: count for name, count in counts.items() if isinstance(count, int)}
+    return Usage(
+        provider=provider,
+        model=model,
+        response_id=response_id,
+        service_tier=service_tier,
+        reported=reported,
+        **tokens,
+    )
 
-    def unmeasured(problem: str) -> Unmeasured:
-        return Unmeasured(provider=provider, model=model, response_id=response_id, problem=problem)
 
-    tokens: dict[str, int] = {}
+def contradiction(counts: Mapping[str, object]) -> str | None:
+    """Say why *counts* cannot all be what one answer used; None when they can. Counts left out are zero."""
+    tokens = dict.fromkeys(COUNTS, 0)
     for name, count in counts.items():
         if type(count) is not int:  # True is an int to isinstance, and no count
-            return unmeasured(f"{name} is not a whole number")
+            return f"{name} is not a whole number"
         if not 0 <= count <= TOKENS_MAX:
-            return unmeasured(f"{name} is out of range")
+            return f"{name} is out of range"
         tokens[name] = count
 
-    read, written = tokens["input_tokens"], tokens["output_tokens"]
-    if tokens.get("cached_input_tokens", 0) + tokens.get("cache_write_tokens", 0) > read:
-        return unmeasured("more cached tokens than input_tokens")
-    if tokens.get("audio_input_tokens", 0) > read or tokens.get("audio_output_tokens", 0) > written:
-        return unmeasured("more audio tokens than tokens")
-    return Usage(provider=provider, model=model, response_id=response_id, service_tier=service_tier, **tokens)
+    def exceeds(whole: str, *parts: str) -> bool:
+        return sum(tokens[part] for part in parts) > tokens[whole]
+
+    if exceeds("input_tokens", "cached_input_tokens", "cache_write_tokens"):
+        return "more cached tokens than input_tokens"
+    if exceeds("cache_write_tokens", "cache_write_1h_tokens"):
+        return "more tokens written for an hour than written"
+    if exceeds("input_tokens", "audio_input_tokens", "image_input_tokens", "video_input_tokens"):
+        return "more audio, image and video tokens than input_tokens"
+    if exceeds("output_tokens", "audio_output_tokens", "image_output_tokens", "video_output_tokens"):
+        return "more audio, image and video tokens than output_tokens"
+    return None
 
 
 def clean_text(value: object) -> str | None:

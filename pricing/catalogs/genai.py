@@ -30,15 +30,22 @@ NAMES_MAX: Final = 4096
 
 _NANO: Final = 10**9
 _MILLION: Final = 10**6
-_PRICES: Final[
-    Mapping[str, tuple[Unit, int]]
-] = {  # their key -> our unit, and for how many of it the price is
+# the keys under which the catalogue has what we call a service tier
+_TIERS: Final = frozenset({"service_tier", "processing", "speed"})
+_PRICES: Final[Mapping[str, tuple[Unit, int]]] = {
+    # their key -> our unit, and for how many of it the price is
     "input_mtok": (Unit.INPUT, _MILLION),
     "cache_read_mtok": (Unit.CACHED_INPUT, _MILLION),
     "cache_write_mtok": (Unit.CACHE_WRITE, _MILLION),
+    "cache_write_1h_mtok": (Unit.CACHE_WRITE_1H, _MILLION),
     "input_audio_mtok": (Unit.AUDIO_INPUT, _MILLION),
+    "input_image_mtok": (Unit.IMAGE_INPUT, _MILLION),
+    "input_video_mtok": (Unit.VIDEO_INPUT, _MILLION),
     "output_mtok": (Unit.OUTPUT, _MILLION),
     "output_audio_mtok": (Unit.AUDIO_OUTPUT, _MILLION),
+    "output_image_mtok": (Unit.IMAGE_OUTPUT, _MILLION),
+    "output_video_mtok": (Unit.VIDEO_OUTPUT, _MILLION),
+    "web_searches_kcount": (Unit.WEB_SEARCH, 1000),
     "requests_kcount": (Unit.REQUEST, 1000),
 }
 
@@ -62,9 +69,8 @@ class GenaiCards:
     def __init__(self, providers: Sequence["Provider"], source: str) -> None:
         self._providers = providers
         self._exact: dict[tuple[str, str], tuple[Card, ...]] = {}
-        self._by_info: dict[
-            int, tuple[Card, ...]
-        ] = {}  # by identity: the catalogue's objects are not hashable
+        # by identity: the catalogue's objects are not hashable
+        self._by_info: dict[int, tuple[Card, ...]] = {}
         for provider in providers:
             for info in provider.models:
                 cards = tuple(_cards(info, provider.id, source))
@@ -114,9 +120,9 @@ class GenaiCards:
 def _cards(info: "ModelInfo", provider: str, source: str) -> Iterator[Card]:
     """Compile one model, in the catalogue's order: of several prices in force the last one counts."""
     variants = tuple(
-        Variant(variant.when["service_tier"], _rates(variant.prices), _window(variant.constraint))
+        Variant(next(iter(variant.when.values())), _rates(variant.prices), _window(variant.constraint))
         for variant in info.price_variants or ()
-        if list(variant.when) == ["service_tier"]
+        if len(variant.when) == 1 and _TIERS.issuperset(variant.when)
     )
     prices: list[tuple[ModelPrice, ConditionalPrice | None]]
     prices = [(p.prices, p) for p in info.prices] if isinstance(info.prices, list) else [(info.prices, None)]

@@ -1,5 +1,6 @@
 """Cost lines: exact and rounded once; unknown is never zero; of one cost one line is kept."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -94,6 +95,31 @@ def test_what_cannot_be_priced_is_unknown_and_not_zero(reading: Usage | Unmeasur
     line = cost_of(reading, OneCard(), 0)
 
     assert (line.amount, line.basis, line.rate) == (None, Basis.UNKNOWN, "")
+
+
+@pytest.mark.parametrize(
+    "reading",
+    [
+        replace(a_usage(), reported=nano(7)),
+        replace(a_usage(model=None), reported=nano(7)),
+        replace(a_usage(model="a-new-model"), reported=nano(7)),
+        Unmeasured(provider=None, model="gpt-4o", response_id="r1", problem="no usage", reported=nano(7)),
+    ],
+)
+def test_what_the_provider_says_it_cost_is_taken(reading: Usage | Unmeasured) -> None:
+    """The provider's own figure is the cost, whether or not we could have measured it."""
+    line = cost_of(reading, OneCard(), 0)
+
+    assert (line.amount, line.basis, line.rate) == (nano(7), Basis.REPORTED, "")
+    assert (line.source, line.response_id) == (Source.USAGE, "r1")
+
+
+def test_of_one_source_the_reported_amount_is_booked() -> None:
+    """The same answer told twice, once with the provider's own figure: that one counts."""
+    measured = cost_of(a_usage(), OneCard(), 0)
+    reported = cost_of(replace(a_usage(), reported=nano(7)), OneCard(), 0)
+
+    assert strongest([measured, reported]) == ((reported,), (measured,))
 
 
 def test_a_cost_that_no_book_can_hold_is_unknown() -> None:

@@ -185,7 +185,35 @@ def test_a_catalogue_price_is_exact() -> None:
         "input": Fraction(Decimal("0.15")) * 1000,
         "cached_input": Fraction(Decimal("0.075")) * 1000,
         "output": Fraction(Decimal("0.60")) * 1000,
+        "web_search": Fraction(Decimal(10)) * 10**6,
     }
+
+
+@pytest.mark.parametrize(
+    ("tier", "context"), [("batch", {"processing": "batch"}), ("fast", {"speed": "fast"})]
+)
+def test_batches_and_fast_answers_have_their_own_price(tier: str, context: dict[str, str]) -> None:
+    """What an answer says of how it was served selects the variant, whatever its key there."""
+    model = next(
+        info.id
+        for provider in providers
+        for info in provider.models
+        if provider.id == "anthropic"
+        and any(variant.when == context for variant in info.price_variants or ())
+    )
+    usage = a_usage("anthropic", model, 1000, 400, 100, tier)
+    price = genai_prices.calc_price(
+        TheirUsage(input_tokens=1000, cache_read_tokens=400, output_tokens=100),
+        model,
+        provider_id="anthropic",
+        genai_request_timestamp=AT,
+        price_context=context,
+    ).total_price
+
+    line = cost_of(usage, CARDS, AT_US)
+
+    assert line.amount == nano(half_even(Fraction(price) * 10**9))
+    assert line.rate.endswith(tier)
 
 
 def test_the_package_is_not_imported_before_it_is_asked_for() -> None:
