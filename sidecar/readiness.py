@@ -8,6 +8,7 @@ from sidecar.domain.call import Offer
 from sidecar.domain.events import DependencyChanged
 from sidecar.domain.evidence import Heads
 from sidecar.ports import Facilitator, Fault, Observer
+from sidecar.x402.codec import VERSION
 
 INTERVAL_S: Final = 15
 State = tuple[bool, str]
@@ -56,10 +57,11 @@ class Readiness:
     async def ask(self) -> None:
         """Ask once whether the facilitator settles what we offer, and tell what has changed."""
         try:
-            kinds = {(kind.scheme, kind.network) for kind in await self._facilitator.supported()}
+            supported = await self._facilitator.supported()
         except Fault as fault:
             self._facilitator_state = (False, str(fault))
         else:
+            kinds = {(kind.scheme, kind.network) for kind in supported if kind.version == VERSION}
             wanted = {(offer.requirements.scheme, offer.network) for offer in self._offers}
             missing = sorted(" on ".join(kind) for kind in wanted - kinds)
             self._facilitator_state = (

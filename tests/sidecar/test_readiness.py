@@ -1,0 +1,136 @@
+"""Readiness: each dependency by name, as it is known now, and told when it changes."""
+
+import asyncio
+
+import pytest
+
+from sidecar.domain.events import DependencyChanged
+from sidecar.domain.evidence import Heads
+from sidecar.ports import NothingSent
+from sidecar.readiness import Readiness
+from sidecar.x402.documents import SupportedKind
+from tests.sidecar.builders import USDC, an_offer
+from tests.sidecar.fakes import FakeFacilitator, RecordingObserver
+from tests.sidecar.shop import NETWORK
+
+OURS = SupportedKind(2, "exact", NETWORK)
+
+
+class Watch:
+    """A readiness over stand-ins; `failed` is what the storage says of itself."""
+
+    def __init__(self) -> None:
+        self.facilitator = FakeFacilitator([])
+        self.heads = Heads(0)
+        self.observer = RecordingObserver()
+        self.failed: str | None = None
+        self.readiness = Readiness(
+            facilitator=self.facilitator,
+            offers=[an_offer(), an_offer(method=USDC)],
+            heads={NETWORK: self.heads},
+            storage_failed=lambda: self.failed,
+            observer=self.observer,
+        )
+
+    @property
+    def told(self) -> list[tuple[str, bool]]:
+        return [(event.name, event.ready) for event in self.observer.of(DependencyChanged)]
+
+
+async def test_nothing_is_ready_before_it_was_seen() -> None:
+    """At start the storage is open; nobody has asked the facilitator or seen a block."""
+    assert Watch().readiness.states() == {
+        "storage": (True, "open"),
+        "facilitator": (False, "not asked yet"),
+        "accepting": (True, "open for paid calls"),
+        f"chain:{NETWORK}": (False, "no block seen yet"),
+    }
+
+
+async def test_everything_is_ready_once_everybody_answered() -> None:
+    """A facilitator that settles what we offer, and a chain with a block."""
+    watch = Watch()
+    watch.heads.saw(12, 1_000)
+    await watch.readiness.ask()
+
+    assert watch.readiness.states() == {
+        "storage": (True, "open"),
+        "facilitator": (True, "up"),
+        "accepting": (True, "open for paid calls"),
+        f"chain:{NETWORK}": (True, "block 12"),
+    }
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        (),
+        (SupportedKind(2, "exact", "eip155:1"),),
+        (SupportedKind(2, "upto", NETWORK),),
+        (SupportedKind(1, "exact", NETWORK),),
+    ],
+    ids=["nothing", "another network", "another scheme", "another version"],
+)
+async def test_a_facilitator_must_settle_every_kind_we_offer(kinds: tuple[SupportedKind, ...]) -> None:
+    """One that is up and settles something else is not ready, and what is missing is named once."""
+    watch = Watch()
+    watch.facilitator.kinds = kinds
+    await watch.readiness.ask()
+
+    assert watch.readiness.states()["facilitator"] == (False, f"does not settle exact on {NETWORK}")
+
+
+async def test_a_facilitator_that_cannot_be_asked_is_not_ready() -> None:
+    """The fault is the detail; when it comes back, it is ready again."""
+    watch = Watch()
+    watch.facilitator.kinds = NothingSent("facilitator https://f.example: refused")
+    await watch.readiness.ask()
+    assert watch.readiness.states()["facilitator"] == (False, "facilitator https://f.example: refused")
+
+    watch.facilitator.kinds = (OURS,)
+    await watch.readiness.ask()
+    assert watch.readiness.states()["facilitator"] == (True, "up")
+
+
+async def test_a_failed_storage_and_a_drain_are_known_at_once() -> None:
+    """Nobody has to be asked for these two."""
+    watch = Watch()
+    watch.failed = "the database cannot be used any more"
+    watch.readiness.draining = True
+
+    states = watch.readiness.states()
+    assert states["storage"] == (False, "the database cannot be used any more")
+    assert states["accepting"] == (False, "draining")
+
+
+async def test_a_change_is_told_once() -> None:
+    """Each state at the first look, then only what is no longer as it was told."""
+    watch = Watch()
+    await watch.readiness.ask()
+    assert sorted(watch.told) == [
+        ("accepting", True), (f"chain:{NETWORK}", False), ("facilitator", True), ("storage", True),
+    ]  # fmt: skip
+
+    watch.observer.events.clear()
+    watch.heads.saw(1, 1_000)
+    watch.facilitator.kinds = NothingSent("refused")
+    await watch.readiness.ask()
+    assert sorted(watch.told) == [(f"chain:{NETWORK}", True), ("facilitator", False)]
+
+    watch.observer.events.clear()
+    watch.heads.saw(2, 1_001)
+    watch.facilitator.kinds = NothingSent("another reason")
+    await watch.readiness.ask()
+    assert watch.told == []
+
+
+async def test_the_watch_asks_at_once_and_until_it_is_cancelled() -> None:
+    """Readiness does not wait for the first interval to pass."""
+    watch = Watch()
+    task = asyncio.create_task(watch.readiness.watch())
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait((task,))
+
+    assert task.cancelled()
+    assert watch.readiness.states()["facilitator"] == (True, "up")
