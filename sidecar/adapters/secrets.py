@@ -54,10 +54,14 @@ def load(database: Path) -> Secrets:
 
 
 def _make(path: Path) -> None:
-    """Write new secrets whole or not at all: a file cut short by a crash is never seen."""
+    """Write new secrets whole or not at all: a file cut short by a crash is never seen.
+
+    What lies under the draft's name is not written into: others might read it.
+    """
     content = json.dumps({name: random_bytes(SECRET_BYTES).hex() for name in _NAMES})
     draft = path.with_name(path.name + ".new")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write(content)
         file.flush()
