@@ -6,7 +6,7 @@ over. The scanner is not a validator; of what is not JSON it keeps what it could
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar, Final
@@ -24,7 +24,7 @@ _STRING_REST: Final = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
 _TO_BRACKET: Final = re.compile(rb'[^"{}\[\]]*(?:"[^"\\]*(?:\\.[^"\\]*)*"[^"{}\[\]]*)*', re.DOTALL)
 _TO_DELIMITER: Final = re.compile(rb"[^,}\] \t\r\n]*")
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
-_QUOTE, _BACKSLASH, _OPEN, _CLOSE, _COMMA, _COLON = b'"\\{},:'
+_QUOTE, _BACKSLASH, _OPEN, _CLOSE, _FIRST, _LAST, _COMMA, _COLON = b'"\\{}[],:'
 
 _Path = tuple[str | None, ...]
 """Keys from the outermost object inwards; None is a key too long or too broken to be wanted."""
@@ -64,16 +64,22 @@ class MemberScanner:
     def __init__(self, wanted: Mapping[str, int]) -> None:
         """Want members by name, with the bytes to keep of each; 0 asks only whether it is there.
 
-        `usage` is a member of the object itself, `response/usage` one of its member `response`.
+        `usage` is a member of the object itself, `response/usage` one of its member `response`, and
+        `candidates/0/index` one of the first element of its member `candidates`.
         """
         self._wanted: dict[_Path, str] = {tuple(name.split("/")): name for name in wanted}
         self._bytes_max = wanted
         self._inner = {path[:depth] for path in self._wanted for depth in range(1, len(path))}
         assert not self._inner & set(self._wanted), "what is entered is not kept as well"
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget what was read, for the next object."""
         self._raw: dict[str, bytes | None] = {}
         self._at = _At.START
         self._begun = False
-        self._path: _Path = ()  # keys of the objects we are in
+        self._path: _Path = ()  # keys of the containers we are in
+        self._ends = bytearray()  # and the byte that closes each of them
         self._key: str | None = None
         self._key_raw = bytearray()
         self._escaped = False
@@ -84,21 +90,30 @@ class MemberScanner:
 
     def feed(self, chunk: bytes) -> None:
         """Take the next piece."""
-        for start in range(0, len(chunk), PIECE_BYTES_MAX):
-            piece = chunk[start : start + PIECE_BYTES_MAX]
-            at = 0
-            while at < len(piece) and (step := self._STEPS.get(self._at)) is not None:
-                at = step(self, piece, at)
+        for piece in pieces_of(chunk):
+            self.take(piece, 0)
+
+    def take(self, piece: bytes, at: int) -> int:
+        """Take a short piece from *at* on; tell where reading stopped, at its end or that of the object."""
+        while at < len(piece) and (step := self._STEPS.get(self._at)) is not None:
+            at = step(self, piece, at)
+        return at
+
+    @property
+    def ended(self) -> bool:
+        """Tell whether the object was seen to its end."""
+        return self._at is _At.END
 
     def finish(self) -> Found:
         """Tell what was found; a member that was cut off was not."""
         values = {name: UNREAD if raw is None else _read(raw) for name, raw in self._raw.items()}
-        return Found(values, whole=self._at is _At.END, begun=self._begun)
+        return Found(values, whole=self.ended, begun=self._begun)
 
     def _start(self, chunk: bytes, at: int) -> int:
         byte = chunk[at]
         if byte == _OPEN:
-            self._at, self._begun = _At.MEMBER, True
+            self._begun = True
+            self._enter((), _CLOSE, _At.MEMBER)
         elif byte not in _BYTE_ORDER_MARK and byte not in b" \t\r\n":
             self._at = _At.BROKEN
         return at + 1
@@ -111,7 +126,7 @@ class MemberScanner:
             self._at = _At.KEY
             self._key_raw.clear()
         elif chunk[at] == _CLOSE:
-            self._close_object()
+            self._leave()
         else:
             self._at = _At.BROKEN
         return at + 1
@@ -141,8 +156,14 @@ class MemberScanner:
         path = (*self._path, self._key)
         byte = chunk[at]
         if byte == _OPEN and path in self._inner:
-            self._path = path
-            self._at = _At.MEMBER
+            self._enter(path, _CLOSE, _At.MEMBER)
+            return at + 1
+        if byte == _FIRST and path in self._inner:
+            self._enter(path, _LAST, _At.VALUE)
+            self._key = "0"
+            return at + 1
+        if byte == _LAST == self._ends[-1]:
+            self._leave()
             return at + 1
         self._begin_keeping(path)
         if byte == _QUOTE:
@@ -197,9 +218,10 @@ class MemberScanner:
         if at == len(chunk):
             return at
         if chunk[at] == _COMMA:
-            self._at = _At.MEMBER
-        elif chunk[at] == _CLOSE:
-            self._close_object()
+            self._at = _At.MEMBER if self._ends[-1] == _CLOSE else _At.VALUE
+            self._key = None
+        elif chunk[at] == self._ends[-1]:
+            self._leave()
         else:
             self._at = _At.BROKEN
         return at + 1
@@ -215,9 +237,14 @@ class MemberScanner:
             end += 1
         return end, end < len(chunk)
 
-    def _close_object(self) -> None:
-        self._at = _At.NEXT if self._path else _At.END
+    def _enter(self, path: _Path, end: int, at: _At) -> None:
+        self._path, self._at = path, at
+        self._ends.append(end)
+
+    def _leave(self) -> None:
         self._path = self._path[:-1]
+        self._ends.pop()
+        self._at = _At.NEXT if self._ends else _At.END
 
     def _begin_keeping(self, path: _Path) -> None:
         self._name = self._wanted.get(path)
@@ -264,22 +291,7 @@ def _read(raw: bytes) -> object:
         return UNREAD
 
 
-def read_members(wanted: Mapping[str, int], text: bytes) -> Found:
-    """Do what scanning *text* does, at the speed of the standard parser; what that refuses is scanned."""
-    try:
-        value = json.loads(text.decode(), parse_float=str, parse_constant=str)
-    except (ValueError, RecursionError):
-        scanner = MemberScanner(wanted)
-        scanner.feed(text)
-        return scanner.finish()
-    if not isinstance(value, dict):
-        return Found({}, whole=False, begun=False)
-    values: dict[str, object] = {}
-    for name, bytes_max in wanted.items():
-        *path, last = name.split("/")
-        holder: object = value
-        for key in path:
-            holder = holder.get(key) if isinstance(holder, dict) else None
-        if isinstance(holder, dict) and last in holder:
-            values[name] = holder[last] if bytes_max else UNREAD
-    return Found(values, whole=True, begun=True)
+def pieces_of(chunk: bytes) -> Iterator[bytes]:
+    """Cut *chunk* into pieces that are short enough to be looked at in one go."""
+    for start in range(0, len(chunk), PIECE_BYTES_MAX):
+        yield chunk[start : start + PIECE_BYTES_MAX]

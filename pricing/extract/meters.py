@@ -9,7 +9,8 @@ from typing import Final, Protocol
 
 from pricing.cost import CostLine
 from pricing.declared import ITEMS_MAX, Malformed, parse_costs
-from pricing.extract.members import MemberScanner, read_members
+from pricing.extract.members import MemberScanner
+from pricing.extract.parsed import read_members
 from pricing.extract.sse import Comment, Event, SseParser
 from pricing.extract.wire import Format
 from pricing.usage import Reading, Unmeasured

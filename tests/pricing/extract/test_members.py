@@ -8,17 +8,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pricing.extract.members import KEPT_DEPTH_MAX, UNREAD, Found, MemberScanner, read_members
+from pricing.extract.members import KEPT_DEPTH_MAX, PIECE_BYTES_MAX, UNREAD, Found, MemberScanner
 
-WANTED = {"id": 9000, "usage": 9000, "choices": 0, "response/usage": 9000, "response/model": 9000}
+WANTED = {
+    "id": 9000,
+    "usage": 9000,
+    "choices": 0,
+    "response/usage": 9000,
+    "response/model": 9000,
+    "candidates/0/x": 9000,
+    "candidates/0/id/0": 9000,
+}
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=8,
 )
-KEYS = st.sampled_from(["id", "usage", "choices", "response", "model", "x", 'a"b\\', "usäge"])
-OBJECTS = st.dictionaries(KEYS, st.dictionaries(KEYS, JSON, max_size=3) | JSON, max_size=6)
+KEYS = st.sampled_from(
+    ["id", "usage", "choices", "response", "candidates", "model", "x", "0", 'a"b\\', "usäge"]
+)
+INNER = st.dictionaries(KEYS, JSON, max_size=3)
+OBJECTS = st.dictionaries(KEYS, INNER | st.lists(INNER | JSON, max_size=3) | JSON, max_size=6)
 
 
 def scan(pieces: Iterable[bytes], wanted: Mapping[str, int] = WANTED) -> Found:
@@ -35,6 +46,18 @@ def expected(value: Mapping[str, object]) -> Iterator[tuple[str, object]]:
     yield from ((f"response/{key}", inner[key]) for key in ("model", "usage") if key in inner)
     if "choices" in value:
         yield "choices", UNREAD
+    for first in firsts(value.get("candidates")):
+        if isinstance(first, dict) and "x" in first:
+            yield "candidates/0/x", first["x"]
+        if isinstance(first, dict):
+            yield from (("candidates/0/id/0", inmost) for inmost in firsts(first.get("id")))
+
+
+def firsts(value: object) -> Iterator[object]:
+    if isinstance(value, dict) and "0" in value:
+        yield value["0"]
+    elif isinstance(value, list) and value:
+        yield value[0]
 
 
 def split(text: bytes, cuts: Iterable[int]) -> list[bytes]:
@@ -56,14 +79,6 @@ def test_members_are_found_wherever_they_stand(
     assert found == Found(dict(expected(value)), whole=True, begun=True)
 
 
-@given(OBJECTS)
-def test_the_quick_way_reads_the_same(value: dict[str, object]) -> None:
-    """Reading a whole text with the standard parser gives what scanning it gives."""
-    text = json.dumps(value).encode()
-
-    assert read_members(WANTED, text) == scan([text])
-
-
 @given(
     st.binary(max_size=80) | st.text(alphabet='{}[]",:\\ uid1e', max_size=80).map(str.encode),
     st.integers(0, 80),
@@ -74,7 +89,6 @@ def test_junk_is_survived_and_splitting_changes_nothing(text: bytes, cut: int) -
 
     assert scan(split(text, [cut])) == whole
     assert scan(bytes([byte]) for byte in text) == whole
-    read_members(WANTED, text)
 
 
 @given(OBJECTS, st.integers(0, 200))
@@ -112,6 +126,52 @@ def test_numbers_that_are_not_whole_are_text() -> None:
 def test_a_repeated_member_counts_as_it_was_said_last() -> None:
     """As the standard parser has it."""
     assert scan([b'{"id": 1, "id": 2}']).values == {"id": 2}
+
+
+@pytest.mark.parametrize(
+    ("elements", "found"),
+    [
+        (b"", {}),
+        (b" ", {}),
+        (b'{"x": 1}', {"candidates/0/x": 1}),
+        (b'{"x": 1}, {"x": 2}, [{"x": 3}], 4', {"candidates/0/x": 1}),
+        (b'4, {"x": 2}', {}),
+        (b'[{"x": 3}], {"x": 2}', {}),
+        (b'{"id": [5, 6], "x": [7]}', {"candidates/0/id/0": 5, "candidates/0/x": [7]}),
+    ],
+)
+def test_of_an_array_the_first_element_is_entered(elements: bytes, found: dict[str, object]) -> None:
+    """A path with `0` leads into the first element, and what comes behind the array is found again."""
+    text = b'{"candidates": [%b], "id": 9}' % elements
+
+    assert scan([text]) == Found({**found, "id": 9}, whole=True, begun=True)
+
+
+@pytest.mark.parametrize("text", [b'{"candidates": [}', b'{"candidates": [{"x": 1]', b'{"candidates": {]'])
+def test_a_bracket_closes_only_its_own_kind(text: bytes) -> None:
+    """An array does not end with a brace, nor an object with a bracket."""
+    assert not scan([text + b', "id": 1}']).whole
+
+
+def test_a_scanner_can_begin_anew() -> None:
+    """Of several objects in a row each is read by itself, and each tells where it ended."""
+    scanner = MemberScanner(WANTED)
+    text = b'{"id": 1, "usage": 2} {"id": 3}'
+
+    end = scanner.take(text, 0)
+    first = scanner.finish()
+    scanner.restart()
+    scanner.take(text, end)
+
+    assert text[end:] == b' {"id": 3}'
+    assert (first.values, scanner.finish().values) == ({"id": 1, "usage": 2}, {"id": 3})
+
+
+def test_a_long_text_is_looked_at_in_pieces() -> None:
+    """A chunk longer than a piece reads as its pieces do."""
+    text = b'{"x": "' + b"y" * PIECE_BYTES_MAX + b'", "id": 1}'
+
+    assert scan([text]).values == {"id": 1}
 
 
 @pytest.mark.parametrize("text", [b"[1, 2]", b'"id"', b"", b"  ", b"<html>", b"]"])
