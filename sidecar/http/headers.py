@@ -29,7 +29,7 @@ _NOT_FORWARDED: Final = frozenset((b"host", b"content-length", b"expect", b"acce
 # Our server writes these itself; two of each would be one too many.
 _SERVERS_OWN: Final = frozenset((b"date", b"server"))
 _LABEL: Final = re.compile(rb"[A-Za-z0-9._~:@-]{1,64}\Z")
-_TRACEPARENT: Final = re.compile(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\Z")
+_TRACEPARENT: Final = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}\Z")
 EXPOSED: Final = b"PAYMENT-REQUIRED, PAYMENT-RESPONSE, Sidecar-Call-Id"
 
 
@@ -42,15 +42,14 @@ def label(headers: Headers, name: bytes) -> str:
 def passing(headers: Headers, also: frozenset[bytes] = frozenset()) -> list[tuple[bytes, bytes]]:
     """Return the fields that may cross a hop: not the connection's, not a payment's, not ours, not *also*."""
     named = {token.strip().lower() for value in values(headers, b"connection") for token in value.split(b",")}
-    return [
-        (name, value)
-        for name, value in headers
-        if name not in HOP_BY_HOP
-        and name not in PAYMENT
-        and name not in also
-        and name not in named
-        and not name.startswith(_OURS)
-    ]
+    ending = HOP_BY_HOP | named | also
+    return [(name, value) for name, value in headers if name not in ending and not _reserved(name)]
+
+
+def _reserved(name: bytes) -> bool:
+    """Tell what is a payment's or ours, also as CGI and WSGI servers read it: to them `_` is `-`."""
+    plain = name.replace(b"_", b"-")
+    return plain in PAYMENT or plain.startswith(_OURS)
 
 
 @dataclass(frozen=True, slots=True)
