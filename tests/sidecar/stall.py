@@ -16,6 +16,7 @@ from sidecar.domain.admission import Bounds as AdmissionBounds
 from sidecar.domain.call import Endpoint
 from sidecar.domain.evidence import Heads
 from sidecar.domain.fees import Fees
+from sidecar.domain.payments import State
 from sidecar.domain.records import Payment, RecordsTx
 from sidecar.domain.routes import BadRoutes, compile_routes
 from sidecar.http.buyers import Buyers, Entry, Limits
@@ -25,7 +26,7 @@ from sidecar.services import Services
 from sidecar.tokens import Tokens
 from sidecar.x402.challenge import prepare
 from sidecar.x402.documents import Resource
-from tests.sidecar.builders import RUN, Books, a_payment_header, an_endpoint
+from tests.sidecar.builders import RUN, Books, P, a_payment_header, an_endpoint
 from tests.sidecar.fakes import (
     Buyer,
     CountingIds,
@@ -33,6 +34,7 @@ from tests.sidecar.fakes import (
     FakeFacilitator,
     ManualClock,
     RecordingObserver,
+    Says,
     ScriptedUpstream,
     Trace,
     TracedStorage,
@@ -58,6 +60,16 @@ COMPLETION: Final = (
     b'"usage":{"prompt_tokens":100,"completion_tokens":10,"total_tokens":110}}'
 )
 COMPLETION_NANO: Final = 120_000
+JSON: Final = ((b"content-type", b"application/json"),)
+ANSWER: Final = Says(headers=JSON, chunks=(COMPLETION[:40], COMPLETION[40:]))
+
+# What the books say, in nano-USD by account: after a sale, a paid call that was not delivered, and so on.
+FEE: Final = {"fee:facilitator": FEE_NANO, "facilitator_payable": FEE_NANO}
+SOLD: Final = {"reported": P, "revenue": P, **FEE}
+CREDIT: Final = {"reported": P, "buyer": P, **FEE}
+OPEN: Final = {"authorized": P, "deposit": P, "held": P}
+RETRY: Final = {"cost:retry": COMPLETION_NANO, "provider_payable": COMPLETION_NANO}
+NOTHING: Final[dict[str, int]] = {}
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -169,6 +181,10 @@ class Stall:
         found: Payment | None = await self.books.storage.run(lambda tx: _payment(tx, key[0]))
         assert found is not None
         return found
+
+    async def state(self, call: str = "call_1") -> State:
+        """Return where the payment of *call* stands."""
+        return (await self.stored(call)).state
 
     def count(self, *names: str) -> dict[str, int]:
         """Return how often each of *names* happened."""

@@ -1,0 +1,90 @@
+"""Funds are asked for before any work, and cover all that the payer has open."""
+
+from pathlib import Path
+
+import pytest
+
+from sidecar.domain.payments import State
+from sidecar.ports import AnswerLost, TimedOut
+from sidecar.x402 import reasons
+from sidecar.x402.documents import VerifyReply
+from tests.sidecar.builders import PAYER
+from tests.sidecar.stall import (
+    NOTHING,
+    SOLD,
+    open_stall,
+)
+
+
+async def test_without_a_chain_the_facilitator_is_asked_for_the_funds(tmp_path: Path) -> None:
+    """`/verify` and `/settle` are asked once each, with the same bytes."""
+    async with open_stall(tmp_path, chain=False) as stall:
+        buyer = await stall.buy()
+
+        assert buyer.status == 200
+        assert stall.trace[:4] == ["admit_unit", "verify", "upstream", "sending_unit"]
+        assert stall.facilitator.verified == stall.facilitator.settled
+        assert stall.books.balances() == SOLD
+
+
+async def test_funds_that_do_not_cover_end_the_call_before_any_work(tmp_path: Path) -> None:
+    """All that the payer has open must be covered, not only this payment."""
+    async with open_stall(tmp_path) as stall:
+        stall.chain.balance_units = 99_999
+        stall.facilitator.gate.clear()
+        _, task = stall.ask(headers=[stall.payment(1)])
+        await stall.facilitator.asked.wait()
+        buyer = await stall.buy(nonce=2)
+
+        assert (buyer.status, buyer.document()["reason"]) == (402, reasons.INSUFFICIENT_FUNDS)
+        assert stall.count("upstream") == {"upstream": 1}
+        stall.facilitator.gate.set()
+        await task
+        assert stall.books.balances() == SOLD
+
+        stall.chain.balance_units = 50_000
+        assert (await stall.buy(nonce=2)).status == 200, "the claim was voided, so it may enter again"
+
+
+async def test_a_spent_nonce_is_final(tmp_path: Path) -> None:
+    """An authorization that is used on chain buys nothing, now or later."""
+    async with open_stall(tmp_path) as stall:
+        stall.chain.used[(1).to_bytes(32, "big")] = 5
+        buyer = await stall.buy()
+
+        assert (buyer.status, buyer.document()["reason"]) == (402, reasons.NONCE_USED)
+        assert await stall.state() is State.FAILED
+        assert (await stall.buy()).status == 402
+        assert stall.count("upstream", "settle") == {"upstream": 0, "settle": 0}
+        assert stall.books.balances() == NOTHING
+
+
+@pytest.mark.parametrize("chain", [True, False])
+async def test_funds_nobody_could_be_asked_about_leave_the_payment_as_it_was(
+    tmp_path: Path, chain: bool
+) -> None:
+    """503 and the same payment enters again; no work was done for it."""
+    async with open_stall(tmp_path, chain=chain) as stall:
+        stall.chain.fault = AnswerLost("node is away")
+        stall.facilitator.verifies = [TimedOut("no answer")]
+        buyer = await stall.buy()
+
+        assert (buyer.status, buyer.document()["code"]) == (503, "funds_unknown")
+        assert buyer.header(b"retry-after") == b"5"
+        assert "node" not in str(buyer.document())
+        assert stall.count("upstream") == {"upstream": 0}
+        assert stall.books.balances() == NOTHING
+
+        stall.chain.fault = None
+        assert (await stall.buy()).status == 200
+
+
+async def test_a_facilitator_that_says_no_is_passed_on_by_its_reason(tmp_path: Path) -> None:
+    """402 with the reason; nothing is charged and no work was done."""
+    async with open_stall(tmp_path, chain=False) as stall:
+        stall.facilitator.verifies = [VerifyReply(False, PAYER, reasons.INSUFFICIENT_FUNDS)]
+        buyer = await stall.buy()
+
+        assert (buyer.status, buyer.document()["reason"]) == (402, reasons.INSUFFICIENT_FUNDS)
+        assert stall.count("upstream", "settle") == {"upstream": 0, "settle": 0}
+        assert stall.books.balances() == NOTHING
