@@ -1,11 +1,15 @@
 """An answer streams once it is paid, within bounds, and whoever was waited for has stopped."""
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import replace
+from itertools import repeat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from sidecar.delivery import Bounds, Room
 from sidecar.domain.payments import State
 from sidecar.http import buyers as buyers_module
 from sidecar.ports import AnswerLost
@@ -165,3 +169,79 @@ async def test_an_answer_that_raises_while_settling_waits_for_the_settlement(tmp
         assert await stall.state() is State.CREDITED
         assert stall.books.balances() == CREDIT
         assert stall.room.take(1024), "what was read ahead is given back"
+
+
+async def test_all_calls_together_hold_no_more_than_there_is_room(tmp_path: Path) -> None:
+    """The room is shared: beyond it each call holds the one piece that found none, and reads no further."""
+    async with open_stall(tmp_path, room_bytes=30) as stall:
+        stall.facilitator.gate.clear()
+        stall.upstream.otherwise = Says(chunks=[b"x" * 10] * 20)
+        asked = [stall.ask(headers=[stall.payment(nonce)]) for nonce in (1, 2, 3)]
+        await until(lambda: len(stall.facilitator.settled) == 3)
+        await turns()
+
+        assert sum(answer.given for answer in stall.upstream.answers) == 3 + 3
+        stall.facilitator.gate.set()
+        await asyncio.gather(*(task for _, task in asked))
+        assert [(buyer.body, buyer.ended) for buyer, _ in asked] == [(b"x" * 200, True)] * 3
+        assert stall.room.take(30), "all of it was given back"
+
+
+async def test_room_is_given_back_as_the_answer_leaves(tmp_path: Path) -> None:
+    """A long stream holds what it read ahead only until that is sent, not until its end."""
+    async with open_stall(tmp_path, room_bytes=30) as stall:
+        rest = asyncio.Event()
+        stall.facilitator.gate.clear()
+        stall.upstream.otherwise = Says(chunks=(b"x" * 10, b"y" * 10, rest))
+        buyer, task = stall.ask(headers=[stall.payment()])
+        await stall.facilitator.asked.wait()
+        await turns()
+        assert not stall.room.take(11)
+        stall.facilitator.gate.set()
+        await until(lambda: len(buyer.body) == 20)
+
+        assert stall.room.take(30)
+        stall.room.give(30)
+        rest.set()
+        await task
+
+
+@pytest.mark.parametrize(
+    ("chunks", "bounds"),
+    [(repeat(b"x" * 100), BOUNDS), ((COMPLETION[:40], asyncio.Event()), replace(BOUNDS, drain_s=0))],
+    ids=["bytes", "seconds"],
+)
+async def test_an_agent_is_heard_out_within_bounds(
+    tmp_path: Path, chunks: Iterable[Any], bounds: Bounds
+) -> None:
+    """Nobody gets the rest of a withheld answer; what it cost beyond the bounds is unknown."""
+    async with open_stall(tmp_path, bounds=bounds) as stall:
+        stall.facilitator.settles = [AnswerLost("status 502")]
+        stall.upstream.otherwise = Says(headers=JSON, chunks=chunks)
+        buyer = await stall.buy()
+
+        assert buyer.status == 503
+        assert stall.upstream.answers[0].given <= 50
+        assert stall.upstream.answers[0].closed >= 1
+        assert [(kind, amount) for kind, _, amount, _ in stall.books.lines()] == [("retry", None)]
+
+
+async def test_an_answer_without_a_body_is_delivered(tmp_path: Path) -> None:
+    """A 204 has nothing to stream, and is paid for like any other success."""
+    async with open_stall(tmp_path) as stall:
+        stall.upstream.otherwise = Says(204, (), ())
+        buyer = await stall.buy()
+
+        assert (buyer.status, buyer.body, buyer.ended) == (204, b"", True)
+        assert stall.books.balances() == SOLD
+
+
+def test_room_is_finite() -> None:
+    """What does not fit is not taken, and nothing is taken in part."""
+    room = Room(10)
+
+    assert room.take(10)
+    assert not room.take(1)
+    room.give(4)
+    assert not room.take(5)
+    assert room.take(4)
