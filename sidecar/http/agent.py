@@ -1,5 +1,7 @@
 """The agent's listener: loopback, for the upstream agent itself. For now it only says that it is there."""
 
+from http import HTTPStatus
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -14,8 +16,10 @@ async def _alive(_: Request) -> Response:
 
 async def _refused(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException), "registered for nothing else"
-    problem = {"type": "about:blank", "title": error.detail, "status": error.status_code, "code": "not_found"}
-    return JSONResponse(problem, error.status_code, media_type="application/problem+json")
+    status = error.status_code
+    code = HTTPStatus(status).name.lower()
+    problem = {"type": "about:blank", "title": error.detail, "status": status, "code": code}
+    return JSONResponse(problem, status, error.headers, media_type="application/problem+json")
 
 
 def agent_app() -> ASGIApp:
