@@ -7,6 +7,7 @@ import pytest
 from sidecar.sandbox.process import Sandbox
 from tests.scenarios import middleman
 from tests.scenarios.middleman import Middleman
+from tests.scenarios.scene import Scene, staged
 
 
 @pytest.fixture
@@ -27,4 +28,11 @@ def facilitator(sandbox: Sandbox) -> Iterator[Middleman]:
 def rpc(sandbox: Sandbox) -> Iterator[Middleman]:
     """Stand before the chain's JSON-RPC."""
     with middleman.before(sandbox.rpc_url) as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+def scene(sandbox: Sandbox, agent: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """Run one sidecar for all tests that take it as it is."""
+    with staged(tmp_path_factory.mktemp("scene"), sandbox, agent) as running:
         yield running

@@ -21,9 +21,7 @@ class Act(Enum):
     PASS = "pass it on"
     FAIL = "answer 500 and ask nobody"
     CUT = "hang up without an answer"
-    HANG = "answer nothing until `go`"
     PASS_AND_FAIL = "pass it on, and answer 500 all the same"
-    HALF = "pass it on, and hold the second half of the answer's body until `go`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +32,32 @@ class Reply:
     status: int = 200
 
 
+class Moment(Enum):
+    """When a Hold holds."""
+
+    BEFORE = "before it passes the request on"
+    AMID = "in the middle of the answer's body"
+    INSTEAD = "instead of an answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Wait for `go` at that moment, then go on; instead of an answer, hang up."""
+
+    moment: Moment
+    go: threading.Event = field(default_factory=threading.Event)
+
+
 @dataclass(slots=True)
 class Middleman:
     """Stands before *target*. `on` says what to do by path; everything else is passed on.
 
-    `seen` holds (path, body) of each request, `go` lets go of those that wait.
+    `seen` holds (path, body) of each request.
     """
 
     target: str
-    on: dict[str, Act | Reply] = field(default_factory=dict)
+    on: dict[str, Act | Reply | Hold] = field(default_factory=dict)
     seen: list[tuple[str, bytes]] = field(default_factory=list)
-    go: threading.Event = field(default_factory=threading.Event)
     port: int = 0
     _server: ThreadingHTTPServer | None = None
 
@@ -77,7 +90,9 @@ class Middleman:
 
     def close(self) -> None:
         """Let go of what waits, and end."""
-        self.go.set()
+        for act in self.on.values():
+            if isinstance(act, Hold):
+                act.go.set()
         if self._server is not None:
             self.down()
 
@@ -102,8 +117,10 @@ class _Handler(BaseHTTPRequestHandler):
         act = self.middleman.on.get(self.path, Act.PASS)
         if isinstance(act, Reply):
             self._answer(act.status, "application/json", act.body)
-            return
-        _ACTS[act](self, body)
+        elif isinstance(act, Hold):
+            self._held(act, body)
+        else:
+            _ACTS[act](self, body)
 
     def do_GET(self) -> None:
         self.do_POST()
@@ -118,23 +135,25 @@ class _Handler(BaseHTTPRequestHandler):
     def cut(self, _: bytes) -> None:
         self.close_connection = True
 
-    def hung(self, _: bytes) -> None:
-        self.middleman.go.wait(WAIT_S)
-        self.close_connection = True
-
     def passed_and_failed(self, body: bytes) -> None:
         self._asked(body)
         self.failed(body)
 
-    def halved(self, body: bytes) -> None:
-        answer = self._asked(body)
-        whole = answer.content
-        half = len(whole) // 2
-        self._begin(answer.status_code, answer.headers["content-type"], len(whole))
-        self.wfile.write(whole[:half])
-        self.wfile.flush()
-        self.middleman.go.wait(WAIT_S)
-        self.wfile.write(whole[half:])
+    def _held(self, hold: Hold, body: bytes) -> None:
+        if hold.moment is Moment.BEFORE:
+            hold.go.wait(WAIT_S)
+            self.passed(body)
+        elif hold.moment is Moment.AMID:
+            answer = self._asked(body)
+            half = len(answer.content) // 2
+            self._begin(answer.status_code, answer.headers["content-type"], len(answer.content))
+            self.wfile.write(answer.content[:half])
+            self.wfile.flush()
+            hold.go.wait(WAIT_S)
+            self.wfile.write(answer.content[half:])
+        else:
+            hold.go.wait(WAIT_S)
+            self.cut(body)
 
     def _asked(self, body: bytes) -> httpx.Response:
         fields = [(name, value) for name, value in self.headers.items() if name.lower() not in _DROPPED]
@@ -161,7 +180,5 @@ _ACTS: Final[dict[Act, Callable[[_Handler, bytes], None]]] = {
     Act.PASS: _Handler.passed,
     Act.FAIL: _Handler.failed,
     Act.CUT: _Handler.cut,
-    Act.HANG: _Handler.hung,
     Act.PASS_AND_FAIL: _Handler.passed_and_failed,
-    Act.HALF: _Handler.halved,
 }

@@ -9,7 +9,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ from sidecar.sandbox.process import Sandbox
 
 TOKEN: Final = "scenario-operator-token"
 END_TIMEOUT_S: Final = 60
+POLLS: Final = 500
+POLL_S: Final = 0.05
 TRANSFER: Final = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
 NANO_PER_UNIT: Final = 1_000
 
@@ -186,6 +189,12 @@ class Stand:
             taken[payer] = taken.get(payer, 0) + int(log["data"], 16)
         return taken
 
+    def broadcast(self, payment: Mapping[str, Any]) -> None:
+        """Settle a payment behind the sidecar's back, as anybody may who has seen it."""
+        body = {"x402Version": 2, "paymentPayload": payment, "paymentRequirements": payment["accepted"]}
+        answer = httpx.post(f"{self.sandbox.facilitator_url}/settle", json=body, timeout=60, trust_env=False)
+        assert answer.json()["success"], answer.text
+
 
 def set_up(
     folder: Path,
@@ -232,6 +241,15 @@ def refusal(answer: httpx.Response) -> tuple[int, str]:
         kind.endswith("problem+json") or answer.status_code == 402
     )
     return answer.status_code, answer.json()["code"] if refused else ""
+
+
+def until(condition: Callable[[], bool]) -> bool:
+    """Ask again and again, a bounded number of times, until *condition* holds; False if it never does."""
+    for _ in range(POLLS):
+        if condition():
+            return True
+        time.sleep(POLL_S)
+    return False
 
 
 def _word(address: str) -> str:

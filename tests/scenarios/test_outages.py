@@ -1,26 +1,17 @@
 """Whoever fails around it: nobody pays for nothing, nobody is asked to pay twice, and it ends in order."""
 
 import json
-import resource
-import signal
-import subprocess
-import sys
-import threading
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import httpx
 import pytest
 
-from sidecar.sandbox import buyer
 from sidecar.sandbox.process import Sandbox
 from tests.scenarios import money
-from tests.scenarios.middleman import Act, Middleman, Reply
-from tests.scenarios.stand import DidNotStart, Running, Stand, receipt, refusal, set_up
+from tests.scenarios.middleman import Act, Hold, Middleman, Moment, Reply
+from tests.scenarios.stand import Running, receipt, refusal, set_up, until
 
 PRICE: Final = 10_000_000  # nano-USD
-POLLS: Final = 100
 
 
 def test_an_agent_that_is_away_costs_nothing_and_the_payment_stays_good(
@@ -66,10 +57,17 @@ def test_a_facilitator_that_cannot_be_reached_took_nothing(
 
 @pytest.mark.parametrize(
     "act",
-    [Act.FAIL, Act.CUT, Act.HANG, Reply(b"<html>"), Reply(b'{"success": true}'), Reply(b"", status=502)],
+    [
+        Act.FAIL,
+        Act.CUT,
+        Hold(Moment.INSTEAD),
+        Reply(b"<html>"),
+        Reply(b'{"success": true}'),
+        Reply(b"", status=502),
+    ],
 )
 def test_an_unclear_settlement_is_unknown_until_there_is_evidence(
-    act: Act | Reply, tmp_path: Path, sandbox: Sandbox, upstream: Middleman, facilitator: Middleman
+    act: Act | Reply | Hold, tmp_path: Path, sandbox: Sandbox, upstream: Middleman, facilitator: Middleman
 ) -> None:
     """503 settlement_unknown with the call's id, the answer withheld, no second settlement and no new 402."""
     stand = set_up(tmp_path, sandbox, upstream.url, facilitator=facilitator.url, settle_s=1)
@@ -142,7 +140,7 @@ def test_a_released_payment_that_somebody_broadcasts_is_the_buyers_credit(
     with stand.serving() as running:
         payment = running.signed(payer, "/chat")
         away = running.send("/chat", payment)
-        _broadcast(sandbox, payment)
+        stand.broadcast(payment)
         books = money.settled_down(stand, running)
         upstream.up()
         again = running.send("/chat", payment)
@@ -194,140 +192,5 @@ def test_a_chain_that_is_away_at_the_start_is_waited_for(
     assert ready
 
 
-def test_sigterm_lets_a_stream_finish_and_takes_no_new_money(
-    tmp_path: Path, sandbox: Sandbox, upstream: Middleman
-) -> None:
-    """While it drains a new payment is told `draining`, the open stream comes whole, and it exits with 0."""
-    stand = set_up(tmp_path, sandbox, upstream.url)
-    upstream.on["/stream"] = Act.HALF
-    with stand.serving() as running:
-        payments = [running.signed(each, "/stream") for each in sandbox.buyers[:2]]
-        with httpx.Client(trust_env=False, timeout=60) as client:
-            address = running.url + "/stream"
-            with client.stream("POST", address, headers=buyer.header(payments[0])) as stream:
-                running.process.send_signal(signal.SIGTERM)
-                late = _until_draining(running, payments[1])
-                unready = running.operator("/readyz")
-                upstream.go.set()
-                whole = stream.read()
-        code = running.ended()
-
-    assert refusal(late) == (503, "draining")
-    assert int(late.headers["retry-after"]) > 0
-    assert unready.status_code == 503
-    assert whole.endswith(b"data: [DONE]\n\n")
-    assert code == 0
-    assert upstream.asked()["/stream"] == 1
-    assert _audited(stand) == []
-    with stand.serving() as running:
-        books = money.settled_down(stand, running)
-    assert [call["outcome"] for call in books.calls] == ["served"]
-
-
-def test_two_sidecars_never_share_a_database(tmp_path: Path, sandbox: Sandbox, agent: str) -> None:
-    """The second ends with 3 and one sentence, and the first does not notice."""
-    stand = set_up(tmp_path, sandbox, agent)
-    with stand.serving() as running:
-        with pytest.raises(DidNotStart) as ended, stand.serving():
-            pass
-        served = running.send("/chat", running.signed(sandbox.buyers[0], "/chat"))
-
-    assert ended.value.code == 3
-    (sentence,) = [line for line in ended.value.printed.splitlines() if not line.startswith("{")]
-    assert sentence.startswith("sidecar: ")
-    assert "another process" in sentence
-    assert served.status_code == 200
-
-
-def test_a_full_disk_takes_no_money_and_ends_the_process(
-    tmp_path: Path, sandbox: Sandbox, agent: str, upstream: Middleman
-) -> None:
-    """A database that cannot grow: 503 before any work, an end other than 0, and clean books afterwards."""
-    stand = set_up(tmp_path, sandbox, upstream.url)
-    with stand.serving() as running:
-        served = running.send("/chat", running.signed(sandbox.buyers[0], "/chat"))
-        payment = running.signed(sandbox.buyers[1], "/chat")
-        _limit_files(running.process.pid, stand.database.with_name("books.db-wal").stat().st_size)
-        full = running.send("/chat", payment)
-        code = running.ended()
-    with stand.serving() as running:
-        again = running.send("/chat", payment)
-        books = money.settled_down(stand, running)
-
-    assert (served.status_code, refusal(full)) == (200, (503, "storage_unavailable"))
-    assert code == 1
-    assert upstream.asked()["/chat"] == 2
-    assert again.status_code == 200
-    assert books.sold_to(sandbox.buyers[1].address) == PRICE
-
-
-def test_a_disk_that_fills_while_a_call_is_settled_keeps_what_was_paid(
-    tmp_path: Path, sandbox: Sandbox, upstream: Middleman, facilitator: Middleman
-) -> None:
-    """A result that cannot be committed is answered as unknown, and the chain makes it credit later."""
-    stand = set_up(tmp_path, sandbox, upstream.url, facilitator=facilitator.url)
-    payer = sandbox.buyers[0]
-    facilitator.on["/settle"] = Act.HALF
-    with stand.serving() as running:
-        payment = running.signed(payer, "/chat")
-        answers: list[httpx.Response] = []
-        asking = threading.Thread(target=lambda: answers.append(running.send("/chat", payment)))
-        asking.start()
-        _until(lambda: facilitator.asked()["/settle"] == 1 and sum(stand.taken().values()) > 0)
-        _limit_files(running.process.pid, stand.database.with_name("books.db-wal").stat().st_size)
-        facilitator.go.set()
-        asking.join(60)
-        code = running.ended()
-    with stand.serving() as running:
-        books = money.settled_down(stand, running)
-        again = running.send("/chat", payment)
-
-    assert refusal(answers[0]) == (503, "settlement_unknown")
-    assert "chatcmpl" not in answers[0].text
-    assert code == 1
-    assert (books.owed_to(payer.address), books.sold_to(payer.address)) == (PRICE, 0)
-    assert refusal(again) == (409, "payment_reused")
-
-
-def _broadcast(sandbox: Sandbox, payment: dict[str, Any]) -> None:
-    """Settle a payment behind the sidecar's back."""
-    body = {"x402Version": 2, "paymentPayload": payment, "paymentRequirements": payment["accepted"]}
-    answer = httpx.post(sandbox.facilitator_url + "/settle", json=body, timeout=60, trust_env=False).json()
-    assert answer["success"], answer
-
-
 def _ready(running: Running) -> bool:
-    return _until(lambda: running.operator("/readyz").status_code == 200)
-
-
-def _until(condition: Callable[[], bool]) -> bool:
-    pause = threading.Event()
-    for _ in range(POLLS):
-        if condition():
-            return True
-        pause.wait(0.1)
-    return False
-
-
-def _until_draining(running: Running, payment: dict[str, Any]) -> httpx.Response:
-    """Send a payment once the signal has been seen: readiness is the first to tell."""
-
-    def draining() -> bool:
-        dependencies = running.operator("/readyz").json()["dependencies"]
-        return any(each["detail"] == "draining" for each in dependencies)
-
-    assert _until(draining)
-    return running.send("/stream", payment)
-
-
-def _audited(stand: Stand) -> list[str]:
-    """Audit the books of a stand that does not run; return the checks that found something."""
-    command = [sys.executable, "-m", "sidecar", "ledger", "audit", "--json", "--config", str(stand.config)]
-    printed = subprocess.run(command, capture_output=True, check=False).stdout
-    return [check["id"] for check in json.loads(printed)["checks"] if check["rows"]]
-
-
-def _limit_files(pid: int, size: int) -> None:
-    """Let no file of the process grow beyond *size* bytes: to SQLite, a disk without room."""
-    _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
-    resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, hard))
+    return until(lambda: running.operator("/readyz").status_code == 200)

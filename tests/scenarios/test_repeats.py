@@ -1,0 +1,77 @@
+"""One authorization, one call: whatever else it is sent for, however often, and by whomever."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+from tests.scenarios import hostile, money
+from tests.scenarios.hostile import Good
+from tests.scenarios.middleman import Hold, Moment
+from tests.scenarios.scene import Scene
+from tests.scenarios.stand import refusal, until
+
+UNITS: Final = 10_000
+COPIES: Final = 100
+
+
+def test_a_payment_pays_for_one_request_only(scene: Scene) -> None:
+    """Another route, query or body, or another spelling of the payment, is 409 and reaches nobody."""
+    account = scene.stand.sandbox.buyers[2]
+    payment = scene.running.signed(account, "/chat")
+    good = Good(account, payment)
+    short_v = good.resigned(good.signature[:64] + bytes([good.signature[64] - 27]))
+    lower = good.with_("accepted.payTo", payment["accepted"]["payTo"].lower())
+    first = scene.running.send("/chat", short_v)
+    before = scene.asked()
+
+    others = [
+        scene.running.send("/mystery", payment),
+        scene.running.send("/chat?x=1", payment),
+        scene.running.send("/chat", payment, content=b'{"ask":"more"}'),
+        scene.running.send("/chat", payment, content=b""),
+        scene.running.send("/chat", payment),
+        scene.running.send("/chat", lower),
+        scene.running.send("/chat", short_v),
+        scene.running.send("/chat", headers=dict(hostile.wire(hostile.in_version_1(good)))),
+    ]
+
+    assert first.status_code == 200
+    assert [refusal(each) for each in others] == [(409, "payment_reused")] * len(others)
+    assert scene.asked() == before
+
+
+def test_a_payment_that_is_at_work_pays_for_nothing_else(scene: Scene) -> None:
+    """While its call runs the same call again is `call_in_progress`, and another one is 409."""
+    payment = scene.running.signed(scene.stand.sandbox.buyers[2], "/mystery")
+    before = scene.asked()[0]
+
+    hold = scene.upstream.on["/mystery"] = Hold(Moment.BEFORE)
+    with ThreadPoolExecutor(1) as beside:
+        asking = beside.submit(scene.running.send, "/mystery", payment)
+        assert until(lambda: scene.asked()[0] > before)
+        again = scene.running.send("/mystery", payment)
+        other = scene.running.send("/chat", payment)
+        hold.go.set()
+        first = asking.result()
+    del scene.upstream.on["/mystery"]
+
+    assert first.status_code == 200
+    assert refusal(again) == (503, "call_in_progress")
+    assert again.headers["sidecar-call-id"] == first.headers["sidecar-call-id"]
+    assert refusal(other) == (409, "payment_reused")
+    assert scene.asked()[0] == before + 1
+
+
+def test_a_hundred_copies_of_one_payment_buy_one_call(scene: Scene) -> None:
+    """One upstream call, one settlement, one price on chain; the other copies are told so."""
+    payment = scene.running.signed(scene.stand.sandbox.buyers[3], "/chat")
+    money.settled_down(scene.stand, scene.running)
+    worked, settled, _ = scene.asked()
+    onchain = scene.stand.sandbox.balance_of(scene.stand.pay_to)
+
+    told = [refusal(answer) for answer in scene.at_once([("/chat", hostile.wire(payment))] * COPIES)]
+    money.settled_down(scene.stand, scene.running)
+
+    assert told.count((200, "")) == 1
+    assert set(told) <= {(200, ""), (503, "call_in_progress"), (409, "payment_reused")}
+    assert (scene.asked()[0] - worked, scene.asked()[1] - settled) == (1, 1)
+    assert scene.stand.sandbox.balance_of(scene.stand.pay_to) - onchain == UNITS
