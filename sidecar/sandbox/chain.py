@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from sidecar.sandbox import keys, rpc, token
+from sidecar.sandbox.chain_modes import HONEST, MODES
 from sidecar.sandbox.child import Service
 from sidecar.sandbox.evm import Allocation, Machine
 from sidecar.sandbox.node import Node
@@ -29,11 +30,12 @@ def allocations() -> Mapping[bytes, Allocation]:
     return accounts | {_raw(token.ADDRESS): usdc}
 
 
-def service(*, chain_id: int, block_time_s: float | None) -> Service:
+def service(*, chain_id: int, block_time_s: float | None, mode: str = HONEST) -> Service:
     """Build a fresh chain: a block per transaction, or one every *block_time_s* seconds."""
     now_s = _wall_clock_s
     machine = Machine(chain_id, allocations(), started_s=now_s())
     node = Node(machine, now_s=now_s, automine=block_time_s is None)
+    node.behave(MODES[mode])
     return Service(app=RpcApp(node), beside=Ticker(node, block_time_s))
 
 

@@ -46,6 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="a block every so many seconds; without it, one per transaction",
     )
+    parser.add_argument("--mode", default="honest", help="how the service misbehaves")
     parser.add_argument("--rpc-url", help="the facilitator's chain")
 
 
@@ -55,7 +56,9 @@ def service(options: argparse.Namespace) -> Service:
         case "chain":
             from sidecar.sandbox import chain  # noqa: PLC0415 - imports an EVM
 
-            return chain.service(chain_id=options.chain_id, block_time_s=options.block_time)
+            return chain.service(
+                chain_id=options.chain_id, block_time_s=options.block_time, mode=options.mode
+            )
         case "facilitator":
             from sidecar.sandbox import facilitator  # noqa: PLC0415 - imports web3
 

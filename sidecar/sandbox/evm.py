@@ -97,6 +97,15 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Write:
+    """A value put into a contract's storage by nobody's transaction."""
+
+    address: bytes
+    slot: int
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ran:
     """What a call gave; *failure* is None, or why it did not succeed."""
 
@@ -147,13 +156,23 @@ class Machine:
         """Read a signed transaction; raises whatever py-evm and rlp raise on nonsense."""
         return PragueVM.get_transaction_builder().decode(raw)
 
-    def seal(self, parent: BlockHeaderAPI, at_s: int, transactions: Sequence[SignedTransactionAPI]) -> Sealed:
+    def seal(
+        self,
+        parent: BlockHeaderAPI,
+        at_s: int,
+        transactions: Sequence[SignedTransactionAPI],
+        writes: Sequence[Write] = (),
+    ) -> Sealed:
         """Run *transactions* in order on top of *parent* and seal them into a block.
 
         Nothing is visible before the caller takes the new header: an exception leaves the chain as it was.
-        The caller sees to it that they fit under the block's gas limit.
+        The caller sees to it that they fit under the block's gas limit. *writes* come first, and are
+        something that no real chain knows.
         """
         vm = self._chain.get_vm(self.following(parent, at_s))
+        for write in writes:
+            vm.state.set_storage(Address(write.address), write.slot, write.value)
+        vm.state.lock_changes()
         header = vm.get_header()
         receipts: list[ReceiptAPI] = []
         mined: list[Mined] = []

@@ -60,7 +60,7 @@ class LogFilter:
 
 
 class History:
-    """An append-only chain; it starts with the genesis block and never reorganises."""
+    """One chain from the genesis block on; it grows at its head, and may lose blocks there."""
 
     def __init__(self, genesis: Block) -> None:
         self._blocks = [genesis]
@@ -87,6 +87,17 @@ class History:
         self._blocks.append(block)
         self._places.update(places)
         self._logs.append(logs)
+
+    def rewind(self, number: int) -> list[Block]:
+        """Forget the blocks after *number*, and return them in order."""
+        assert number >= 0, "the genesis block stays"
+        forgotten = self._blocks[number + 1 :]
+        del self._blocks[number + 1 :], self._logs[number + 1 :]
+        for block in forgotten:
+            del self._number_by_hash[bytes(block.header.hash)]
+            for mined in block.mined:
+                del self._places[bytes(mined.transaction.hash)]
+        return forgotten
 
     def at(self, number: int) -> Block | None:
         """Return the block of that number."""

@@ -41,13 +41,15 @@ def published(label: str) -> TestAccount:
 
 
 FACILITATOR: Final = published("facilitator")
+RIVAL: Final = published("rival")
+"""Who broadcasts other people's authorizations, where a mode asks for it."""
 PAY_TO: Final = published("seller")
 BUYERS: Final = tuple(published(f"buyer {number}") for number in range(1, 6))
 PENNILESS: Final = published("buyer without money")
 
 BUYER_TOKENS: Final = 10_000_000_000  # 10,000 USDC in its smallest unit
 BUYER_WEI: Final = 10**18  # enough gas to cancel an authorization, or to settle as a sidecar's own signer
-FACILITATOR_WEI: Final = 1_000 * 10**18
+FACILITATOR_WEI: Final = 1_000 * 10**18  # the rival's too
 
 
 def tokens() -> Mapping[str, int]:
@@ -57,4 +59,5 @@ def tokens() -> Mapping[str, int]:
 
 def wei() -> Mapping[str, int]:
     """Native balances at genesis, in wei, by address."""
-    return {FACILITATOR.address: FACILITATOR_WEI} | {buyer.address: BUYER_WEI for buyer in BUYERS}
+    senders = {FACILITATOR.address: FACILITATOR_WEI, RIVAL.address: FACILITATOR_WEI}
+    return senders | {buyer.address: BUYER_WEI for buyer in BUYERS}

@@ -23,6 +23,7 @@ class Mempool:
     def __init__(self) -> None:
         self._by_sender: dict[bytes, dict[int, SignedTransactionAPI]] = {}
         self._by_hash: dict[bytes, SignedTransactionAPI] = {}
+        self._first_block: dict[bytes, int] = {}  # of those that must wait for one
 
     def __len__(self) -> int:
         return len(self._by_hash)
@@ -31,8 +32,10 @@ class Mempool:
         """Return the waiting transaction of that hash."""
         return self._by_hash.get(transaction_hash)
 
-    def add(self, transaction: SignedTransactionAPI, *, state_nonce: int) -> None:
+    def add(self, transaction: SignedTransactionAPI, *, state_nonce: int, first_block: int = 0) -> None:
         """Let *transaction* wait, in place of one with the same nonce that pays clearly less.
+
+        It will not be taken for a block before *first_block*.
 
         Raises PoolRefused and changes nothing when it is known, too old, underpriced, or one too many.
         """
@@ -47,10 +50,11 @@ class Mempool:
             least = replaced.max_fee_per_gas * (100 + PRICE_BUMP_PERCENT)
             if transaction.max_fee_per_gas * 100 < least:
                 raise PoolRefused("replacement transaction underpriced")
-            del self._by_hash[replaced.hash]
+            self._forget(replaced)
 
         self._by_sender.setdefault(transaction.sender, {})[transaction.nonce] = transaction
         self._by_hash[transaction.hash] = transaction
+        self._first_block[transaction.hash] = first_block
 
     def next_nonce(self, sender: bytes, *, state_nonce: int) -> int:
         """Return the nonce after the sender's unbroken run of waiting transactions."""
@@ -60,19 +64,27 @@ class Mempool:
             nonce += 1
         return nonce
 
-    def take(self, state_nonce: Callable[[bytes], int], *, gas_max: int) -> list[SignedTransactionAPI]:
-        """Remove and return what may run now, senders by arrival, within *gas_max* in all."""
+    def take(
+        self, state_nonce: Callable[[bytes], int], *, block: int, gas_max: int
+    ) -> list[SignedTransactionAPI]:
+        """Remove and return what may run in *block*, senders by arrival, within *gas_max* in all."""
         taken: list[SignedTransactionAPI] = []
         left = gas_max
         for sender in list(self._by_sender):
             waiting = self._by_sender[sender]
             nonce = state_nonce(sender)
             while nonce in waiting and waiting[nonce].gas <= left:
+                if self._first_block[waiting[nonce].hash] > block:
+                    break
                 transaction = waiting.pop(nonce)
-                del self._by_hash[transaction.hash]
+                self._forget(transaction)
                 taken.append(transaction)
                 left -= transaction.gas
                 nonce += 1
             if not waiting:
                 del self._by_sender[sender]
         return taken
+
+    def _forget(self, transaction: SignedTransactionAPI) -> None:
+        del self._by_hash[transaction.hash]
+        del self._first_block[transaction.hash]

@@ -1,7 +1,8 @@
 """What the chain answers: one table of JSON-RPC methods over a node. Knows no HTTP and no envelope.
 
-The table is what web3, the official x402 SDK and a reader of settlement evidence call, and nothing else.
-What does not exist is null, never an error.
+The table is what web3, the official x402 SDK and a reader of settlement evidence call, what moves time
+(under anvil's names), and what makes the chain misbehave (`sandbox_`). What does not exist is null, never
+an error.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -124,6 +125,26 @@ def _mine(node: Node, _: Sequence[Any]) -> str:
     return "0x0"
 
 
+def _increase_time(node: Node, given: Sequence[Any]) -> int:
+    return node.clock.forward(params.number(params.at(given, 0)))
+
+
+def _set_next_block_time(node: Node, given: Sequence[Any]) -> None:
+    at_s = params.number(params.at(given, 0))
+    if at_s < node.head.header.timestamp:
+        raise params.BadParams("the time is lower than the previous block's")
+    node.clock.set_next_block(at_s)
+
+
+def _set_mode(node: Node, given: Sequence[Any]) -> None:
+    node.behave(params.mode(params.at(given, 0)))
+
+
+def _send_later(node: Node, given: Sequence[Any]) -> str:
+    wait = params.number(params.at(given, 1))
+    return shapes.blob(node.submit(params.blob(params.at(given, 0)), wait=wait))
+
+
 def _shown(node: Node, block: Block, given: Sequence[Any]) -> Any:
     places = list(node.history.places(block))
     return shapes.block(block, full=params.at(given, 1) is True, places=places)
@@ -159,7 +180,11 @@ METHODS: Final[Mapping[str, Method]] = {
     "eth_maxPriorityFeePerGas": lambda _node, _given: shapes.quantity(TIP_WEI),
     "eth_sendRawTransaction": _send_raw,
     "eth_syncing": lambda _node, _given: False,
+    "evm_increaseTime": _increase_time,
     "evm_mine": _mine,
+    "evm_setNextBlockTimestamp": _set_next_block_time,
     "net_version": lambda node, _given: str(node.chain_id),
+    "sandbox_sendLater": _send_later,
+    "sandbox_setMode": _set_mode,
     "web3_clientVersion": lambda _node, _given: "x402-sidecar-sandbox/1",
 }

@@ -1,24 +1,28 @@
-"""The sandbox's node: one chain, its waiting transactions and its clock. Knows no JSON and no HTTP.
+"""The sandbox's node: one chain, its waiting transactions, its clock and its mode. Knows no JSON and no HTTP.
 
 Everything here runs on one thread, the event loop of the chain's process: py-evm does not survive two
 writers, and one thread needs no lock.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from eth.abc import BlockHeaderAPI, SignedTransactionAPI, StateAPI
 from eth.exceptions import PyEVMError
+from eth_typing import Address
 from eth_utils.exceptions import ValidationError
 from rlp.exceptions import RLPException
 
-from sidecar.sandbox import gas
-from sidecar.sandbox.evm import BLOCK_GAS_MAX, CALL_GAS_MAX, Block, Call, Machine, Ran
+from sidecar.sandbox import gas, rival, token
+from sidecar.sandbox.chain_modes import HONEST, MODES, ChainMode
+from sidecar.sandbox.clock import Clock
+from sidecar.sandbox.evm import BLOCK_GAS_MAX, CALL_GAS_MAX, Block, Call, Machine, Ran, Write
 from sidecar.sandbox.history import History
 from sidecar.sandbox.mempool import Mempool, PoolRefused
 
 TIP_WEI: Final = 1_000_000
 _TYPES_TAKEN: Final = {None, 1, 2}  # legacy, access list, dynamic fee; neither blobs nor set-code
+_TOKEN: Final = Address(bytes.fromhex(token.ADDRESS.removeprefix("0x")))
 
 
 class TransactionRefused(Exception):
@@ -39,10 +43,12 @@ class Node:
     def __init__(self, machine: Machine, *, now_s: Callable[[], int], automine: bool) -> None:
         self.history = History(machine.genesis)
         self.pool = Mempool()
+        self.clock = Clock(now_s)
         self.chain_id = machine.chain_id
         self._machine = machine
-        self._now_s = now_s
         self._automine = automine
+        self._mode = MODES[HONEST]
+        self._undone: set[bytes] = set()  # a transaction is taken back once
 
     @property
     def head(self) -> Block:
@@ -51,18 +57,29 @@ class Node:
 
     def base_fee(self) -> int:
         """Return the next block's base fee, in wei per gas."""
-        return self._machine.following(self.head.header, self._now_s()).base_fee_per_gas or 0
+        return self._machine.following(self.head.header, self.clock.now_s()).base_fee_per_gas or 0
+
+    def behave(self, mode: ChainMode) -> None:
+        """Go on as *mode* says; what waits already is not affected."""
+        self._mode = mode
+        forgiving = self._machine.state(self.head.header).get_storage(_TOKEN, token.FORGIVING_SLOT)
+        if bool(forgiving) != mode.forgiving:
+            self._seal((), (Write(_TOKEN, token.FORGIVING_SLOT, int(mode.forgiving)),))
 
     def mine(self) -> Block:
         """Seal what is waiting, or nothing, into the next block."""
+        self._undo()
         state = self._machine.state(self.head.header)
-        ready = self.pool.take(lambda sender: _nonce(state, sender), gas_max=BLOCK_GAS_MAX)
-        block = self._machine.seal(self.head.header, self._now_s(), ready).block
-        self.history.append(block)
-        return block
+        ready = self.pool.take(
+            lambda sender: _nonce(state, sender), block=self._next_number(), gas_max=BLOCK_GAS_MAX
+        )
+        return self._seal(ready)
 
-    def submit(self, raw: bytes) -> bytes:
-        """Take a signed transaction and return its hash; raises TransactionRefused."""
+    def submit(self, raw: bytes, *, wait: int = 0) -> bytes:
+        """Take a signed transaction and return its hash; raises TransactionRefused.
+
+        It waits for so many blocks before its own, or for as many as the mode says.
+        """
         try:
             transaction = self._machine.decoded(raw)
             _check_gas(transaction)
@@ -74,14 +91,18 @@ class Node:
 
         state = self._machine.state(self.head.header)
         self._check(transaction, balance=state.get_balance(sender))
+        wait = max(wait, self._mode.wait)
+        first_block = self._next_number() + wait if wait else 0
         try:
-            self.pool.add(transaction, state_nonce=_nonce(state, sender))
+            if self._mode.rival:
+                self._let_rival_be_first(transaction, state)
+            self.pool.add(transaction, state_nonce=_nonce(state, sender), first_block=first_block)
         except PoolRefused as refused:
             raise TransactionRefused(str(refused)) from refused
 
         # A transaction behind a nonce gap waits, and mines together with the one that fills the gap.
         runnable = self.pool.next_nonce(sender, state_nonce=_nonce(state, sender)) > transaction.nonce
-        if self._automine and runnable:
+        if self._automine and runnable and not wait:
             self.mine()
         return bytes(transaction.hash)
 
@@ -124,7 +145,40 @@ class Node:
         if block is not None:
             return block.header
         header = self.head.header
-        return header.copy(timestamp=max(header.timestamp, self._now_s()))
+        return header.copy(timestamp=max(header.timestamp, self.clock.now_s()))
+
+    def _seal(self, transactions: Sequence[SignedTransactionAPI], writes: Sequence[Write] = ()) -> Block:
+        at_s = self.clock.block_s()
+        block = self._machine.seal(self.head.header, at_s, transactions, writes).block
+        self.history.append(block)
+        return block
+
+    def _next_number(self) -> int:
+        return int(self.head.header.block_number) + 1
+
+    def _undo(self) -> None:
+        """Replace the last blocks by empty ones, if the mode says so and the first of them is at stake."""
+        first = self._next_number() - self._mode.undo
+        block = self.history.at(first) if self._mode.undo else None
+        if block is None or _hashes(block) <= self._undone:
+            return
+        back = None if self._mode.back is None else self._next_number() + self._mode.back
+        forgotten = self.history.rewind(first - 1)
+        state = self._machine.state(self.head.header)
+        for each in (mined.transaction for block in forgotten for mined in block.mined):
+            self._undone.add(bytes(each.hash))
+            if back is not None:
+                self.pool.add(each, state_nonce=_nonce(state, each.sender), first_block=back)
+        for _ in forgotten:
+            self._seal(())
+
+    def _let_rival_be_first(self, transaction: SignedTransactionAPI, state: StateAPI) -> None:
+        nonce = _nonce(state, rival.ADDRESS)
+        copy = rival.copied(
+            transaction, nonce=self.pool.next_nonce(rival.ADDRESS, state_nonce=nonce), chain_id=self.chain_id
+        )
+        if copy is not None:
+            self.pool.add(copy, state_nonce=nonce)
 
     def _check(self, transaction: SignedTransactionAPI, *, balance: int) -> None:
         if transaction.type_id not in _TYPES_TAKEN:
@@ -150,6 +204,10 @@ def _check_gas(transaction: SignedTransactionAPI) -> None:
     least = max(transaction.intrinsic_gas, gas.floor(transaction.data))
     if transaction.gas < least:
         raise TransactionRefused(f"intrinsic gas too low: gas {transaction.gas}, minimum needed {least}")
+
+
+def _hashes(block: Block) -> set[bytes]:
+    return {bytes(mined.transaction.hash) for mined in block.mined}
 
 
 def _nonce(state: StateAPI, sender: bytes) -> int:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
+from sidecar.sandbox.chain_modes import MODES, ChainMode
 from sidecar.sandbox.evm import Block, Call
 from sidecar.sandbox.history import History, LogFilter
 from sidecar.sandbox.node import call_gas
@@ -15,7 +16,7 @@ from sidecar.sandbox.node import call_gas
 _QUANTITY: Final = re.compile(r"0x(0|[1-9a-fA-F][0-9a-fA-F]{0,63})")
 _DATA: Final = re.compile(r"0x([0-9a-fA-F]{2})*")
 _SLOT: Final = re.compile(r"0x[0-9a-fA-F]{1,64}")
-_NOW: Final = frozenset({"latest", "pending", "safe", "finalized"})  # nothing is ever undone here
+_NOW: Final = frozenset({"latest", "pending", "safe", "finalized"})  # the head, whatever the mode
 _TOPICS_MAX: Final = 4
 
 
@@ -37,6 +38,13 @@ def quantity(value: Any) -> int:
     if not isinstance(value, str) or not _QUANTITY.fullmatch(value):
         raise BadParams("expected a quantity: minimal hex such as 0x1f")
     return int(value, 16)
+
+
+def number(value: Any) -> int:
+    """Read a whole number of the evm_ methods, which clients write plainly or as a quantity."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63:
+        return value
+    return quantity(value)
 
 
 def blob(value: Any, *, size: int | None = None) -> bytes:
@@ -98,6 +106,14 @@ def call(value: Any) -> Call:
         wei=quantity(given["value"]) if "value" in given else 0,
         gas=call_gas(quantity(given["gas"]) if "gas" in given else None),
     )
+
+
+def mode(value: Any) -> ChainMode:
+    """Read the name of a mode."""
+    found = MODES.get(value) if isinstance(value, str) else None
+    if found is None:
+        raise BadParams(f"expected one of {', '.join(MODES)}")
+    return found
 
 
 def log_filter(value: Any, history: History) -> LogFilter:

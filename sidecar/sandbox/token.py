@@ -22,6 +22,8 @@ DECIMALS: Final = 6
 
 _SUPPLY_SLOT: Final = 0
 _BALANCES_SLOT: Final = 1
+FORGIVING_SLOT: Final = 4
+"""Where it stands whether a used authorization passes in silence."""
 
 
 @cache
@@ -61,7 +63,8 @@ def compiled() -> dict[str, Any]:
     printed = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
     code, declared, layout = printed.stdout.splitlines()
     slots = {name: place["slot"] for name, place in json.loads(layout)["storage_layout"].items()}
-    assert (slots["totalSupply"], slots["balanceOf"]) == (_SUPPLY_SLOT, _BALANCES_SLOT), "slots moved"
+    known = {"totalSupply": _SUPPLY_SLOT, "balanceOf": _BALANCES_SLOT, "forgiving": FORGIVING_SLOT}
+    assert known.items() <= slots.items(), "slots moved"
     return {"runtime": code, "abi": json.loads(declared) + _overloads()}
 
 

@@ -31,6 +31,10 @@ event AuthorizationCanceled:
     authorizer: indexed(address)
     nonce: indexed(bytes32)
 
+event AuthorizationAlreadyUsed:
+    authorizer: indexed(address)
+    nonce: indexed(bytes32)
+
 interface Wallet:
     def isValidSignature(digest: bytes32, signature: Bytes[SIGNATURE_MAX]) -> bytes4: view
 
@@ -72,6 +76,10 @@ totalSupply: public(uint256)
 balanceOf: public(HashMap[address, uint256])
 allowance: public(HashMap[address, HashMap[address, uint256]])
 authorizationState: public(HashMap[address, HashMap[bytes32, bool]])
+
+# Some dollar tokens let a used authorization pass without moving anything. Nobody can call this on: the
+# chain writes the slot, in the mode that is made for it.
+forgiving: bool
 
 
 @external
@@ -171,7 +179,11 @@ def _authorized_transfer(
 ):
     assert block.timestamp > valid_after, "FiatTokenV2: authorization is not yet valid"
     assert block.timestamp < valid_before, "FiatTokenV2: authorization is expired"
-    assert not self.authorizationState[owner][nonce], "FiatTokenV2: authorization is used or canceled"
+    if self.authorizationState[owner][nonce]:
+        assert self.forgiving, "FiatTokenV2: authorization is used or canceled"
+        log AuthorizationAlreadyUsed(authorizer=owner, nonce=nonce)
+        return
+
     message: bytes32 = keccak256(
         abi_encode(typehash, owner, receiver, amount, valid_after, valid_before, nonce)
     )

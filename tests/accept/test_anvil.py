@@ -13,6 +13,7 @@ import pytest
 from sidecar.sandbox import keys, token
 from tests.sidecar.sandbox.live_chain import Chain
 from tests.sidecar.sandbox.rpc_contract import RpcContract
+from tests.sidecar.sandbox.time_contract import TimeContract
 from tests.sidecar.sandbox.token_contract import TokenContract
 
 pytestmark = pytest.mark.skipif(
@@ -46,6 +47,10 @@ class TestRpc(RpcContract):
 
 class TestToken(TokenContract):
     """The same claims that the embedded chain answers."""
+
+
+class TestTime(TimeContract):
+    """The same claims that the embedded chain answers. The last: it takes the chain into the future."""
 
 
 def _wait(chain: Chain) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -16,6 +16,7 @@ from sidecar.sandbox.process import Child, Sandbox
 from tests.sidecar.sandbox import authorizations
 from tests.sidecar.sandbox.live_chain import NOBODY, PAYER, SENDER, Chain
 from tests.sidecar.sandbox.rpc_contract import RpcContract
+from tests.sidecar.sandbox.time_contract import TimeContract
 from tests.sidecar.sandbox.token_contract import TokenContract
 
 # JUMPDEST PUSH1 0 JUMP: runs until its gas is gone.
@@ -33,6 +34,34 @@ class TestRpc(RpcContract):
 
 class TestToken(TokenContract):
     """The same claims that anvil answers in tests/accept."""
+
+
+class TestTime(TimeContract):
+    """The same claims that anvil answers in tests/accept, on a chain of their own."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def chain(cls) -> Iterator[Chain]:
+        alone = Child("chain")
+        yield Chain(alone.url)
+        alone.stop()
+
+
+def test_a_chain_starts_and_goes_on_in_a_mode() -> None:
+    """The mode it was started in holds until another one is set; one that is not known is refused."""
+    delayed = Child("chain", "--mode", "delay")
+    try:
+        chain = Chain(delayed.url)
+        late = chain.send(SENDER, to=NOBODY)
+        assert chain.get("eth_getTransactionReceipt", late) is None
+        assert chain.get("sandbox_setMode", "honest") is None
+        assert chain.mined(late)["status"] == 1
+        later = chain.get("sandbox_sendLater", chain.signed(SENDER, to=NOBODY), 2)
+        assert chain.get("eth_getTransactionReceipt", later) is None
+        assert chain.mined(later)["status"] == 1
+        assert "one of honest, delay" in chain.error("sandbox_setMode", "nice")["message"]
+    finally:
+        delayed.stop()
 
 
 def test_blocks_keep_the_clock(chain: Chain) -> None:

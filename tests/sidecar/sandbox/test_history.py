@@ -82,6 +82,21 @@ def test_an_answer_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         a_history().logs(replace(ANY, last_block=2))
 
 
+def test_forgotten_blocks_are_found_by_nothing() -> None:
+    """After a rewind neither block, transaction nor log is found, and the chain goes on from there."""
+    history = a_history()
+    first, last = history.at(1), history.head
+    assert first is not None
+    assert history.rewind(1) == [last]
+    assert history.head is first
+    assert history.at(2) is history.by_hash(last.header.hash) is None
+    assert history.place(last.mined[0].transaction.hash) is None
+    assert history.logs(replace(ANY, last_block=9)) == []
+    history.append(last)
+    assert len(history.logs(replace(ANY, last_block=9))) == 4
+    assert history.rewind(2) == []
+
+
 def test_a_block_must_follow_the_head() -> None:
     """A block of another parent is a programmer's error and changes nothing."""
     history = a_history()

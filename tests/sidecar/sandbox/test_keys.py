@@ -5,7 +5,7 @@ from eth_account import Account
 
 from sidecar.sandbox import keys
 
-EVERYONE = [keys.FACILITATOR, keys.PAY_TO, keys.PENNILESS, *keys.BUYERS]
+EVERYONE = [keys.FACILITATOR, keys.RIVAL, keys.PAY_TO, keys.PENNILESS, *keys.BUYERS]
 
 
 @pytest.mark.parametrize("account", EVERYONE)
@@ -22,6 +22,6 @@ def test_accounts_are_distinct_and_do_not_change() -> None:
 
 
 def test_who_has_money() -> None:
-    """Buyers have tokens and gas money, the facilitator gas money, the penniless buyer nothing."""
+    """Buyers have tokens and gas money, who settles has gas money, the penniless buyer nothing."""
     assert set(keys.tokens()) == {buyer.address for buyer in keys.BUYERS}
-    assert set(keys.wei()) == set(keys.tokens()) | {keys.FACILITATOR.address}
+    assert set(keys.wei()) == set(keys.tokens()) | {keys.FACILITATOR.address, keys.RIVAL.address}

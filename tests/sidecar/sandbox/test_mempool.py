@@ -23,7 +23,7 @@ def test_only_an_unbroken_run_is_taken(order: list[int], missing: set[int]) -> N
     run = min(missing, default=5)
 
     assert pool.next_nonce(SENDER, state_nonce=0) == run
-    assert pool.take(lambda _: 0, gas_max=10**9) == FIVE[:run]
+    assert pool.take(lambda _: 0, block=1, gas_max=10**9) == FIVE[:run]
     assert len(pool) == 5 - run - len({nonce for nonce in missing if nonce > run}) - (run < 5)
 
 
@@ -32,8 +32,18 @@ def test_a_block_s_gas_bounds_what_is_taken() -> None:
     pool = Mempool()
     for each in FIVE:
         pool.add(each, state_nonce=0)
-    assert pool.take(lambda _: 0, gas_max=2 * 21_000) == FIVE[:2]
-    assert pool.take(lambda _: 2, gas_max=10**9) == FIVE[2:]
+    assert pool.take(lambda _: 0, block=1, gas_max=2 * 21_000) == FIVE[:2]
+    assert pool.take(lambda _: 2, block=1, gas_max=10**9) == FIVE[2:]
+
+
+def test_what_waits_for_a_block_holds_up_what_follows_it() -> None:
+    """A transaction is taken for its first block and none before, and neither are the sender's later ones."""
+    pool = Mempool()
+    pool.add(FIVE[0], state_nonce=0, first_block=7)
+    pool.add(FIVE[1], state_nonce=0)
+    assert pool.take(lambda _: 0, block=6, gas_max=10**9) == []
+    assert pool.next_nonce(SENDER, state_nonce=0) == 2
+    assert pool.take(lambda _: 0, block=7, gas_max=10**9) == FIVE[:2]
 
 
 @pytest.mark.parametrize(
@@ -51,7 +61,7 @@ def test_refusals(late: SignedTransactionAPI, state_nonce: int, reason: str) -> 
     pool.add(FIVE[1], state_nonce=1)
     with pytest.raises(PoolRefused, match=reason):
         pool.add(late, state_nonce=state_nonce)
-    assert pool.take(lambda _: 1, gas_max=10**9) == [FIVE[1]]
+    assert pool.take(lambda _: 1, block=1, gas_max=10**9) == [FIVE[1]]
 
 
 def test_a_clearly_better_price_replaces() -> None:
@@ -61,7 +71,7 @@ def test_a_clearly_better_price_replaces() -> None:
     pool.add(FIVE[0], state_nonce=0)
     pool.add(better, state_nonce=0)
     assert pool.find(FIVE[0].hash) is None
-    assert pool.take(lambda _: 0, gas_max=10**9) == [better]
+    assert pool.take(lambda _: 0, block=1, gas_max=10**9) == [better]
 
 
 def test_the_pool_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
