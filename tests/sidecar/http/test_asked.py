@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -23,6 +23,15 @@ from tests.sidecar.x402.signing import NOW_S, WALLET
 
 ENDPOINT = an_endpoint(agent="researcher", workflow="reports")
 TOKENS = Tokens(origin=ORIGIN_SECRET, calls=CALLS_SECRET)
+BODIES: list[PaidBody] = []
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_open() -> Iterator[None]:
+    """Drop the bodies a test has made."""
+    yield
+    while BODIES:
+        BODIES.pop().close()
 
 
 def asked(
@@ -36,6 +45,7 @@ def asked(
     assert isinstance(found, Target), found
     whole = PaidBody()
     whole.add(body)
+    BODIES.append(whole)
     return Asked(method, found, fields, whole, "call_1", NOW_US)
 
 
@@ -145,4 +155,3 @@ async def test_a_body_leaves_whole_and_with_its_length(size: int, streams: bool)
     assert (outgoing.body is None) == (size == 0)
     assert isinstance(outgoing.body, AsyncIterator) == streams
     assert await whole(outgoing.body) == content[:size]
-    request.body.close()
