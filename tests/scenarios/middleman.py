@@ -66,6 +66,11 @@ class Middleman:
         """Where it listens."""
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def is_up(self) -> bool:
+        """Whether it listens."""
+        return self._server is not None
+
     def asked(self) -> Counter[str]:
         """Count the requests by path."""
         return Counter(path for path, _ in self.seen)

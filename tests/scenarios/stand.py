@@ -85,8 +85,9 @@ class Running:
         return answer.json()
 
     def operator(self, path: str, token: str = TOKEN) -> httpx.Response:
-        """GET a path of the operator listener, whatever the answer."""
-        return self._http.get(self._operator_url + path, headers={"Authorization": f"Bearer {token}"})
+        """GET a path of the operator listener, whatever the answer; an empty *token* is none at all."""
+        bearing = {"Authorization": f"Bearer {token}"} if token else {}
+        return self._http.get(self._operator_url + path, headers=bearing)
 
     def send(
         self,
