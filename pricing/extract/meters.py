@@ -4,15 +4,16 @@ Meters hold at most 256 KiB and never raise: a cost that cannot be read is unkno
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from pricing.cost import CostLine
 from pricing.declared import ITEMS_MAX, Malformed, parse_costs
-from pricing.extract.members import MemberScanner
+from pricing.extract.elements import ElementScanner
+from pricing.extract.members import Found, MemberScanner, pieces_of
 from pricing.extract.parsed import read_members
-from pricing.extract.sse import Comment, Event, SseParser
-from pricing.extract.wire import Format
+from pricing.extract.sse import Comment, Item, Part, SseParser
+from pricing.extract.wire import Format, StreamReader
 from pricing.usage import Reading, Unmeasured
 
 _DECLARED: Final = b"sidecar-cost "
@@ -70,24 +71,38 @@ class EncodedMeter:
 
 
 class JsonMeter:
-    """For one JSON answer; the first format that recognises it reads it."""
+    """For one JSON answer; the first format that recognises it reads it. An array of objects is a stream."""
 
     def __init__(self, formats: Sequence[Format], wanted: Mapping[str, int]) -> None:
         self._formats = formats
-        self._scanner = MemberScanner(wanted)
+        self._scanner = ElementScanner(wanted)
+        self._readers: Sequence[StreamReader] = ()
 
     def feed(self, chunk: bytes) -> None:
         """Scan the next piece."""
-        self._scanner.feed(chunk)
+        for element in self._scanner.feed(chunk):
+            self._take(element)
 
     def finish(self) -> Metered:
         """Tell the usage of the answer; JSON that no model wrote has none."""
         found = self._scanner.finish()
+        begun = found.begun or bool(self._readers)
+        problem = "cut off" if begun and not found.whole else None
+        if self._scanner.is_array:
+            self._take(found)
+            usages = tuple(reading for reader in self._readers for reading in reader.finish())
+            return Metered(usages, (), _problem(usages) or problem)
         for wire_format in self._formats:
             reading = wire_format.answer(found)
             if reading is not None:
                 return Metered((reading,), (), _problem((reading,)))
-        return Metered(problem="cut off" if found.begun and not found.whole else None)
+        return Metered(problem=problem)
+
+    def _take(self, element: Found) -> None:
+        if not self._readers:
+            self._readers = [wire_format.stream() for wire_format in self._formats]
+        for reader in self._readers:
+            reader.event(element)
 
 
 class SseMeter:
@@ -97,13 +112,15 @@ class SseMeter:
         self._readers = [wire_format.stream() for wire_format in formats]
         self._wanted = wanted
         self._parser = SseParser()
+        self._long: MemberScanner | None = None  # reads the event that comes in parts
         self._declared: list[CostLine] = []
         self._problem: str | None = None
 
     def feed(self, chunk: bytes) -> None:
         """Read the events and comments that this piece completes."""
-        for item in self._parser.feed(chunk):
-            self._take(item)
+        for piece in pieces_of(chunk):
+            for item in self._parser.feed(piece):
+                self._take(item)
 
     def finish(self) -> Metered:
         """Tell every model answer of the stream and every cost declared in its comments."""
@@ -112,15 +129,22 @@ class SseMeter:
         usages = tuple(reading for reader in self._readers for reading in reader.finish())
         return Metered(usages, tuple(self._declared), self._problem or _problem(usages))
 
-    def _take(self, item: Event | Comment) -> None:
+    def _take(self, item: Item) -> None:
         if isinstance(item, Comment):
             self._take_comment(item)
+        elif isinstance(item, Part):
+            self._long = self._long or MemberScanner(self._wanted)
+            self._long.feed(item.data)
+        elif self._long is not None:
+            self._long.feed(item.data)
+            self._tell(self._long.finish())
+            self._long = None
         elif item.data.strip() != _DONE:
-            found = read_members(self._wanted, item.data)
-            if item.cut:
-                found = replace(found, whole=False)
-            for reader in self._readers:
-                reader.event(found)
+            self._tell(read_members(self._wanted, item.data))
+
+    def _tell(self, found: Found) -> None:
+        for reader in self._readers:
+            reader.event(found)
 
     def _take_comment(self, comment: Comment) -> None:
         if not comment.text.startswith(_DECLARED) or len(self._declared) > ITEMS_MAX:

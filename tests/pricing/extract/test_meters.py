@@ -66,6 +66,19 @@ def test_json_that_breaks_off_before_it_can_be_told_is_a_problem() -> None:
     assert metered(b"application/json", b'{"data": [1, 2') == Metered(problem="cut off")
 
 
+def test_an_array_of_objects_is_a_stream() -> None:
+    """Each element is read as an event is, and an array that breaks off is told; other arrays are nothing."""
+    element = CHAT.replace(b"{", b'{"id": "c1", ', 1)
+
+    whole = metered(b"application/json", b"[" + element + b",\r\n" + element + b"]")
+    broken = metered(b"application/json", b"[" + element + b",")
+
+    assert [type(reading) for reading in whole.usages] == [Usage]
+    assert (whole.problem, broken.usages, broken.problem) == (None, whole.usages, "cut off")
+    assert metered(b"application/json", b'[1, 2, "x"]') == Metered()
+    assert metered(b"application/json", b'[{"a": 1}]') == Metered()
+
+
 def test_costs_declared_in_comments_are_lines() -> None:
     """Each `sidecar-cost` comment adds its costs, wherever in the stream it stands; other comments do not."""
     result = metered(b"text/event-stream", b": keep-alive\n\n", COST, b"data: " + CHAT + b"\n\n", COST)

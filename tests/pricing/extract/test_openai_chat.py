@@ -183,12 +183,21 @@ def test_more_answers_than_are_told_apart_are_not_lost_silently() -> None:
     assert problem_of(readings[-1:]) == "too many answers in one stream"
 
 
-def test_an_event_too_long_to_keep_may_have_held_a_newer_usage() -> None:
-    """After an event that was cut short an earlier usage is not the last word; a later one is."""
-    large = a_chunk(choices=[{"delta": {"audio": "QUJD" * 20_000}}])
+def test_an_event_too_long_to_keep_is_read_all_the_same() -> None:
+    """Usage behind tens of kilobytes in one event counts; such an event without usage changes nothing."""
+    large = [{"delta": {"audio": "QUJD" * 20_000}}]
+    want = buffered(an_answer(usage=OPENAI))
 
-    assert problem_of(streamed(a_chunk(usage=OPENAI), large)) == "stream ended without usage"
-    assert streamed(a_chunk(), large, a_chunk(usage=OPENAI)) == buffered(an_answer(usage=OPENAI))
+    assert streamed(a_chunk(), a_chunk(choices=large, usage=OPENAI)) == want
+    assert streamed(a_chunk(usage=OPENAI), a_chunk(choices=large)) == want
+
+
+def test_an_event_that_breaks_off_may_have_held_a_newer_usage() -> None:
+    """After an event without its end an earlier usage is not the last word; a later one is."""
+    broken = written(a_chunk(usage={"prompt_tokens": 1}))[:-12]
+
+    assert problem_of(streamed(a_chunk(usage=OPENAI), broken)) == "stream ended without usage"
+    assert streamed(broken, a_chunk(usage=OPENAI)) == buffered(an_answer(usage=OPENAI))
 
 
 @pytest.mark.parametrize(
