@@ -1,0 +1,526 @@
+"""Recovery: what a crash or an unknown left open is closed by evidence, and by nothing else."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from sidecar.domain.closing import Ending
+from sidecar.domain.events import PaymentSeen, PaymentSettled
+from sidecar.domain.evidence import GRACE_S
+from sidecar.domain.outcomes import Failed, NotSent
+from sidecar.domain.payments import Proof, State
+from sidecar.domain.records import Payment
+from sidecar.ports import AnswerLost, StorageGone, StorageUnavailable, TimedOut
+from sidecar.recovery import ASK_AGAIN_S
+from sidecar.x402 import reasons
+from sidecar.x402.documents import SettleReply
+from tests.sidecar.builders import Books, P, a_log, a_transaction, verified
+from tests.sidecar.fakes import honest, turns, until
+from tests.sidecar.shop import NETWORK
+from tests.sidecar.stall import CREDIT, FEE, NOTHING, OPEN, SOLD, Stall, open_stall
+from tests.sidecar.x402.signing import NOW_S
+
+DEAD_S: Final = NOW_S + 181
+"""One second after the payments of these tests could be used."""
+ARRIVED: Final = {"onchain": P, "token": 50_000, "fx": 50_000}
+
+
+async def admitted(books: Books) -> Payment:
+    return await books.admitted()
+
+
+async def sending(books: Books) -> Payment:
+    return await books.sending(await books.admitted())
+
+
+async def settled(books: Books) -> Payment:
+    return await books.settled()
+
+
+async def unknown(books: Books) -> Payment:
+    return await books.unknown()
+
+
+async def refused(books: Books) -> Payment:
+    return await books.asked(Failed(reasons.INSUFFICIENT_FUNDS))
+
+
+async def not_sent(books: Books) -> Payment:
+    return await books.asked(NotSent())
+
+
+async def passed_on(books: Books) -> Payment:
+    return await books.release(await books.admitted())
+
+
+async def delivered(books: Books) -> Payment:
+    payment = await books.settled()
+    await books.close(payment, Ending.DELIVERED)
+    return payment
+
+
+async def credited(books: Books) -> Payment:
+    payment = await books.settled()
+    await books.close(payment, Ending.UNDELIVERED)
+    return payment
+
+
+Start = Callable[[Books], Awaitable[Payment]]
+
+
+# Calls of an earlier run.
+
+
+@pytest.mark.parametrize(
+    ("crashed", "state", "money"),
+    [
+        (admitted, State.RELEASED, NOTHING),
+        (sending, State.UNKNOWN, OPEN),
+        (settled, State.CREDITED, CREDIT),
+        (unknown, State.UNKNOWN, OPEN),
+        (refused, State.FAILED, NOTHING),
+        (not_sent, State.RELEASED, NOTHING),
+        (passed_on, State.RELEASED, NOTHING),
+    ],
+)
+async def test_a_crash_is_put_to_rest_by_what_is_on_disk(
+    tmp_path: Path, crashed: Start, state: State, money: dict[str, int]
+) -> None:
+    """Not asked: let go. Asked: unknown. Settled: the buyer's credit. Nobody is asked for anything."""
+    async with open_stall(tmp_path) as stall:
+        payment = await crashed(stall.books)
+
+        assert await stall.recovery("run_2").put_to_rest() == 1
+        assert (await stall.books.payment(payment)).state is state
+        assert stall.books.balances() == money
+        assert stall.books.call()["outcome"] == "failed"
+        assert ("retry", "unmetered", None, "unknown") in stall.books.lines()
+        assert stall.count("settle", "verify", "upstream", "funds") == dict.fromkeys(
+            ("settle", "verify", "upstream", "funds"), 0
+        )
+
+
+@pytest.mark.parametrize("crashed", [admitted, sending, settled, unknown])
+async def test_putting_to_rest_again_changes_nothing(tmp_path: Path, crashed: Start) -> None:
+    """A recovery that crashed itself may be done again from the start."""
+    async with open_stall(tmp_path) as stall:
+        await crashed(stall.books)
+        await stall.recovery("run_2").put_to_rest()
+        before = stall.books.trace()
+
+        assert await stall.recovery("run_3").put_to_rest() == 0
+        assert stall.books.trace() == before
+
+
+@pytest.mark.parametrize("running", [admitted, sending, settled])
+async def test_calls_of_this_run_are_left_alone(tmp_path: Path, running: Start) -> None:
+    """Only what another run left is an orphan."""
+    async with open_stall(tmp_path) as stall:
+        await running(stall.books)
+        before = stall.books.trace()
+
+        assert await stall.recovery("run_1").put_to_rest() == 0
+        assert stall.books.trace() == before
+
+
+async def test_a_payment_let_go_by_recovery_may_enter_again(tmp_path: Path) -> None:
+    """A crash before anybody was asked to settle costs the buyer nothing but a repeat."""
+    async with open_stall(tmp_path) as stall:
+        stall.upstream.gate.clear()
+        _, task = stall.ask(headers=[stall.payment()])
+        await stall.upstream.asked.wait()
+        assert await stall.recovery("run_2").put_to_rest() == 1
+        stall.upstream.gate.set()
+        await task  # the old run's task finds its payment gone, and the call closed
+
+        assert (await stall.buy()).status == 200
+        assert stall.books.balances() == SOLD
+
+
+# What the chain tells.
+
+
+async def look(stall: Stall, at_s: int = NOW_S, block: int = 10) -> None:
+    stall.chain.mine(block, at_s)
+    await stall.recovery().look()
+
+
+async def test_an_unknown_that_arrived_is_the_buyers_credit(tmp_path: Path) -> None:
+    """The exact Transfer, final: onchain money, owed to the buyer, and the settlement's fee."""
+    async with open_stall(tmp_path) as stall:
+        payment = await unknown(stall.books)
+        await stall.books.close(payment, Ending.AS_IT_IS)
+        stall.chain.transfer(payment.nonce, a_log(payment))
+        await look(stall)
+
+        found = await stall.books.payment(payment)
+        assert (found.state, found.proof, found.transaction) == (
+            State.CREDITED, Proof.CHAIN, a_transaction(1),
+        )  # fmt: skip
+        assert stall.books.balances() == {**ARRIVED, "buyer": P, **FEE}
+        assert stall.books.call()["settlement"] == "settled"
+        (told,) = stall.observer.of(PaymentSettled)
+        assert (told.result, told.source) == ("settled", "chain")
+
+        before = stall.books.trace()
+        await look(stall)
+        assert stall.books.trace() == before
+
+
+@pytest.mark.parametrize(
+    ("at_s", "state", "money"), [(DEAD_S - 1, State.UNKNOWN, OPEN), (DEAD_S, State.FAILED, NOTHING)]
+)
+async def test_an_unknown_is_void_once_it_is_unused_and_dead(
+    tmp_path: Path, at_s: int, state: State, money: dict[str, int]
+) -> None:
+    """Until a final block is past `validBefore` it may still come."""
+    async with open_stall(tmp_path) as stall:
+        payment = await unknown(stall.books)
+        await look(stall, at_s)
+
+        assert (await stall.books.payment(payment)).state is state
+        assert stall.books.balances() == money
+
+
+WRONG: Final[list[dict[str, Any]]] = [
+    {"value": 49_999},
+    {"value": 50_001},
+    {"pay_to": bytes(20)},
+    {"payer": bytes(20)},
+]
+
+
+@pytest.mark.parametrize("odd", WRONG)
+async def test_a_transfer_that_is_not_exact_does_not_count(tmp_path: Path, odd: dict[str, Any]) -> None:
+    """Used, and yet not what was signed: it waits out its grace, then a person must look."""
+    async with open_stall(tmp_path) as stall:
+        payment = await unknown(stall.books)
+        await stall.books.close(payment, Ending.AS_IT_IS)
+        stall.chain.transfer(payment.nonce, a_log(payment, **odd))
+        await look(stall, DEAD_S - 1 + GRACE_S)
+        assert stall.books.balances() == OPEN
+
+        await look(stall, DEAD_S + GRACE_S, 11)
+        assert (await stall.books.payment(payment)).state is State.SUSPENDED
+        assert stall.books.balances() == {"suspense": P, "deposit": P, "held": P}
+        assert stall.observer.attention == ["settlement_undecidable"]
+
+
+async def test_only_final_blocks_count(tmp_path: Path) -> None:
+    """A transfer in a block without its confirmations is not there yet."""
+    async with open_stall(tmp_path, confirmations=2) as stall:
+        payment = await unknown(stall.books)
+        stall.chain.transfer(payment.nonce, a_log(payment, block=9))
+        recovery = stall.recovery()
+        for block in (8, 9, 10):
+            stall.chain.mine(block, NOW_S)
+            await recovery.look()
+            assert (await stall.books.payment(payment)).state is State.UNKNOWN
+        stall.chain.mine(11, NOW_S)
+        await recovery.look()
+
+        assert (await stall.books.payment(payment)).state is State.CREDITED
+
+
+async def test_a_block_that_was_reorganised_away_proves_nothing(tmp_path: Path) -> None:
+    """A head that goes back takes the finality of what stood above it with it."""
+    async with open_stall(tmp_path, confirmations=1) as stall:
+        payment = await unknown(stall.books)
+        recovery = stall.recovery()
+        for block, at_s in ((10, NOW_S), (11, DEAD_S), (10, NOW_S)):
+            stall.chain.mine(block, at_s)
+            await recovery.look()
+
+        assert (await stall.books.payment(payment)).state is State.UNKNOWN
+
+
+async def test_a_transfer_before_the_call_is_not_its_own(tmp_path: Path) -> None:
+    """What happened up to the block known at admission paid for something else."""
+    async with open_stall(tmp_path) as stall:
+        payment = await unknown(stall.books)
+        stall.chain.transfer(payment.nonce, a_log(payment, block=7))
+        await look(stall)
+        assert (await stall.books.payment(payment)).state is State.UNKNOWN
+
+        stall.chain.transfer(payment.nonce, a_log(payment, block=8))
+        await look(stall)
+        assert (await stall.books.payment(payment)).state is State.CREDITED
+
+
+async def test_a_transfer_pays_one_payment(tmp_path: Path) -> None:
+    """Two payments, one transaction: as many are paid as it holds Transfers, the rest is told and waits."""
+    async with open_stall(tmp_path) as stall:
+        asked = [verified(call=f"call_{n}", nonce=n) for n in (1, 2, 3)]
+        payments = [await stall.books.unknown(each) for each in asked]
+        for payment in payments:
+            stall.chain.transfer(payment.nonce, a_log(payment), a_log(payment, log_index=1))
+        await look(stall)
+
+        states = [(await stall.books.payment(payment)).state for payment in payments]
+        assert sorted(states) == sorted([State.CREDITED, State.CREDITED, State.UNKNOWN])
+        assert stall.observer.attention == ["transfer_taken"]
+        assert stall.books.balances()["onchain"] == 2 * P
+
+        await look(stall, DEAD_S + GRACE_S, 11)
+        assert stall.books.balances()["suspense"] == P
+
+
+@pytest.mark.parametrize("start", [refused, not_sent, passed_on])
+async def test_a_late_transfer_is_credit(tmp_path: Path, start: Start) -> None:
+    """Not charged, and yet on chain: whoever broadcast it, the buyer has paid."""
+    async with open_stall(tmp_path) as stall:
+        payment = await start(stall.books)
+        await stall.books.close(payment, Ending.AS_IT_IS)
+        stall.chain.transfer(payment.nonce, a_log(payment))
+        await look(stall)
+
+        assert (await stall.books.payment(payment)).state is State.CREDITED
+        assert stall.books.balances() == {**ARRIVED, "buyer": P}
+
+
+@pytest.mark.parametrize("start", [refused, not_sent, passed_on])
+async def test_what_was_not_charged_is_watched_until_it_is_dead(tmp_path: Path, start: Start) -> None:
+    """After that nobody asks about it any more."""
+    async with open_stall(tmp_path) as stall:
+        payment = await start(stall.books)
+        await stall.books.close(payment, Ending.AS_IT_IS)
+        await look(stall, DEAD_S)
+        asked = stall.trace.count("transfers_of")
+        await look(stall, DEAD_S, 11)
+
+        assert (asked, stall.trace.count("transfers_of")) == (1, 1)
+        assert stall.books.balances() == NOTHING
+        assert not (await stall.books.payment(payment)).watched
+
+
+@pytest.mark.parametrize(("start", "money"), [(delivered, SOLD), (credited, CREDIT)])
+async def test_what_was_reported_is_seen_on_chain(
+    tmp_path: Path, start: Start, money: dict[str, int]
+) -> None:
+    """A facilitator's word becomes money that is there; who owns it does not change."""
+    async with open_stall(tmp_path) as stall:
+        payment = await start(stall.books)
+        stall.chain.transfer(payment.nonce, a_log(payment))
+        await look(stall)
+
+        assert (await stall.books.payment(payment)).proof is Proof.CHAIN
+        expected = {**money, **ARRIVED}
+        del expected["reported"]
+        assert stall.books.balances() == expected
+        assert stall.observer.of(PaymentSeen) == [PaymentSeen("call_1", NETWORK, a_transaction(1))]
+
+
+@pytest.mark.parametrize(("start", "money"), [(delivered, SOLD), (credited, CREDIT)])
+async def test_a_word_the_chain_disproves_goes_to_suspense(
+    tmp_path: Path, start: Start, money: dict[str, int]
+) -> None:
+    """Reported, dead, and never used: a person must look, and the sale stands until then."""
+    async with open_stall(tmp_path) as stall:
+        payment = await start(stall.books)
+        await look(stall, DEAD_S)
+
+        assert (await stall.books.payment(payment)).proof is Proof.DISPROVED
+        expected = {**money, "suspense": P}
+        del expected["reported"]
+        assert stall.books.balances() == expected
+        assert stall.observer.attention == ["settlement_disproved"]
+
+
+@pytest.mark.parametrize("start", [unknown, refused, delivered])
+async def test_a_chain_that_cannot_be_asked_changes_nothing(tmp_path: Path, start: Start) -> None:
+    """However long it is away, also past the payment's death."""
+    async with open_stall(tmp_path) as stall:
+        payment = await start(stall.books)
+        await stall.books.close(payment, Ending.AS_IT_IS)
+        stall.chain.transfer(payment.nonce, a_log(payment))
+        await stall.recovery("other").put_to_rest()
+        before = stall.books.trace()
+        stall.chain.fault = TimedOut("the node does not answer")
+        await look(stall, DEAD_S + GRACE_S)
+
+        assert stall.books.trace() == before
+        assert stall.observer.attention[-1] == "chain_unreachable"
+
+
+async def test_a_chain_that_fails_half_way_changes_nothing(tmp_path: Path) -> None:
+    """The head is known, the logs are not: no verdict."""
+    async with open_stall(tmp_path) as stall:
+        payment = await unknown(stall.books)
+        await look(stall, DEAD_S - 1)
+
+        async def lost(*_: Any, **__: Any) -> Any:
+            raise AnswerLost("odd answer")
+
+        for question in ("transfers_of", "nonce_used"):
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(stall.chain, question, lost)
+                await look(stall, DEAD_S, 11)
+            assert (await stall.books.payment(payment)).state is State.UNKNOWN
+        assert stall.observer.attention == ["chain_unreachable"] * 2
+
+
+# Without a chain, the same facilitator's clean word.
+
+
+async def ask_again(stall: Stall, after_s: int = ASK_AGAIN_S) -> None:
+    stall.clock.pass_s(after_s)
+    await stall.recovery(watch=False).look()
+
+
+async def test_the_same_facilitator_is_asked_again_and_believed(tmp_path: Path) -> None:
+    """A clean yes, later: paid and not delivered, so it is the buyer's credit."""
+    async with open_stall(tmp_path, chain=False) as stall:
+        stall.facilitator.settles = [TimedOut("no answer")]
+        await stall.buy()
+        await ask_again(stall)
+
+        assert await stall.state() is State.CREDITED
+        assert stall.books.balances() == CREDIT
+        assert stall.facilitator.settled[0] == stall.facilitator.settled[1], "the very same question"
+        await ask_again(stall)
+        assert len(stall.facilitator.settled) == 2
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        TimedOut("no answer"),
+        SettleReply(False, "", NETWORK, None, None, reasons.INSUFFICIENT_FUNDS),
+        SettleReply(False, "", NETWORK, None, None, reasons.NONCE_USED),
+        SettleReply(True, "", NETWORK, None, 50_000),
+        SettleReply(True, a_transaction(1), "eip155:1", None, 50_000),
+        SettleReply(True, a_transaction(1), NETWORK, bytes(20), 50_000),
+        SettleReply(True, a_transaction(1), NETWORK, None, 1),
+    ],
+)
+async def test_anything_but_a_clean_yes_leaves_it_unknown(
+    tmp_path: Path, reply: SettleReply | Exception
+) -> None:
+    """A no to the second question says nothing about the first."""
+    async with open_stall(tmp_path, chain=False) as stall:
+        stall.facilitator.settles = [TimedOut("no answer"), reply]
+        await stall.buy()
+        await ask_again(stall)
+
+        assert len(stall.facilitator.settled) == 2
+        assert await stall.state() is State.UNKNOWN
+        assert stall.books.balances() == OPEN
+
+
+async def test_a_facilitator_is_asked_again_now_and_then(tmp_path: Path) -> None:
+    """Not sooner than a minute after the last time, and never a facilitator that was not asked before."""
+    async with open_stall(tmp_path, chain=False) as stall:
+        stall.facilitator.settles = [TimedOut("no answer")] * 9
+        await stall.buy()
+        recovery = stall.recovery(watch=False)
+        for after_s, asked in ((0, 1), (ASK_AGAIN_S - 1, 1), (1, 2), (1, 2), (ASK_AGAIN_S, 3)):
+            stall.clock.pass_s(after_s)
+            await recovery.look()
+            assert len(stall.facilitator.settled) == asked
+
+        stall.facilitator.name = "https://other.example"
+        stall.clock.pass_s(ASK_AGAIN_S)
+        await recovery.look()
+        assert len(stall.facilitator.settled) == 3
+
+
+async def test_a_word_that_names_anothers_transaction_is_no_evidence(tmp_path: Path) -> None:
+    """One transaction, one payment: a facilitator cannot settle two with it, however late."""
+    async with open_stall(tmp_path, chain=False) as stall:
+        stall.facilitator.settles = [TimedOut("no answer")]
+        await stall.buy(nonce=1)
+        await stall.buy(nonce=2)
+        first = honest(stall.facilitator.settled[0], transaction=a_transaction(2))
+        stall.facilitator.settles = [first]
+        before = len(stall.observer.of(PaymentSettled))
+        await ask_again(stall)
+
+        assert await stall.state() is State.UNKNOWN
+        assert len(stall.observer.of(PaymentSettled)) == before
+
+
+async def test_without_any_evidence_it_goes_to_a_person(tmp_path: Path) -> None:
+    """A minute after its death nobody can tell any more."""
+    async with open_stall(tmp_path, chain=False) as stall:
+        stall.facilitator.settles = [TimedOut("no answer")] * 9
+        await stall.buy()
+        await ask_again(stall, 180 + ASK_AGAIN_S)
+        assert await stall.state() is State.UNKNOWN
+        await ask_again(stall, 1)
+
+        assert await stall.state() is State.SUSPENDED
+        assert stall.books.balances() == {"suspense": P, "deposit": P, "held": P}
+        assert stall.observer.attention[-1] == "settlement_undecidable"
+        again = await stall.buy()
+        assert (again.status, again.header(b"payment-required") is None) == (402, False), "it is too old now"
+
+
+async def test_where_there_is_a_chain_nobody_is_asked_for_money_again(tmp_path: Path) -> None:
+    """Evidence is read, never bought by a second settlement."""
+    async with open_stall(tmp_path) as stall:
+        stall.facilitator.settles = [TimedOut("no answer")]
+        await stall.buy()
+        stall.clock.pass_s(ASK_AGAIN_S)
+        for block in (11, 12):
+            await look(stall, NOW_S + ASK_AGAIN_S, block)
+
+        assert len(stall.facilitator.settled) == 1
+
+
+# The task.
+
+
+async def test_a_round_that_fails_is_not_the_last(tmp_path: Path) -> None:
+    """A full disk or a defect ends one round and is told; the next one does its work."""
+    async with open_stall(tmp_path) as stall:
+        payment = await unknown(stall.books)
+        await stall.books.close(payment, Ending.AS_IT_IS)
+        stall.chain.transfer(payment.nonce, a_log(payment))
+        stall.storage.faults["_open_questions"] = [StorageUnavailable("the disk is full"), KeyError("odd")]
+        task = asyncio.create_task(stall.recovery().run())
+        await until(lambda: bool(stall.observer.of(PaymentSeen)))
+        task.cancel()
+        await asyncio.wait((task,))
+
+        assert stall.observer.attention == ["recovery_delayed", "recovery_failed"]
+        assert (await stall.books.payment(payment)).state is State.CREDITED
+
+
+async def test_a_storage_that_is_gone_ends_the_task(tmp_path: Path) -> None:
+    """There is nothing left that this process could do."""
+    async with open_stall(tmp_path) as stall:
+        stall.storage.faults["_open_questions"] = [StorageGone("finished")]
+        task = asyncio.create_task(stall.recovery().run())
+        await turns()
+        await asyncio.wait_for(task, 30)
+
+        assert stall.observer.attention == []
+
+
+async def test_evidence_waits_for_a_call_that_runs_again(tmp_path: Path) -> None:
+    """A transfer found for a payment that has entered again meanwhile is looked at when that call is over."""
+    async with open_stall(tmp_path) as stall:
+        stall.facilitator.settles = [AnswerLost("status 502")]
+        payment = await passed_on(stall.books)
+        await stall.books.close(payment, Ending.AS_IT_IS)
+        recovery = stall.recovery()
+
+        async def enter_meanwhile(*_: Any, **__: Any) -> Any:
+            await stall.books.admitted(verified(call="call_2"))
+            return (a_log(payment),)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(stall.chain, "transfers_of", enter_meanwhile)
+            await recovery.look()
+        assert (await stall.books.payment(payment)).state is State.OPEN
+        again = await stall.books.payment(payment)
+        await stall.books.release(again)
+        await stall.books.close(again, Ending.AS_IT_IS)
+        stall.chain.transfer(payment.nonce, a_log(payment))
+        await look(stall)
+
+        assert (await stall.books.payment(payment)).state is State.CREDITED
+        assert stall.books.balances() == {**ARRIVED, "buyer": P}
