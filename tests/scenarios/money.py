@@ -18,10 +18,10 @@ class Books:
     calls: list[dict[str, Any]]
     balances: dict[str, int] = field(repr=False)
 
-    def of(self, *prefix: str) -> int:
-        """Sum the accounts whose names begin with *prefix*."""
-        start = ":".join(prefix) + ":"
-        return sum(units for name, units in self.balances.items() if name.startswith(start))
+    def of(self, *parts: str) -> int:
+        """Sum the accounts whose names begin with *parts*."""
+        start = ":".join(parts) + ":"
+        return sum(units for name, units in self.balances.items() if f"{name}:".startswith(start))
 
     def owed_to(self, payer: str) -> int:
         """Return a payer's credit in nano-USD."""

@@ -1,17 +1,22 @@
 """A running sidecar with a middleman before everybody it might ask."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 
+from sidecar.sandbox.keys import TestAccount
 from sidecar.sandbox.process import Sandbox
 from tests.scenarios import middleman
-from tests.scenarios.middleman import Middleman
-from tests.scenarios.stand import Running, Stand, set_up
+from tests.scenarios.middleman import Hold, Middleman, Moment
+from tests.scenarios.stand import Running, Stand, set_up, until
+from tests.sidecar.sandbox.authorizations import cancelation
+from tests.sidecar.sandbox.transactions import raw
 
 Fields = Sequence[tuple[str, str]]
 
@@ -45,6 +50,28 @@ class Scene:
                 return await asyncio.gather(*sent)
 
         return asyncio.run(made())
+
+    def meanwhile(self, payment: Mapping[str, Any], act: Callable[[], None]) -> httpx.Response:
+        """Call /chat with *payment*, and do something while the agent works on it."""
+        hold = self.upstream.on["/chat"] = Hold(Moment.BEFORE)
+        before = self.asked()[0]
+        with ThreadPoolExecutor(1) as beside:
+            asking = beside.submit(self.running.send, "/chat", payment)
+            assert until(lambda: self.asked()[0] > before)
+            act()
+            hold.go.set()
+            answer = asking.result()
+        del self.upstream.on["/chat"]
+        return answer
+
+    def cancel(self, account: TestAccount, payment: Mapping[str, Any]) -> None:
+        """Send the payer's own cancelAuthorization to the chain."""
+        nonce = bytes.fromhex(payment["payload"]["authorization"]["nonce"].removeprefix("0x"))
+        sandbox = self.stand.sandbox
+        sent = int(sandbox.rpc("eth_getTransactionCount", account.address, "pending"), 16)
+        data = cancelation(account, nonce)
+        transaction = raw(sent, sender=account, to=sandbox.asset, value=0, data=data, gas=200_000)
+        sandbox.rpc("eth_sendRawTransaction", "0x" + transaction.hex())
 
 
 @contextmanager

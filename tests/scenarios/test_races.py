@@ -1,8 +1,7 @@
 """Payers quicker than their payment: overdrawn, overexposed, spent elsewhere or taken back meanwhile."""
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from typing import Final
 
 import httpx
 import pytest
@@ -14,8 +13,6 @@ from tests.scenarios.hostile import Good
 from tests.scenarios.middleman import Hold, Moment
 from tests.scenarios.scene import Scene
 from tests.scenarios.stand import refusal, until
-from tests.sidecar.sandbox.authorizations import cancelation
-from tests.sidecar.sandbox.transactions import raw
 
 PRICE: Final = 10_000_000  # nano-USD
 UNITS: Final = 10_000
@@ -76,7 +73,7 @@ def test_a_payment_somebody_else_broadcast_is_credit_and_no_answer(scene: Scene)
     payment = scene.running.signed(account, "/chat")
     owed = money.settled_down(scene.stand, scene.running).owed_to(account.address)
 
-    answer = _meanwhile(scene, payment, lambda: scene.stand.broadcast(payment))
+    answer = scene.meanwhile(payment, lambda: scene.stand.broadcast(payment))
     books = money.settled_down(scene.stand, scene.running)
     again = scene.running.send("/chat", payment)
 
@@ -92,7 +89,7 @@ def test_a_payment_that_was_taken_back_gets_no_answer(scene: Scene) -> None:
     payment = scene.running.signed(account, "/chat")
     held = money.settled_down(scene.stand, scene.running).of("deposit")
 
-    answer = _meanwhile(scene, payment, lambda: cancel(scene, account, payment))
+    answer = scene.meanwhile(payment, lambda: scene.cancel(account, payment))
     books = money.settled_down(scene.stand, scene.running)
     again = scene.running.send("/chat", payment)
 
@@ -117,7 +114,7 @@ def test_a_payment_that_was_spent_before_is_no_payment(spent: str, scene: Scene)
         other = Good(account, {**payment, "accepted": elsewhere}).signed(to=keys.PAY_TO.address)
         scene.stand.broadcast(other)
     else:
-        cancel(scene, account, payment)
+        scene.cancel(account, payment)
     before = scene.asked()[0]
 
     answers = [_told(scene.running.send("/chat", payment)) for _ in range(2)]
@@ -126,30 +123,6 @@ def test_a_payment_that_was_spent_before_is_no_payment(spent: str, scene: Scene)
     assert answers[1][0] == 402
     assert scene.asked()[0] == before
     money.settled_down(scene.stand, scene.running)
-
-
-def cancel(scene: Scene, account: TestAccount, payment: Any) -> None:
-    """Send the payer's own cancelAuthorization to the chain."""
-    nonce = bytes.fromhex(payment["payload"]["authorization"]["nonce"].removeprefix("0x"))
-    sandbox = scene.stand.sandbox
-    sent = int(sandbox.rpc("eth_getTransactionCount", account.address, "pending"), 16)
-    data = cancelation(account, nonce)
-    transaction = raw(sent, sender=account, to=sandbox.asset, value=0, data=data, gas=200_000)
-    sandbox.rpc("eth_sendRawTransaction", "0x" + transaction.hex())
-
-
-def _meanwhile(scene: Scene, payment: Any, act: Callable[[], None]) -> httpx.Response:
-    """Call with *payment*, and do something while the agent works on it."""
-    hold = scene.upstream.on["/chat"] = Hold(Moment.BEFORE)
-    before = scene.asked()[0]
-    with ThreadPoolExecutor(1) as beside:
-        asking = beside.submit(scene.running.send, "/chat", payment)
-        assert until(lambda: scene.asked()[0] > before)
-        act()
-        hold.go.set()
-        answer = asking.result()
-    del scene.upstream.on["/chat"]
-    return answer
 
 
 def _give(scene: Scene, account: TestAccount) -> None:
