@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from sidecar.domain.refusals import Code, Refusal
 from sidecar.http import headers, replies
+from sidecar.http.request_rules import LATE
 from sidecar.ports import Headers
 from sidecar.x402.challenge import Challenge
 from sidecar.x402.codec import encode_response
@@ -85,11 +86,13 @@ class BuyerExchange:
         self._send = send
         self._write_idle_s = write_idle_s
         self._cross_origin = cross_origin
+        self._body_read = asyncio.Event()
+        self._body_read.set()
         self._gone: asyncio.Task[None] | None = None
         self._lost = False
 
     async def read_body(self, limit: int) -> PaidBody | Refusal:
-        """Read the request body; BuyerLeft if it never comes whole, or not in time."""
+        """Read the body whole; a refusal if it is too large or too slow, BuyerLeft if it breaks off."""
         whole = PaidBody()
         try:
             async with asyncio.timeout(BODY_TOTAL_S):
@@ -98,21 +101,28 @@ class BuyerExchange:
                     if whole.size > limit:
                         whole.close()
                         return Refusal(Code.BODY_TOO_LARGE)
-        except (TimeoutError, BuyerLeft):
+        except TimeoutError:
             whole.close()
-            raise BuyerLeft from None
+            return LATE
+        except BuyerLeft:
+            whole.close()
+            raise
         return whole
 
     async def stream_body(self) -> AsyncIterator[bytes]:
         """Yield the request body as it comes; BuyerLeft if it breaks off."""
-        while True:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                raise BuyerLeft
-            if piece := message.get("body", b""):
-                yield piece
-            if not message.get("more_body", False):
-                return
+        self._body_read.clear()
+        try:
+            while True:
+                message = await self._receive()
+                if message["type"] == "http.disconnect":
+                    raise BuyerLeft
+                if piece := message.get("body", b""):
+                    yield piece
+                if not message.get("more_body", False):
+                    return
+        finally:
+            self._body_read.set()
 
     async def start(self, status: int, fields: Headers, receipt: SettleReply | None) -> bool:
         """Send the agent's status and fields; with a receipt they are those of a paid answer."""
@@ -206,6 +216,7 @@ class BuyerExchange:
         return True
 
     async def _until_gone(self) -> None:
+        await self._body_read.wait()  # an agent may answer while the request still comes: that has its reader
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
