@@ -284,12 +284,14 @@ async def _whole(body: Any) -> bytes:
 class Buyer:
     """A buyer's connection as a server shows it to an ASGI app: reads at its own pace, may leave.
 
-    While `reads` is not set no piece of a body is taken. After `leave` the app is told, and what it
-    sends is lost, or raised as OSError when the server is `strict` (ASGI allows both).
+    A request that is not `whole` never ends. While `reads` is not set no piece of a body is taken.
+    After `leave` the app is told, and what it sends is lost, or raised as OSError when the server is
+    `strict` (ASGI allows both).
     """
 
     trace: Trace = field(default_factory=list)
     pieces: Sequence[bytes] = (b"{}",)
+    whole: bool = True
     strict: bool = False
     status: int = 0
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
@@ -311,7 +313,7 @@ class Buyer:
     async def receive(self) -> Message:
         if self._to_send:
             piece = self._to_send.pop(0)
-            return {"type": "http.request", "body": piece, "more_body": bool(self._to_send)}
+            return {"type": "http.request", "body": piece, "more_body": bool(self._to_send) or not self.whole}
         await self.left.wait()
         return {"type": "http.disconnect"}
 
