@@ -11,7 +11,7 @@ from typing import Any, Final
 from pricing.extract import meter_for
 from sidecar.delivery import Bounds, Delivery, Room
 from sidecar.domain.admission import RETRY_AFTER_S
-from sidecar.domain.call import Endpoint, Verified
+from sidecar.domain.call import Endpoint
 from sidecar.domain.events import Answered, NeedsAttention
 from sidecar.domain.refusals import Code, Refusal
 from sidecar.domain.routes import Matched, Routes, UnknownRoute, WrongMethod
@@ -20,7 +20,7 @@ from sidecar.domain.verification import Checked, check
 from sidecar.fields import combined, values
 from sidecar.http import headers as hygiene
 from sidecar.http.asked import US_PER_S, Asked
-from sidecar.http.exchange import BuyerExchange, BuyerLeft, PaidBody, Receive, Send
+from sidecar.http.exchange import BuyerExchange, BuyerLeft, Receive, Send
 from sidecar.pipeline import Pipeline
 from sidecar.ports import Clock, Fault, Headers, Ids, Observer, TimedOut, Upstream, UpstreamRequest
 from sidecar.tokens import Tokens
@@ -202,9 +202,7 @@ class Buyers:
             asked.body.close()
             await exchange.refuse(checked)
             return
-        verified = asked.verified(checked, endpoint)
-        outgoing = asked.outgoing(verified, self._tokens)
-        task = asyncio.create_task(self._run(verified, outgoing, exchange, asked.body))
+        task = asyncio.create_task(self._run(asked, checked, endpoint, exchange))
         self._open.add(task)
         task.add_done_callback(self._open.discard)
         # The call belongs to its own task: a server that gives up on the connection does not end it.
@@ -217,13 +215,13 @@ class Buyers:
             return Refusal(Code.OVERLOADED, retry_after_s=RETRY_AFTER_S)
         return None
 
-    async def _run(
-        self, verified: Verified, outgoing: UpstreamRequest, exchange: BuyerExchange, body: PaidBody
-    ) -> None:
+    async def _run(self, asked: Asked, checked: Checked, endpoint: Endpoint, exchange: BuyerExchange) -> None:
         try:
+            verified = asked.verified(checked, endpoint)
+            outgoing = asked.outgoing(verified, self._tokens)
             await self._pipeline.serve(verified, outgoing, exchange)
         finally:
-            body.close()
+            asked.body.close()
 
     async def _free(
         self, entry: Entry, method: str, target: Target, fields: Headers, exchange: BuyerExchange
