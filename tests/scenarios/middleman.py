@@ -22,6 +22,7 @@ class Act(Enum):
     FAIL = "answer 500 and ask nobody"
     CUT = "hang up without an answer"
     PASS_AND_FAIL = "pass it on, and answer 500 all the same"
+    HALF = "pass it on, and hang up in the middle of the answer's body"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,18 +145,27 @@ class _Handler(BaseHTTPRequestHandler):
         self._asked(body)
         self.failed(body)
 
+    def halved(self, body: bytes) -> None:
+        self._half(body)
+        self.close_connection = True
+
+    def _half(self, body: bytes) -> bytes:
+        """Send the first half of the answer, and return the other."""
+        answer = self._asked(body)
+        half = len(answer.content) // 2
+        self._begin(answer.status_code, answer.headers["content-type"], len(answer.content))
+        self.wfile.write(answer.content[:half])
+        self.wfile.flush()
+        return answer.content[half:]
+
     def _held(self, hold: Hold, body: bytes) -> None:
         if hold.moment is Moment.BEFORE:
             hold.go.wait(WAIT_S)
             self.passed(body)
         elif hold.moment is Moment.AMID:
-            answer = self._asked(body)
-            half = len(answer.content) // 2
-            self._begin(answer.status_code, answer.headers["content-type"], len(answer.content))
-            self.wfile.write(answer.content[:half])
-            self.wfile.flush()
+            rest = self._half(body)
             hold.go.wait(WAIT_S)
-            self.wfile.write(answer.content[half:])
+            self.wfile.write(rest)
         else:
             hold.go.wait(WAIT_S)
             self.cut(body)
@@ -186,4 +196,5 @@ _ACTS: Final[dict[Act, Callable[[_Handler, bytes], None]]] = {
     Act.FAIL: _Handler.failed,
     Act.CUT: _Handler.cut,
     Act.PASS_AND_FAIL: _Handler.passed_and_failed,
+    Act.HALF: _Handler.halved,
 }

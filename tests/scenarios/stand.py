@@ -50,6 +50,7 @@ routes:
   "POST /broken": {{price: "$0.01"}}
   "POST /echo": {{price: "$0.01"}}
   "POST /research": {{price: "$0.05"}}
+  "POST /late": {{price: "$0.01", timeout: 1s}}
   "GET /models/{{name}}": {{price: "$0.001"}}
   "GET /free/*": free
 fees:

@@ -21,7 +21,7 @@ def _settings(config: Path) -> Settings:
 
 
 def test_the_written_config_sells_what_the_table_calls(tmp_path: Path, sandbox: Sandbox, agent: str) -> None:
-    """Its priced routes are what the steps call; it pays the sandbox's seller and denies one of the buyers."""
+    """Its priced routes are what the steps call; it pays the sandbox's seller and denies one buyer."""
     settings = _settings(demo.write_config(tmp_path, sandbox, agent))
 
     routes = {route.key: route for route in settings.routes}
