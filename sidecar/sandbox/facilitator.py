@@ -1,4 +1,4 @@
-"""A standard x402 facilitator over HTTP, made of the official SDK's classes. Knows no sidecar.
+"""A standard x402 facilitator, made of the official SDK's classes. Knows no sidecar and no HTTP of its own.
 
 It reaches the chain over JSON-RPC like any other facilitator. The SDK's synchronous code runs in threads
 and never on the event loop: one settlement that waits for a block would stop all others. Answers carry
@@ -13,28 +13,40 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from web3 import HTTPProvider
+from web3.exceptions import TimeExhausted
+from web3.types import RPCEndpoint, RPCResponse
 from x402 import x402FacilitatorSync
 from x402.mechanisms.evm import FacilitatorWeb3Signer
 from x402.mechanisms.evm.exact import ExactEvmFacilitatorScheme, ExactEvmSchemeConfig
 from x402.mechanisms.evm.exact.v1.facilitator import ExactEvmSchemeV1, ExactEvmSchemeV1Config
+from x402.mechanisms.evm.types import TransactionReceipt
 from x402.schemas import SchemeNotFoundError, SettleResponse, VerifyResponse
 from x402.schemas.helpers import parse_payment_payload, parse_payment_requirements
 
 from sidecar.sandbox import keys
-from sidecar.sandbox.child import Service
+
+Document = dict[str, Any]
 
 THREADS: Final = 16
-BODY_MAX: Final = 64 * 1024
 CONFIRMATION_TIMEOUT_S: Final = 30
 VERSION_1_NAMES: Final = {84532: "base-sepolia", 8453: "base"}
 
 _log = logging.getLogger(__name__)
 # The SDK logs every refused payment, with tracebacks for nonsense; refusals are our daily business.
 logging.getLogger("x402").setLevel(logging.CRITICAL)
+
+
+class Provider(HTTPProvider):
+    """Reaches the chain, and can put off each transaction by *blocks_later* blocks."""
+
+    blocks_later = 0
+
+    def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
+        """Ask the chain."""
+        if method == "eth_sendRawTransaction" and self.blocks_later:
+            return super().make_request(RPCEndpoint("sandbox_sendLater"), [*params, self.blocks_later])
+        return super().make_request(method, params)
 
 
 class SerialSigner(FacilitatorWeb3Signer):
@@ -47,6 +59,7 @@ class SerialSigner(FacilitatorWeb3Signer):
 
     def __init__(self, private_key: str, rpc_url: str) -> None:
         super().__init__(private_key, rpc_url, confirmation_timeout_seconds=CONFIRMATION_TIMEOUT_S)
+        self.provider = self._w3.provider = Provider(rpc_url)
         self._sending = threading.Lock()
 
     def write_contract(self, *args: Any, **kwargs: Any) -> str:
@@ -54,66 +67,66 @@ class SerialSigner(FacilitatorWeb3Signer):
         with self._sending:
             return super().write_contract(*args, **kwargs)
 
+    def wait_for_transaction_receipt(self, tx_hash: str) -> TransactionReceipt:
+        """Wait as the SDK does; for a transaction that was put off, not at all."""
+        if self.provider.blocks_later:
+            raise TimeExhausted(f"{tx_hash} will come later")
+        return super().wait_for_transaction_receipt(tx_hash)
+
     def _reserve_nonce(self) -> int:
         return int(self._w3.eth.get_transaction_count(self._account.address, "pending"))
 
 
-def service(*, rpc_url: str, chain_id: int) -> Service:
-    """Build the facilitator for one chain, with the sandbox's published facilitator key."""
-    signer = SerialSigner(keys.FACILITATOR.private_key, rpc_url)
-    sdk = x402FacilitatorSync()
-    # A replay is refused before a transaction is paid for it, and so with an empty transaction.
-    sdk.register(
-        [f"eip155:{chain_id}"],
-        ExactEvmFacilitatorScheme(signer, ExactEvmSchemeConfig(simulate_in_settle=True)),
-    )
-    if chain_id in VERSION_1_NAMES:
-        config = ExactEvmSchemeV1Config(simulate_in_settle=True)
-        sdk.register_v1([VERSION_1_NAMES[chain_id]], ExactEvmSchemeV1(signer, config))
-    return Service(app=Facilitator(sdk).app())
-
-
 class Facilitator:
-    """The three endpoints of a facilitator around the SDK's synchronous one."""
+    """The three questions of a facilitator, put to the SDK's synchronous one. Bodies in, documents out."""
 
-    def __init__(self, sdk: x402FacilitatorSync) -> None:
-        self._sdk = sdk
+    def __init__(self, *, rpc_url: str, chain_id: int) -> None:
+        """Settle on one chain with the sandbox's published facilitator key."""
+        signer = SerialSigner(keys.FACILITATOR.private_key, rpc_url)
+        self._provider = signer.provider
+        self._sdk = x402FacilitatorSync()
+        # A replay is refused before a transaction is paid for it, and so with an empty transaction.
+        self._sdk.register(
+            [f"eip155:{chain_id}"],
+            ExactEvmFacilitatorScheme(signer, ExactEvmSchemeConfig(simulate_in_settle=True)),
+        )
+        if chain_id in VERSION_1_NAMES:
+            config = ExactEvmSchemeV1Config(simulate_in_settle=True)
+            self._sdk.register_v1([VERSION_1_NAMES[chain_id]], ExactEvmSchemeV1(signer, config))
         # The SDK serves every network of a family as soon as one is registered; we serve what we announce.
-        self._networks = {str(kind.network) for kind in sdk.get_supported().kinds}
+        self._networks = {str(kind.network) for kind in self._sdk.get_supported().kinds}
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="x402")
 
-    def app(self) -> Starlette:
-        """Give the ASGI app."""
-        return Starlette(
-            routes=[
-                Route("/supported", self._supported, methods=["GET"]),
-                Route("/verify", self._verify, methods=["POST"]),
-                Route("/settle", self._settle, methods=["POST"]),
-            ]
-        )
+    def put_off(self, blocks: int) -> None:
+        """From now on let transactions be mined so many blocks later, and say that they are pending."""
+        self._provider.blocks_later = blocks
 
-    async def _supported(self, _: Request) -> Response:
-        return _json(200, self._sdk.get_supported().model_dump(by_alias=True, exclude_none=True))
+    def supported(self) -> Document:
+        """Say what is settled here."""
+        kinds: Document = self._sdk.get_supported().model_dump(by_alias=True, exclude_none=True)
+        return kinds
 
-    async def _verify(self, request: Request) -> Response:
-        status, answer = await self._ask(request, self._sdk.verify, _unverified, "unexpected_verify_error")
-        return _json(status, answer | {"invalidMessage": None})
+    async def verify(self, body: bytes | None) -> tuple[int, Document]:
+        """Answer whether a payment would settle, with an HTTP status; None is a request too large."""
+        status, answer = await self._ask(body, self._sdk.verify, _unverified, "unexpected_verify_error")
+        return status, answer | {"invalidMessage": None}
 
-    async def _settle(self, request: Request) -> Response:
-        status, answer = await self._ask(request, self._sdk.settle, _unsettled, "unexpected_settle_error")
-        return _json(status, answer | {"errorMessage": None})
+    async def settle(self, body: bytes | None) -> tuple[int, Document]:
+        """Settle a payment and say how that went."""
+        status, answer = await self._ask(body, self._sdk.settle, _unsettled, "unexpected_settle_error")
+        return status, answer | {"errorMessage": None}
 
     async def _ask(
         self,
-        request: Request,
+        body: bytes | None,
         decide: Callable[[Any, Any], VerifyResponse | SettleResponse],
-        refusal: Callable[[str, Any], dict[str, Any]],
+        refusal: Callable[[str, Any], Document],
         unexpected: str,
-    ) -> tuple[int, dict[str, Any]]:
+    ) -> tuple[int, Document]:
         """Run *decide* in a thread; malformed requests are 400, surprises 500, decisions 200."""
         document: Any = None
         try:
-            document = json.loads(await _body(request))
+            document = json.loads(body or b"")
             payload = parse_payment_payload(document["paymentPayload"])
             wanted = parse_payment_requirements(payload.x402_version, document["paymentRequirements"])
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -134,25 +147,12 @@ class Facilitator:
         return 200, answer.model_dump(by_alias=True, exclude_none=True)
 
 
-def _unverified(reason: str, _: Any) -> dict[str, Any]:
+def _unverified(reason: str, _: Any) -> Document:
     return {"isValid": False, "invalidReason": reason}
 
 
-def _unsettled(reason: str, document: Any) -> dict[str, Any]:
+def _unsettled(reason: str, document: Any) -> Document:
     network = ""
     if isinstance(document, dict) and isinstance(document.get("paymentRequirements"), dict):
         network = str(document["paymentRequirements"].get("network", ""))
     return {"success": False, "errorReason": reason, "transaction": "", "network": network}
-
-
-async def _body(request: Request) -> bytes:
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_MAX:
-            raise ValueError("request too large")
-    return body
-
-
-def _json(status: int, document: dict[str, Any]) -> Response:
-    return JSONResponse({name: value for name, value in document.items() if value is not None}, status)

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import httpx
 
-from sidecar.sandbox import keys, token
+from sidecar.sandbox import chain_modes, facilitator_modes, keys, token
 from sidecar.sandbox.keys import TestAccount
 
 CHAIN_ID: Final = 84532
@@ -26,6 +26,10 @@ _BALANCE_OF: Final = "0x70a08231"
 
 class ChildFailed(Exception):
     """A process of the sandbox did not start; what it printed is on standard error."""
+
+
+class ModeRefused(Exception):
+    """A mode is not known, or its delay is out of bounds."""
 
 
 class RpcFailed(Exception):
@@ -54,12 +58,14 @@ class Child:
         if not announced:
             self.stop()
             raise ChildFailed(f"the sandbox's {service} did not start")
-        self.url = f"http://127.0.0.1:{json.loads(announced)['port']}"
+        ports = json.loads(announced)
+        self.url = f"http://127.0.0.1:{ports['port']}"
+        self.control_url = f"http://127.0.0.1:{ports.get('control_port', ports['port'])}"
 
     def wait(self, path: str) -> None:
         """Return when GET *path* is answered, whatever the answer; raises ChildFailed."""
         try:
-            httpx.get(self.url + path, timeout=READY_TIMEOUT_S, trust_env=False)
+            httpx.get(self.control_url + path, timeout=READY_TIMEOUT_S, trust_env=False)
         except httpx.HTTPError as problem:
             raise ChildFailed(f"the sandbox's {self._service} is not answering") from problem
 
@@ -77,7 +83,10 @@ class Child:
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """A running chain with a facilitator on it. *buyers* hold tokens and gas money, *penniless* nothing."""
+    """A running chain with a facilitator on it. *buyers* hold tokens and gas money, *penniless* nothing.
+
+    *control_url* is the facilitator too, and answers even while its mode refuses connections.
+    """
 
     rpc_url: str
     chain_id: int
@@ -87,6 +96,7 @@ class Sandbox:
     pay_to: str
     buyers: tuple[TestAccount, ...]
     penniless: TestAccount
+    control_url: str = ""
 
     def rpc(self, method: str, *params: Any) -> Any:
         """Ask the chain; raises RpcFailed."""
@@ -95,6 +105,24 @@ class Sandbox:
         if "error" in answer:
             raise RpcFailed(answer["error"])
         return answer["result"]
+
+    def set_facilitator(self, mode: str, *, delay_s: float = facilitator_modes.DELAY_DEFAULT_S) -> None:
+        """Let the facilitator go on in *mode* of `facilitator_modes`; *delay_s* is for the slow one."""
+        wanted = {"mode": mode, "delay_s": delay_s}
+        answer = httpx.post(
+            self.control_url + "/_mode", json=wanted, timeout=READY_TIMEOUT_S, trust_env=False
+        )
+        if answer.status_code != 200:
+            raise ModeRefused(answer.json()["error"])
+
+    def set_chain(self, mode: str) -> None:
+        """Let the chain go on in *mode* of `chain_modes`; raises RpcFailed if it is not known."""
+        self.rpc("sandbox_setMode", mode)
+
+    def pass_time(self, seconds: int) -> None:
+        """Move the chain's time on, and mine a block at it."""
+        self.rpc("evm_increaseTime", seconds)
+        self.rpc("evm_mine")
 
     def balance_of(self, address: str) -> int:
         """Read an address's token balance at the head, in the token's smallest unit."""
@@ -109,19 +137,32 @@ class Sandbox:
             "network": self.network,
             "asset": self.asset,
             "facilitator_url": self.facilitator_url,
+            "control_url": self.control_url,
             "pay_to": self.pay_to,
             "buyers": [{"address": each.address, "private_key": each.private_key} for each in self.buyers],
         }
 
 
 @contextmanager
-def start_sandbox(*, chain_id: int = CHAIN_ID, block_time_s: float | None = None) -> Iterator[Sandbox]:
-    """Run a fresh chain and a facilitator on it; without *block_time_s* each transaction is a block."""
+def start_sandbox(
+    *,
+    chain_id: int = CHAIN_ID,
+    block_time_s: float | None = None,
+    facilitator_mode: str = facilitator_modes.HONEST,
+    facilitator_delay_s: float = facilitator_modes.DELAY_DEFAULT_S,
+    chain_mode: str = chain_modes.HONEST,
+) -> Iterator[Sandbox]:
+    """Run a fresh chain and a facilitator on it; without *block_time_s* each transaction is a block.
+
+    The modes are names in `facilitator_modes` and `chain_modes`, and can be changed later.
+    """
     with ExitStack() as running:
         timing = [] if block_time_s is None else ["--block-time", str(block_time_s)]
-        chain = Child("chain", "--chain-id", str(chain_id), *timing)
+        shared = ("--chain-id", str(chain_id))
+        chain = Child("chain", *shared, "--mode", chain_mode, *timing)
         running.callback(chain.stop)
-        facilitator = Child("facilitator", "--chain-id", str(chain_id), "--rpc-url", chain.url)
+        conduct = ("--mode", facilitator_mode, "--delay", str(facilitator_delay_s))
+        facilitator = Child("facilitator", *shared, *conduct, "--rpc-url", chain.url)
         running.callback(facilitator.stop)
         chain.wait("/")
         facilitator.wait("/supported")
@@ -134,6 +175,7 @@ def start_sandbox(*, chain_id: int = CHAIN_ID, block_time_s: float | None = None
             pay_to=keys.PAY_TO.address,
             buyers=keys.BUYERS,
             penniless=keys.PENNILESS,
+            control_url=facilitator.control_url,
         )
 
 

@@ -11,49 +11,16 @@ from web3.exceptions import Web3RPCError
 from sidecar.sandbox import buyer, keys, token
 from sidecar.sandbox.facilitator import SerialSigner
 from sidecar.sandbox.process import Child, Sandbox
-
-PRICE = 50_000
-
-
-class Facilitator:
-    """A facilitator under test."""
-
-    def __init__(self, sandbox: Sandbox, client: httpx.Client) -> None:
-        self.sandbox = sandbox
-        self._client = client
-        self.offer = buyer.exact(
-            network=sandbox.network, asset=sandbox.asset, pay_to=sandbox.pay_to, units=PRICE
-        )
-
-    def payment(self, account: keys.TestAccount = keys.BUYERS[1]) -> dict[str, Any]:
-        """Sign a payment of the offer."""
-        return buyer.sign(account.private_key, buyer.offer(self.offer))
-
-    def ask(self, endpoint: str, payment: Any, requirements: Any = None) -> httpx.Response:
-        """Send a payment to /verify or /settle."""
-        body = {
-            "x402Version": 2,
-            "paymentPayload": payment,
-            "paymentRequirements": requirements or self.offer,
-        }
-        return self._client.post(f"{self.sandbox.facilitator_url}/{endpoint}", json=body)
-
-    def verify(self, payment: Any) -> dict[str, Any]:
-        answer: dict[str, Any] = self.ask("verify", payment).json()
-        return answer
-
-    def settle(self, payment: Any) -> dict[str, Any]:
-        answer: dict[str, Any] = self.ask("settle", payment).json()
-        return answer
+from tests.sidecar.sandbox.payments import PRICE, Caller
 
 
 @pytest.fixture(scope="module")
-def facilitator(sandbox: Sandbox) -> Iterator[Facilitator]:
+def facilitator(sandbox: Sandbox) -> Iterator[Caller]:
     with httpx.Client(timeout=30) as client:
-        yield Facilitator(sandbox, client)
+        yield Caller(sandbox, client)
 
 
-def test_a_payment_is_verified_and_settled_once(facilitator: Facilitator) -> None:
+def test_a_payment_is_verified_and_settled_once(facilitator: Caller) -> None:
     """The money moves, the receipt names the transaction, and a replay is refused by both endpoints."""
     sandbox, payment = facilitator.sandbox, facilitator.payment()
     before = sandbox.balance_of(sandbox.pay_to)
@@ -81,9 +48,7 @@ def test_a_payment_is_verified_and_settled_once(facilitator: Facilitator) -> Non
         ({"to": keys.FACILITATOR.address}, "invalid_exact_evm_payload_recipient_mismatch"),
     ],
 )
-def test_signed_fields_must_be_the_offer_s(
-    facilitator: Facilitator, changes: dict[str, str], reason: str
-) -> None:
+def test_signed_fields_must_be_the_offer_s(facilitator: Caller, changes: dict[str, str], reason: str) -> None:
     """An honest signature over other terms is refused with the specification's reason."""
     payment = buyer.signed_again(keys.BUYERS[1].private_key, facilitator.payment(), **changes)
     assert facilitator.verify(payment)["invalidReason"] == reason
@@ -91,21 +56,21 @@ def test_signed_fields_must_be_the_offer_s(
     assert (settled["success"], settled["errorReason"], settled["transaction"]) == (False, reason, "")
 
 
-def test_a_forged_signature_is_refused(facilitator: Facilitator) -> None:
+def test_a_forged_signature_is_refused(facilitator: Caller) -> None:
     """A signature of somebody else does not pay."""
     payment = facilitator.payment()
     forged = buyer.signed_again(keys.BUYERS[2].private_key, payment)
     assert facilitator.verify(forged)["invalidReason"] == "invalid_exact_evm_payload_signature"
 
 
-def test_an_empty_wallet_is_refused(facilitator: Facilitator) -> None:
+def test_an_empty_wallet_is_refused(facilitator: Caller) -> None:
     """A good signature without money is refused before anything is sent."""
     payment = facilitator.payment(keys.PENNILESS)
     assert facilitator.verify(payment)["invalidReason"] == "invalid_exact_evm_insufficient_balance"
     assert facilitator.settle(payment)["transaction"] == ""
 
 
-def test_version_1(facilitator: Facilitator) -> None:
+def test_version_1(facilitator: Caller) -> None:
     """A version 1 payment settles under its own network name."""
     offer = {
         "scheme": "exact",
@@ -125,7 +90,7 @@ def test_version_1(facilitator: Facilitator) -> None:
     assert (settled["success"], settled["network"]) == (True, "base-sepolia")
 
 
-def test_many_at_once(facilitator: Facilitator) -> None:
+def test_many_at_once(facilitator: Caller) -> None:
     """Settlements side by side all succeed; of one payment sent many times exactly one does."""
     different = [facilitator.payment(keys.BUYERS[n % 3]) for n in range(12)]
     same = [facilitator.payment()] * 4
@@ -151,7 +116,7 @@ def test_many_at_once(facilitator: Facilitator) -> None:
         b'{"paymentPayload": 1, "paymentRequirements": 2}',
     ],
 )
-def test_malformed_requests(facilitator: Facilitator, body: bytes) -> None:
+def test_malformed_requests(facilitator: Caller, body: bytes) -> None:
     """Nonsense is a 400 in the shape of an answer."""
     base = facilitator.sandbox.facilitator_url
     verified = httpx.post(base + "/verify", content=body)
@@ -170,7 +135,7 @@ def test_malformed_requests(facilitator: Facilitator, body: bytes) -> None:
         {"payload": {"authorization": {"from": 1, "to": 2, "value": "x"}, "signature": "0x12"}},
     ],
 )
-def test_unusable_payloads_leak_nothing(facilitator: Facilitator, spoil: dict[str, Any]) -> None:
+def test_unusable_payloads_leak_nothing(facilitator: Caller, spoil: dict[str, Any]) -> None:
     """Inner nonsense is refused with a reason and without an exception's words."""
     for endpoint in ("verify", "settle"):
         answer = facilitator.ask(endpoint, facilitator.payment() | spoil)
@@ -180,7 +145,7 @@ def test_unusable_payloads_leak_nothing(facilitator: Facilitator, spoil: dict[st
         assert document.get("isValid") is False or document.get("success") is False
 
 
-def test_another_network_is_unsupported(facilitator: Facilitator) -> None:
+def test_another_network_is_unsupported(facilitator: Caller) -> None:
     """Neither another chain nor another scheme than those announced is served."""
     foreign = facilitator.offer | {"network": "eip155:1"}
     payment = facilitator.payment() | {"accepted": foreign}
