@@ -3,14 +3,14 @@
 from sidecar.domain.call import Admitted, Funded
 from sidecar.domain.events import NeedsAttention
 from sidecar.domain.refusals import Code, Refusal
-from sidecar.ports import Chain, Facilitator, Fault, Observer
+from sidecar.ports import Chain, Facilitators, Fault, Observer
 from sidecar.x402 import codec, reasons
 
 RETRY_AFTER_S = 5
 
 
 async def fund(
-    admitted: Admitted, chain: Chain | None, facilitator: Facilitator, observer: Observer
+    admitted: Admitted, chain: Chain | None, facilitators: Facilitators, observer: Observer
 ) -> Funded | Refusal:
     """Return the evidence that the payer can pay, or why the call must end.
 
@@ -20,15 +20,15 @@ async def fund(
     call = admitted.payment.call
     try:
         if chain is not None:
-            reason = await _on_chain(chain, admitted)
+            source, reason = "chain", await _on_chain(chain, admitted)
         else:
-            reason = await _by_word(facilitator, admitted)
+            source, reason = await _by_word(facilitators, admitted)
     except Fault as fault:
         observer.saw(NeedsAttention("funds_unknown", str(fault), call))
         return Refusal(Code.FUNDS_UNKNOWN, call=call, retry_after_s=RETRY_AFTER_S)
     if reason:
         return Refusal(Code.PAYMENT_INVALID, reason=reason, call=call)
-    return Funded(admitted, "chain" if chain is not None else facilitator.name)
+    return Funded(admitted, source)
 
 
 def facilitator_body(admitted: Admitted) -> bytes:
@@ -49,8 +49,9 @@ async def _on_chain(chain: Chain, admitted: Admitted) -> str:
     return "" if covered else reasons.INSUFFICIENT_FUNDS
 
 
-async def _by_word(facilitator: Facilitator, admitted: Admitted) -> str:
-    reply = await facilitator.verify(facilitator_body(admitted))
+async def _by_word(facilitators: Facilitators, admitted: Admitted) -> tuple[str, str]:
+    vouched = await facilitators.verify(facilitator_body(admitted), admitted.verified.offer.kind)
+    reply = vouched.reply
     if reply.valid and reply.payer not in {None, admitted.payment.payer}:
-        return reasons.UNEXPECTED_VERIFY
-    return "" if reply.valid else (reply.reason or reasons.UNEXPECTED_VERIFY)
+        return vouched.by, reasons.UNEXPECTED_VERIFY
+    return vouched.by, "" if reply.valid else (reply.reason or reasons.UNEXPECTED_VERIFY)

@@ -45,18 +45,7 @@ class Pipeline:
     async def serve(self, verified: Verified, outgoing: UpstreamRequest, exchange: Exchange) -> None:
         """Run one call. Owned by its own task: a buyer who leaves does not stop it."""
         started_us = self._s.clock.monotonic_us()
-        unit = partial(
-            admit_unit,
-            verified=verified,
-            bounds=self._s.admission,
-            from_block=self._s.head_block(verified.offer.network),
-            now_us=self._s.clock.now_us(),
-        )
-        try:
-            admitted = await self._s.commits.once(unit)
-        except StorageUnavailable:
-            await exchange.refuse(Refusal(Code.STORAGE_UNAVAILABLE, retry_after_s=RETRY_AFTER_S))
-            return
+        admitted = await self._admit(verified)
         if isinstance(admitted, Refusal):
             await exchange.refuse(admitted)
             return
@@ -70,6 +59,21 @@ class Pipeline:
             await call.run(outgoing)
         except Exception as defect:  # whatever it is, the money must not stay open
             await call.abandon(defect)
+
+    async def _admit(self, verified: Verified) -> Admitted | Refusal:
+        if not self._s.facilitators.admits(verified.offer.kind):
+            return Refusal(Code.FACILITATOR_UNAVAILABLE, retry_after_s=RETRY_AFTER_S)
+        unit = partial(
+            admit_unit,
+            verified=verified,
+            bounds=self._s.admission,
+            from_block=self._s.head_block(verified.offer.network),
+            now_us=self._s.clock.now_us(),
+        )
+        try:
+            return await self._s.commits.once(unit)
+        except StorageUnavailable:
+            return Refusal(Code.STORAGE_UNAVAILABLE, retry_after_s=RETRY_AFTER_S)
 
 
 class _Call:
@@ -86,7 +90,7 @@ class _Call:
     async def run(self, outgoing: UpstreamRequest) -> None:
         self._s.reached("admitted")
         chain = self._s.chains.get(self._payment.network)
-        funded = await fund(self._admitted, chain, self._s.facilitator, self._s.observer)
+        funded = await fund(self._admitted, chain, self._s.facilitators, self._s.observer)
         if isinstance(funded, Refusal):
             await self._decline(funded, (), final=funded.reason == reasons.NONCE_USED, watch=False)
             return

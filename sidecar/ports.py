@@ -4,10 +4,11 @@ Knows no adapter. Faults are few and born at the seam: an adapter translates
 foreign exceptions once, by evidence and not by the exception's name.
 """
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from sidecar.domain.choosing import Kind
 from sidecar.domain.events import Event
 from sidecar.domain.transfers import TransferLog
 from sidecar.x402.documents import SettleReply, SupportedKind, VerifyReply
@@ -128,6 +129,43 @@ class Facilitator(Protocol):
 
     async def settle(self, body: bytes) -> SettleReply:
         """Ask for settlement. The caller has committed *sending* before."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Vouched:
+    """What was said to `/verify`, and by whom."""
+
+    by: str
+    reply: VerifyReply
+
+
+class Facilitators(Protocol):
+    """All facilitators of the config, seen by the paid path as one that knows whom to ask.
+
+    What comes of asking those it hands out decides whom it names next.
+    """
+
+    def admits(self, kind: Kind) -> bool:
+        """Tell whether a call that pays by *kind* may begin: somebody settles it, and answers."""
+        ...
+
+    def choose(self, kind: Kind, besides: Collection[str] = ()) -> Facilitator | None:
+        """Return who should be asked to settle now, not one of *besides*; None if nobody can be.
+
+        Asked for before *sending* is committed, because that commit names it.
+        """
+        ...
+
+    def by_name(self, name: str) -> Facilitator | None:
+        """Return the facilitator a payment names, whatever its health; None if the config lost it."""
+        ...
+
+    async def verify(self, body: bytes, kind: Kind) -> Vouched:
+        """Ask whether the payment would settle: one after the other, until one says.
+
+        The last one's Fault if nobody does, NothingSent if nobody can be asked.
+        """
         ...
 
 

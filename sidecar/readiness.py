@@ -1,17 +1,29 @@
-"""Readiness: what the sidecar needs, and whether it is there. Asked now and then, told from memory."""
+"""Readiness: what the sidecar needs, and whether it is there. Asks nobody; told from memory."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Final, Protocol
 
 from sidecar.domain.call import Offer
+from sidecar.domain.choosing import Kind
 from sidecar.domain.events import DependencyChanged
 from sidecar.domain.evidence import Heads
-from sidecar.ports import Facilitator, Fault, Observer
-from sidecar.x402.codec import VERSION
+from sidecar.ports import Observer
 
-INTERVAL_S: Final = 15
+INTERVAL_S: Final = 2
 State = tuple[bool, str]
+
+
+class Settlers(Protocol):
+    """What is known of the facilitators."""
+
+    def states(self) -> Mapping[str, State]:
+        """Return each one's state by its name."""
+        ...
+
+    def lacking(self, kinds: Collection[Kind]) -> Sequence[Kind]:
+        """Return those of *kinds* that nobody settles who is in order."""
+        ...
 
 
 class Readiness:
@@ -20,18 +32,17 @@ class Readiness:
     def __init__(
         self,
         *,
-        facilitator: Facilitator,
+        facilitators: Settlers,
         offers: Sequence[Offer],
         heads: Mapping[str, Heads],
         storage_failed: Callable[[], str | None],
         observer: Observer,
     ) -> None:
-        self._facilitator = facilitator
-        self._offers = offers
+        self._facilitators = facilitators
+        self._wanted = frozenset(offer.kind for offer in offers)
         self._heads = heads
         self._storage_failed = storage_failed
         self._observer = observer
-        self._facilitator_state: State = (False, "not asked yet")
         self._told: dict[str, State] = {}
         self.draining = False
 
@@ -40,7 +51,7 @@ class Readiness:
         failed = self._storage_failed()
         states = {
             "storage": (failed is None, failed or "open"),
-            "facilitator": self._facilitator_state,
+            "facilitator": self._settling(),
             "accepting": (not self.draining, "draining" if self.draining else "open for paid calls"),
         }
         for network, heads in self._heads.items():
@@ -49,26 +60,20 @@ class Readiness:
         return states
 
     async def watch(self) -> None:
-        """Ask the facilitator now and then, until cancelled."""
+        """Tell changes as they come, until cancelled."""
         while True:
-            await self.ask()
+            self.tell()
             await asyncio.sleep(INTERVAL_S)
 
-    async def ask(self) -> None:
-        """Ask once whether the facilitator settles what we offer, and tell what has changed."""
-        try:
-            supported = await self._facilitator.supported()
-        except Fault as fault:
-            self._facilitator_state = (False, str(fault))
-        else:
-            kinds = {(kind.scheme, kind.network) for kind in supported if kind.version == VERSION}
-            wanted = {(offer.requirements.scheme, offer.network) for offer in self._offers}
-            missing = sorted(" on ".join(kind) for kind in wanted - kinds)
-            self._facilitator_state = (
-                not missing,
-                f"does not settle {', '.join(missing)}" if missing else "up",
-            )
+    def tell(self) -> None:
+        """Tell what became ready, or stopped being so, since the last time."""
         for name, state in self.states().items():
             if self._told.get(name, (None, ""))[0] != state[0]:
                 self._observer.saw(DependencyChanged(name, *state))
             self._told[name] = state
+
+    def _settling(self) -> State:
+        """Ready when everything offered is settled by somebody; each facilitator is named all the same."""
+        missing = ", ".join(" on ".join(kind) for kind in self._facilitators.lacking(self._wanted))
+        each = [f"{name}: {detail}" for name, (_, detail) in self._facilitators.states().items()]
+        return not missing, "; ".join([f"nobody settles {missing}", *each] if missing else each)

@@ -183,13 +183,14 @@ class Recovery:
         if now_us // 1_000_000 > payment.valid_before + ASK_AGAIN_S:
             await self._undecidable(payment)
             return
-        if offer is None or payment.facilitator != self._s.facilitator.name:
+        facilitator = self._s.facilitators.by_name(payment.facilitator)
+        if offer is None or facilitator is None:
             return
         if now_us - self._asked_us.get(payment.claim_key, payment.changed_us) < ASK_AGAIN_S * 1_000_000:
             return
         self._asked_us[payment.claim_key] = now_us
         try:
-            reply = await self._s.facilitator.settle(_body(payment, offer))
+            reply = await facilitator.settle(_body(payment, offer))
         except Fault:
             return
         outcome = outcomes.judge(payment, reply)

@@ -72,7 +72,13 @@ async def run(settings: Settings, on_ready: Callable[[Bound], None]) -> bool:
         open_things.push_async_callback(reader.close)
         readiness = _readiness(path, observer)
         stop = asyncio.Event()
-        for task in (path.recovery.run(), readiness.watch(), _watch_storage(path, stop)):
+        tasks = (
+            path.recovery.run(),
+            path.facilitators.watch(),
+            readiness.watch(),
+            _watch_storage(path, stop),
+        )
+        for task in tasks:
             open_things.push_async_callback(_end, asyncio.create_task(task))
         operator = operator_app(
             reader=reader,
@@ -107,7 +113,7 @@ async def _paid_path(
 def _readiness(path: PaidPath, observer: Observer) -> Readiness:
     storage = path.adapters.storage
     return Readiness(
-        facilitator=path.adapters.facilitator,
+        facilitators=path.facilitators,
         offers=path.offers,
         heads=path.heads,
         storage_failed=lambda: storage.failed,
@@ -147,10 +153,11 @@ async def _serve(
 
 
 async def _look_around(path: PaidPath, observer: Observer) -> None:
-    """Close what an earlier run left open before anything new is taken; a chain that is away can wait."""
+    """Close what an earlier run left open before anything new is taken; who is away now can wait."""
     rested = await path.recovery.put_to_rest()
     if rested:
         observer.saw(Lifecycle("recovered", f"{rested} calls of an earlier run"))
+    await path.facilitators.poll()
     try:
         await path.recovery.look()
     except Fault as fault:

@@ -1,16 +1,24 @@
-"""Settlement: name whom we ask, ask, and put what the answer proves on disk."""
+"""Settlement: name whom we ask, ask, and put what the answer proves on disk.
+
+Another facilitator is asked only when nothing left for the one before, and not before
+it is named on disk in its place.
+"""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
 from sidecar.domain import fees, outcomes
+from sidecar.domain.choosing import Kind
 from sidecar.domain.events import NeedsAttention, PaymentSettled
 from sidecar.domain.outcomes import Failed, NotSent, Outcome, Paid, Unknown
+from sidecar.domain.payments import State
 from sidecar.domain.records import Payment
-from sidecar.domain.settling import Recorded, result_unit, sending_unit
+from sidecar.domain.refusals import Code
+from sidecar.domain.settling import Recorded, release_unit, renamed_unit, result_unit, sending_unit
 from sidecar.ports import Fault, NothingSent, StorageUnavailable
 from sidecar.services import Services
+from sidecar.x402 import exact
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +30,14 @@ class Asked:
 
 
 async def name_facilitator(services: Services, payment: Payment) -> Payment:
-    """Commit *sending*: from here on only evidence decides."""
+    """Commit *sending*: from here on only evidence decides. Nobody to ask: nothing is named."""
+    chosen = services.facilitators.choose(_kind(payment))
+    if chosen is None:
+        return payment
     unit = partial(
         sending_unit,
         claim_key=payment.claim_key,
-        facilitator=services.facilitator.name,
+        facilitator=chosen.name,
         now_us=services.clock.now_us(),
     )
     return await services.commits.once(unit)
@@ -38,10 +49,15 @@ async def ask(
     """Ask the facilitator named on *payment* and commit the result.
 
     A result that cannot be committed is answered as unknown at once, and
-    committed all the same as soon as that works.
+    committed all the same as soon as that works. Of a payment that names
+    nobody the money is released, and the same payload may enter again.
     """
+    if payment.state is State.OPEN:
+        released = Recorded(await _release(services, payment), NotSent())
+        services.observer.saw(_event(released, settle_us=0))
+        return Asked(released, answered=False)
     asked_us = services.clock.monotonic_us()
-    outcome = await _outcome(services, payment, body)
+    payment, outcome = await _ask_in_turn(services, payment, body)
     services.reached("asked")
     settle_us = services.clock.monotonic_us() - asked_us
     unit = partial(
@@ -64,9 +80,59 @@ async def ask(
     return Asked(recorded, answered)
 
 
-async def _outcome(services: Services, payment: Payment, body: bytes) -> Outcome:
+async def _release(services: Services, payment: Payment) -> Payment:
+    unit = partial(
+        release_unit,
+        claim_key=payment.claim_key,
+        now_us=services.clock.now_us(),
+        reason=Code.FACILITATOR_UNAVAILABLE.value,
+        final=False,
+        watch=True,
+    )
+    return await services.commits.once(unit)
+
+
+async def _ask_in_turn(services: Services, payment: Payment, body: bytes) -> tuple[Payment, Outcome]:
+    """Ask the facilitator named; as long as nothing leaves for it, name the next one and ask that."""
+    tried = {payment.facilitator}
+    while isinstance(outcome := await _outcome(services, payment, body), NotSent):
+        following = services.facilitators.choose(_kind(payment), besides=tried)
+        if following is None:
+            break
+        tried.add(following.name)
+        renamed = await _rename(services, payment, following.name)
+        if renamed is None or renamed.facilitator != following.name:
+            break
+        payment = renamed
+    return payment, outcome
+
+
+async def _rename(services: Services, payment: Payment, facilitator: str) -> Payment | None:
+    """Commit the other name; None if that cannot be done, and then nobody else is asked."""
+    detail = f"nothing was sent to {payment.facilitator}; asking {facilitator}"
+    services.observer.saw(NeedsAttention("facilitator_passed_over", detail, payment.call))
+    unit = partial(
+        renamed_unit,
+        claim_key=payment.claim_key,
+        facilitator=facilitator,
+        now_us=services.clock.now_us(),
+    )
     try:
-        return outcomes.judge(payment, await services.facilitator.settle(body))
+        return await services.commits.once(unit)
+    except StorageUnavailable:
+        return None
+
+
+def _kind(payment: Payment) -> Kind:
+    """Return what has to be settled; payments are of the one scheme there is."""
+    return exact.NAME, payment.network
+
+
+async def _outcome(services: Services, payment: Payment, body: bytes) -> Outcome:
+    facilitator = services.facilitators.by_name(payment.facilitator)
+    assert facilitator is not None, "a facilitator that was chosen can be asked"
+    try:
+        return outcomes.judge(payment, await facilitator.settle(body))
     except NothingSent:
         return NotSent()
     except Fault as fault:

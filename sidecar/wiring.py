@@ -11,6 +11,7 @@ from pricing.catalogs.overrides import OverriddenCards, Override
 from pricing.rates import RateCards
 from sidecar.adapters.chain import RpcChain
 from sidecar.adapters.facilitator import HttpFacilitator
+from sidecar.adapters.facilitators import Facilitators
 from sidecar.adapters.secrets import Secrets
 from sidecar.adapters.secrets import load as load_secrets
 from sidecar.adapters.storage.sqlite import SqliteStorage
@@ -48,13 +49,14 @@ class Adapters:
 
     storage: SqliteStorage
     upstream: HttpUpstream
-    facilitator: HttpFacilitator
+    facilitators: Sequence[HttpFacilitator]
     chains: Mapping[str, RpcChain]
 
     async def close(self) -> None:
         """Close all of it, the storage last: it finishes what the others brought."""
         await self.upstream.close()
-        await self.facilitator.close()
+        for facilitator in self.facilitators:
+            await facilitator.close()
         for chain in self.chains.values():
             await chain.close()
         await self.storage.close()
@@ -68,6 +70,7 @@ class PaidPath:
     buyers: Buyers
     recovery: Recovery
     services: Services
+    facilitators: Facilitators
     heads: Mapping[str, Heads]
     offers: Sequence[Offer]
     secrets: Secrets = field(repr=False)
@@ -103,13 +106,14 @@ async def paid_path(
     """Build the paid path of *settings* on an open storage. *owner* names this run of the process."""
     kept = load_secrets(settings.storage)
     adapters = _adapters(settings, storage)
+    facilitators = Facilitators(adapters.facilitators, clock, observer)
     heads = {name: Heads(settings.networks[name].confirmations) for name in adapters.chains}
     limits = settings.limits
     delivery = DeliveryBounds(limits.read_ahead_bytes, limits.stream_total_s, limits.drain_s, DRAIN_BYTES)
     services = Services(
         commits=Commits(storage, observer),
         upstream=adapters.upstream,
-        facilitator=adapters.facilitator,
+        facilitators=facilitators,
         chains=adapters.chains,
         head_block=lambda network: heads[network].newest if network in heads else 0,
         clock=clock,
@@ -138,7 +142,7 @@ async def paid_path(
     interval_ms = SANDBOX_INTERVAL_MS if settings.sandbox else RECOVERY_INTERVAL_MS
     watched = {name: Watched(chain, heads[name]) for name, chain in adapters.chains.items()}
     recovery = Recovery(services, watched, offers, owner, interval_ms)
-    return PaidPath(adapters, buyers, recovery, services, heads, offers, kept)
+    return PaidPath(adapters, buyers, recovery, services, facilitators, heads, offers, kept)
 
 
 def _adapters(settings: Settings, storage: SqliteStorage) -> Adapters:
@@ -151,11 +155,14 @@ def _adapters(settings: Settings, storage: SqliteStorage) -> Adapters:
             headers_timeout_max_s=longest_s,
             connect_timeout_ms=limits.upstream_connect_s * 1000,
         ),
-        facilitator=HttpFacilitator(
-            settings.settlement.facilitators[0],
-            verify_timeout_ms=limits.verify_s * 1000,
-            settle_timeout_ms=limits.settle_s * 1000,
-        ),
+        facilitators=[
+            HttpFacilitator(
+                url,
+                verify_timeout_ms=limits.verify_s * 1000,
+                settle_timeout_ms=limits.settle_s * 1000,
+            )
+            for url in settings.settlement.facilitators
+        ],
         chains={name: RpcChain(list(network.rpc)) for name, network in settings.networks.items()},
     )
 

@@ -7,6 +7,7 @@ returned, so a raw payment cannot reach the ledger.
 from dataclasses import dataclass
 
 from ledger.money import Amount
+from sidecar.domain.choosing import Kind
 from sidecar.domain.records import Payment
 from sidecar.x402.documents import ExactPayment, Requirements
 from sidecar.x402.exact import LocallyValid
@@ -29,6 +30,11 @@ class Offer:
     asset_decimals: int
     pay_to: bytes
     amount: Amount
+
+    @property
+    def kind(self) -> Kind:
+        """Return what a facilitator must settle to be asked for it."""
+        return self.requirements.scheme, self.network
 
     def atomic(self, amount: Amount) -> int:
         """Return *amount* in the asset's atomic units, rounded up: funds must cover all of it."""

@@ -7,8 +7,8 @@ sent. Everything else is unknown, and unknown is never answered with a new 402.
 from dataclasses import dataclass
 
 from sidecar.domain.records import Payment
-from sidecar.x402.documents import SettleReply
-from sidecar.x402.reasons import SETTLE_REFUSED
+from sidecar.x402.documents import SettleReply, VerifyReply
+from sidecar.x402.reasons import NONCE_USED, SETTLE_REFUSED, UNEXPECTED_VERIFY
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +66,10 @@ def _disagreement(payment: Payment, reply: SettleReply) -> str:
     if reply.amount not in {None, payment.amount}:
         return "amount_differs"
     return ""
+
+
+def tells(reply: VerifyReply | SettleReply) -> bool:
+    """Tell whether *reply* is about the payment, and not only of trouble on its sender's side."""
+    if isinstance(reply, VerifyReply):
+        return reply.reason != UNEXPECTED_VERIFY
+    return reply.success or reply.reason == NONCE_USED or reply.reason in SETTLE_REFUSED

@@ -27,6 +27,7 @@ class Fact(StrEnum):
 
     ENTERED = "entered"
     SENT = "sent"
+    RENAMED = "renamed"
     CONFIRMED = "confirmed"
     REJECTED = "rejected"
     LOST = "lost"
@@ -44,6 +45,8 @@ NEXT: Final[dict[tuple[State, Fact], State]] = {
     (State.OPEN, Fact.RELEASED): State.RELEASED,
     (State.OPEN, Fact.REFUSED): State.FAILED,
     (State.RELEASED, Fact.ENTERED): State.OPEN,
+    # Nothing left for the one it named, so another one is named: nobody has been asked yet.
+    (State.SENDING, Fact.RENAMED): State.SENDING,
     (State.SENDING, Fact.CONFIRMED): State.SETTLED,
     (State.SENDING, Fact.REJECTED): State.FAILED,
     (State.SENDING, Fact.LOST): State.UNKNOWN,

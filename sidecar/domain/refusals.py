@@ -31,6 +31,7 @@ class Code(StrEnum):
     UPSTREAM_TIMEOUT = "upstream_timeout"
     SETTLEMENT_UNAVAILABLE = "settlement_unavailable"
     FUNDS_UNKNOWN = "funds_unknown"
+    FACILITATOR_UNAVAILABLE = "facilitator_unavailable"
     STORAGE_UNAVAILABLE = "storage_unavailable"
     OVERLOADED = "overloaded"
     DRAINING = "draining"

@@ -42,6 +42,20 @@ def sending_unit(tx: RecordsTx, claim_key: bytes, facilitator: str, now_us: int)
     return moved
 
 
+def renamed_unit(tx: RecordsTx, claim_key: bytes, facilitator: str, now_us: int) -> Payment:
+    """Name whom we are about to ask instead: nothing left for the one named before.
+
+    The money stays held. A call that was abandoned meanwhile is left as it is, with its old name.
+    """
+    payment = stored(tx, claim_key)
+    if payment.state in _LEFT_TO_EVIDENCE:
+        return payment
+    state = after(payment.state, Fact.RENAMED)
+    moved = replace(payment, state=state, facilitator=facilitator, changed_us=now_us)
+    tx.change(moved)
+    return moved
+
+
 def result_unit(
     tx: RecordsTx,
     claim_key: bytes,

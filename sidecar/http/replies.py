@@ -71,6 +71,9 @@ REPLIES: Final[dict[Code, Reply]] = {
     Code.FUNDS_UNKNOWN: _again(
         503, "Funds not known", "The payment was not taken; repeat the call with the same payment."
     ),
+    Code.FACILITATOR_UNAVAILABLE: _again(
+        503, "No facilitator", "Nobody can settle payments now; repeat the call with the same payment."
+    ),
     Code.BUYER_DENIED: Reply(403, "Buyer not allowed", "This wallet may not buy this call.", Action.STOP),
     Code.EXPOSURE_EXCEEDED: _again(
         429, "Too much unsettled", "Wait until earlier payments of this wallet are final."

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from ledger.money import nano
 from pricing.catalogs.overrides import OverriddenCards, Override
+from sidecar.adapters.facilitators import Facilitators
 from sidecar.commits import Commits
 from sidecar.delivery import Bounds as DeliveryBounds
 from sidecar.delivery import Room
@@ -84,7 +85,10 @@ class Stall:
         self.clock = ManualClock()
         self.observer = RecordingObserver()
         self.storage = TracedStorage(books.storage, self.trace)
-        self.facilitator = FakeFacilitator(self.trace)
+        self.facilitator = FakeFacilitator(self.trace, settings.get("facilitator", FACILITATOR))
+        others = [FakeFacilitator(self.trace, name) for name in settings.get("others", ())]
+        self.others = {other.name: other for other in others}
+        self.facilitators = Facilitators([self.facilitator, *others], self.clock, self.observer)
         self.chain = FakeChain(self.trace)
         self.upstream = ScriptedUpstream(self.trace)
         self.heads = Heads(settings.get("confirmations", 0))
@@ -96,7 +100,7 @@ class Stall:
         self.services = Services(
             commits=Commits(self.storage, self.observer),
             upstream=self.upstream,
-            facilitator=self.facilitator,
+            facilitators=self.facilitators,
             chains={NETWORK: self.chain} if settings.get("chain", True) else {},
             head_block=lambda _: self.heads.newest,
             clock=self.clock,
@@ -209,6 +213,8 @@ async def open_stall(folder: Path, **settings: Any) -> AsyncIterator[Stall]:
     books = Books(folder)
     try:
         stall = Stall(folder, books, settings)
+        await stall.facilitators.poll()
+        stall.observer.events.clear()
         yield stall
         await stall.buyers.idle()
         assert books.findings() == {}

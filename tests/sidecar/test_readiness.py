@@ -4,14 +4,15 @@ import asyncio
 
 import pytest
 
+from sidecar.adapters.facilitators import Facilitators
 from sidecar.domain.events import DependencyChanged
 from sidecar.domain.evidence import Heads
 from sidecar.ports import NothingSent
 from sidecar.readiness import Readiness
 from sidecar.x402.documents import SupportedKind
 from tests.sidecar.builders import USDC, an_offer
-from tests.sidecar.fakes import FakeFacilitator, RecordingObserver
-from tests.sidecar.shop import NETWORK
+from tests.sidecar.fakes import FakeFacilitator, ManualClock, RecordingObserver
+from tests.sidecar.shop import FACILITATOR, NETWORK
 
 OURS = SupportedKind(2, "exact", NETWORK)
 
@@ -21,16 +22,24 @@ class Watch:
 
     def __init__(self) -> None:
         self.facilitator = FakeFacilitator([])
-        self.heads = Heads(0)
+        self.clock = ManualClock()
         self.observer = RecordingObserver()
+        self.facilitators = Facilitators([self.facilitator], self.clock, RecordingObserver())
+        self.heads = Heads(0)
         self.failed: str | None = None
         self.readiness = Readiness(
-            facilitator=self.facilitator,
+            facilitators=self.facilitators,
             offers=[an_offer(), an_offer(method=USDC)],
             heads={NETWORK: self.heads},
             storage_failed=lambda: self.failed,
             observer=self.observer,
         )
+
+    async def look(self) -> None:
+        """Let a minute pass, ask the facilitator what it settles, and tell what has changed."""
+        self.clock.pass_s(60)
+        await self.facilitators.poll()
+        self.readiness.tell()
 
     @property
     def told(self) -> list[tuple[str, bool]]:
@@ -41,7 +50,7 @@ async def test_nothing_is_ready_before_it_was_seen() -> None:
     """At start the storage is open; nobody has asked the facilitator or seen a block."""
     assert Watch().readiness.states() == {
         "storage": (True, "open"),
-        "facilitator": (False, "not asked yet"),
+        "facilitator": (False, f"nobody settles exact on {NETWORK}; {FACILITATOR}: not asked yet"),
         "accepting": (True, "open for paid calls"),
         f"chain:{NETWORK}": (False, "no block seen yet"),
     }
@@ -51,11 +60,11 @@ async def test_everything_is_ready_once_everybody_answered() -> None:
     """A facilitator that settles what we offer, and a chain with a block."""
     watch = Watch()
     watch.heads.saw(12, 1_000)
-    await watch.readiness.ask()
+    await watch.look()
 
     assert watch.readiness.states() == {
         "storage": (True, "open"),
-        "facilitator": (True, "up"),
+        "facilitator": (True, f"{FACILITATOR}: up"),
         "accepting": (True, "open for paid calls"),
         f"chain:{NETWORK}": (True, "block 12"),
     }
@@ -75,21 +84,24 @@ async def test_a_facilitator_must_settle_every_kind_we_offer(kinds: tuple[Suppor
     """One that is up and settles something else is not ready, and what is missing is named once."""
     watch = Watch()
     watch.facilitator.kinds = kinds
-    await watch.readiness.ask()
+    await watch.look()
 
-    assert watch.readiness.states()["facilitator"] == (False, f"does not settle exact on {NETWORK}")
+    detail = f"nobody settles exact on {NETWORK}; {FACILITATOR}: up"
+    assert watch.readiness.states()["facilitator"] == (False, detail)
 
 
 async def test_a_facilitator_that_cannot_be_asked_is_not_ready() -> None:
     """The fault is the detail; when it comes back, it is ready again."""
     watch = Watch()
     watch.facilitator.kinds = NothingSent("facilitator https://f.example: refused")
-    await watch.readiness.ask()
-    assert watch.readiness.states()["facilitator"] == (False, "facilitator https://f.example: refused")
+    await watch.look()
+    ready, detail = watch.readiness.states()["facilitator"]
+    assert not ready
+    assert detail.endswith(f"; {FACILITATOR}: facilitator https://f.example: refused")
 
     watch.facilitator.kinds = (OURS,)
-    await watch.readiness.ask()
-    assert watch.readiness.states()["facilitator"] == (True, "up")
+    await watch.look()
+    assert watch.readiness.states()["facilitator"] == (True, f"{FACILITATOR}: up")
 
 
 async def test_a_failed_storage_and_a_drain_are_known_at_once() -> None:
@@ -106,7 +118,7 @@ async def test_a_failed_storage_and_a_drain_are_known_at_once() -> None:
 async def test_a_change_is_told_once() -> None:
     """Each state at the first look, then only what is no longer as it was told."""
     watch = Watch()
-    await watch.readiness.ask()
+    await watch.look()
     assert sorted(watch.told) == [
         ("accepting", True), (f"chain:{NETWORK}", False), ("facilitator", True), ("storage", True),
     ]  # fmt: skip
@@ -114,17 +126,17 @@ async def test_a_change_is_told_once() -> None:
     watch.observer.events.clear()
     watch.heads.saw(1, 1_000)
     watch.facilitator.kinds = NothingSent("refused")
-    await watch.readiness.ask()
+    await watch.look()
     assert sorted(watch.told) == [(f"chain:{NETWORK}", True), ("facilitator", False)]
 
     watch.observer.events.clear()
     watch.heads.saw(2, 1_001)
     watch.facilitator.kinds = NothingSent("another reason")
-    await watch.readiness.ask()
+    await watch.look()
     assert watch.told == []
 
 
-async def test_the_watch_asks_at_once_and_until_it_is_cancelled() -> None:
+async def test_the_watch_tells_at_once_and_until_it_is_cancelled() -> None:
     """Readiness does not wait for the first interval to pass."""
     watch = Watch()
     task = asyncio.create_task(watch.readiness.watch())
@@ -133,4 +145,22 @@ async def test_the_watch_asks_at_once_and_until_it_is_cancelled() -> None:
     await asyncio.wait((task,))
 
     assert task.cancelled()
-    assert watch.readiness.states()["facilitator"] == (True, "up")
+    assert ("storage", True) in watch.told
+
+
+async def test_one_of_two_is_enough_and_both_are_named() -> None:
+    """A facilitator that is away is told of, and stops nothing that another one settles."""
+    watch = Watch()
+    other = FakeFacilitator([], "https://other.example")
+    watch.facilitator.kinds = NothingSent("refused")
+    facilitators = Facilitators([watch.facilitator, other], watch.clock, RecordingObserver())
+    await facilitators.poll()
+    readiness = Readiness(
+        facilitators=facilitators,
+        offers=[an_offer()],
+        heads={},
+        storage_failed=lambda: None,
+        observer=watch.observer,
+    )
+
+    assert readiness.states()["facilitator"] == (True, f"{FACILITATOR}: refused; https://other.example: up")

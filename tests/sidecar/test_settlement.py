@@ -166,8 +166,7 @@ async def test_a_facilitator_client_that_raises_leaves_an_unknown(tmp_path: Path
 
 async def test_a_fee_nobody_named_is_unknown(tmp_path: Path) -> None:
     """A facilitator without a configured fee: the call is sold, its fee line has no amount."""
-    async with open_stall(tmp_path) as stall:
-        stall.facilitator.name = "https://other.example"
+    async with open_stall(tmp_path, facilitator="https://other.example") as stall:
         await stall.buy()
 
         assert ("fee", "facilitator", None, "unknown") in stall.books.lines()

@@ -131,9 +131,9 @@ async def test_each_route_has_its_own_terms(tmp_path: Path) -> None:
         elsewhere = await ask(path, "GET", b"/models/x", payment(path, b"/research"))
         assert elsewhere.document()["reason"] == "invalid_payment_requirements"
 
-        # The chain cannot be asked at port 1, so it gets as far as the funds.
+        # Nobody at port 1 says what it settles, so it gets no further than that.
         allowed = await ask(path, "GET", b"/models/x", payment(path, b"/models/x"))
-        assert (allowed.status, allowed.document()["code"]) == (503, "funds_unknown")
+        assert (allowed.status, allowed.document()["code"]) == (503, "facilitator_unavailable")
 
 
 async def test_limits_costs_and_fees_arrive_where_they_bound(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ async def test_limits_costs_and_fees_arrive_where_they_bound(tmp_path: Path) -> 
         assert (services.delivery.stream_total_s, services.delivery.drain_s) == (90, 7)
         assert services.fees.facilitator == {"http://127.0.0.1:1": nano(1_000_000)}
         assert str(services.fees.platform) == "1/50"
-        assert services.facilitator.name == "http://127.0.0.1:1"
+        assert services.facilitators.by_name("http://127.0.0.1:1") is not None
         long = await ask(path, "GET", b"/models/x", (b"payment-signature", b"A" * 2049))
         assert long.document()["code"] == "payment_too_large"
 
