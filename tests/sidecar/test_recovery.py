@@ -19,7 +19,7 @@ from sidecar.x402 import reasons
 from sidecar.x402.documents import SettleReply
 from tests.sidecar.builders import Books, P, a_log, a_transaction, verified
 from tests.sidecar.fakes import honest, turns, until
-from tests.sidecar.shop import NETWORK
+from tests.sidecar.shop import FACILITATOR, NETWORK
 from tests.sidecar.stall import CREDIT, FEE, NOTHING, OPEN, SOLD, Stall, open_stall
 from tests.sidecar.x402.signing import NOW_S
 
@@ -411,7 +411,7 @@ async def test_anything_but_a_clean_yes_leaves_it_unknown(
 
 
 async def test_a_facilitator_is_asked_again_now_and_then(tmp_path: Path) -> None:
-    """Not sooner than a minute after the last time, and never a facilitator that was not asked before."""
+    """Not sooner than a minute after the last time."""
     async with open_stall(tmp_path, chain=False) as stall:
         stall.facilitator.settles = [TimedOut("no answer")] * 9
         await stall.buy()
@@ -421,10 +421,17 @@ async def test_a_facilitator_is_asked_again_now_and_then(tmp_path: Path) -> None
             await recovery.look()
             assert len(stall.facilitator.settled) == asked
 
-        stall.facilitator.name = "https://other.example"
-        stall.clock.pass_s(ASK_AGAIN_S)
-        await recovery.look()
-        assert len(stall.facilitator.settled) == 3
+
+async def test_another_facilitator_is_never_asked_instead(tmp_path: Path) -> None:
+    """Whoever was not asked before knows nothing, and would settle anew."""
+    other = "https://other.example"
+    async with open_stall(tmp_path, chain=False, facilitator=other) as stall:
+        stall.facilitator.name = other
+        payment = await unknown(stall.books)
+        await ask_again(stall)
+
+        assert (payment.facilitator, stall.facilitator.settled) == (FACILITATOR, [])
+        assert (await stall.books.payment(payment)).state is State.UNKNOWN
 
 
 async def test_a_word_that_names_anothers_transaction_is_no_evidence(tmp_path: Path) -> None:
