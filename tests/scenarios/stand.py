@@ -156,14 +156,7 @@ class Stand:
     @contextmanager
     def serving(self, **environment: str) -> Iterator[Running]:
         """Run `sidecar serve`; DidNotStart if it ends first."""
-        with self.log.open("ab") as lines:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "sidecar", "serve", "--json", "--config", str(self.config)],
-                stdout=subprocess.PIPE,
-                stderr=lines,
-                env=os.environ | environment,
-                start_new_session=True,
-            )
+        process = self._started(environment)
         assert process.stdout is not None, "the ports come through a pipe"
         with process.stdout as announcement:
             announced = announcement.readline()
@@ -174,6 +167,22 @@ class Stand:
             yield running
         finally:
             running.close()
+
+    def killed_while_starting(self, after_s: float) -> None:
+        """Start it, and kill it so many seconds later, wherever it is then."""
+        with self._started({}) as process:
+            time.sleep(after_s)
+            process.kill()
+
+    def _started(self, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        with self.log.open("ab") as lines:
+            return subprocess.Popen(
+                [sys.executable, "-m", "sidecar", "serve", "--json", "--config", str(self.config)],
+                stdout=subprocess.PIPE,
+                stderr=lines,
+                env=os.environ | environment,
+                start_new_session=True,
+            )
 
     def taken(self) -> dict[str, int]:
         """Return what each payer, in lower case, sent to this stand on chain, in the token's units."""

@@ -23,6 +23,8 @@ PRICE: Final = 10_000_000  # nano-USD
 KILLS: Final = int(os.environ.get("SIDECAR_SOAK_KILLS", "12"))
 PATHS: Final = ("/chat", "/stream", "/mystery", "/slow", "/fail", "/broken", "/research")
 CALLS_MAX: Final = 8
+STARTS_KILLED: Final = 0.25
+START_S: Final = (0.5, 1.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,8 @@ def test_kills_at_random_moments_lose_no_paid_call(tmp_path: Path, sandbox: Sand
             attempts = _attempts(dice, stand, running)
             answers = asyncio.run(_killed_amid(running, attempts, dice))
             assert running.ended() == -signal.SIGKILL
+        if dice.random() < STARTS_KILLED:
+            stand.killed_while_starting(dice.uniform(*START_S))
         pairs = zip(attempts, answers, strict=True)
         unanswered = [attempt for attempt, answer in pairs if answer is None]
         transactions |= {

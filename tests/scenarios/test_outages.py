@@ -40,8 +40,8 @@ def test_a_facilitator_that_cannot_be_reached_took_nothing(
 ) -> None:
     """Nothing left for a facilitator that refuses connections, so the same payment may enter again."""
     stand = set_up(tmp_path, sandbox, agent, facilitator=facilitator.url)
-    facilitator.down()
     with stand.serving() as running:
+        facilitator.down()
         payment = running.signed(sandbox.buyers[0], "/chat")
         away = running.send("/chat", payment)
         facilitator.up()
