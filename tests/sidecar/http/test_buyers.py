@@ -568,3 +568,79 @@ async def test_two_wallets_do_not_meet(tmp_path: Path) -> None:
         assert (first.status, second.status) == (200, 503), "the fake names one transaction for both"
         deposits = {name: units for name, units in stall.books.accounts().items() if "deposit" in name}
         assert sorted(deposits.values()) == [0, P]
+
+
+# What passes through, piece by piece, and what breaks in our own house.
+
+
+async def test_a_free_answer_leaves_as_it_is_made(tmp_path: Path) -> None:
+    """The first piece is with the buyer before the last one exists."""
+    async with open_stall(tmp_path) as stall:
+        rest = asyncio.Event()
+        stall.upstream.otherwise = Says(chunks=(b"first ", rest, b"last"))
+        buyer, task = stall.ask("GET", b"/free/docs")
+        await buyer.fed.wait()
+        assert buyer.body == b"first "
+        rest.set()
+        await task
+
+        assert (buyer.body, buyer.ended) == (b"first last", True)
+
+
+async def test_a_buyer_who_leaves_a_free_answer_ends_it(tmp_path: Path) -> None:
+    """Nobody reads on for someone who is gone: the agent's connection is released."""
+    async with open_stall(tmp_path) as stall:
+        rest = asyncio.Event()
+        stall.upstream.otherwise = Says(chunks=(b"first", rest, b"second", b"third"))
+        buyer, task = stall.ask("GET", b"/free/docs")
+        await buyer.fed.wait()
+        buyer.leave()
+        rest.set()
+        await task
+
+        assert buyer.body == b"first"
+        assert stall.upstream.answers[0].given == 2
+        assert stall.upstream.answers[0].closed >= 1
+
+
+@pytest.mark.parametrize("status", [204, 304])
+@pytest.mark.parametrize("free", [True, False])
+async def test_a_status_without_a_body_has_no_length(tmp_path: Path, status: int, free: bool) -> None:
+    """The agent may name the length of what it does not send; passed on, a buyer would wait for it."""
+    async with open_stall(tmp_path) as stall:
+        stall.upstream.otherwise = Says(status, ((b"content-length", b"7"), (b"etag", b"1")), ())
+        buyer = await (stall.answer("GET", b"/free/docs") if free else stall.buy())
+
+        assert (buyer.status, buyer.body, buyer.ended) == (status, b"", True)
+        assert (buyer.header(b"etag"), buyer.header(b"content-length")) == (b"1", None)
+
+
+async def test_a_defect_before_the_call_is_the_operators_to_see(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The buyer may try again; only the exception's class is told, and the next request is served."""
+
+    def broken(*_: Any) -> None:
+        raise ZeroDivisionError("10.0.0.7")
+
+    async with open_stall(tmp_path) as stall:
+        with monkeypatch.context() as patched:
+            patched.setattr("sidecar.http.asked.Asked.verified", broken)
+            buyer = await stall.buy()
+
+        assert (buyer.status, buyer.document()["code"]) == (503, "storage_unavailable")
+        assert b"10.0.0.7" not in buyer.body
+        assert stall.observer.attention == ["defect"]
+        assert "10.0.0.7" not in repr(stall.observer.events)
+        assert (await stall.buy()).status == 200
+
+
+async def test_a_defect_within_an_answer_cuts_it(tmp_path: Path) -> None:
+    """What was begun cannot be refused any more, and must not look whole."""
+    async with open_stall(tmp_path) as stall:
+        stall.upstream.otherwise = Says(chunks=(b"half", ZeroDivisionError("10.0.0.7")))
+        buyer = await stall.answer("GET", b"/free/docs")
+
+        assert (buyer.status, buyer.body, buyer.ended) == (200, b"half", False)
+        assert stall.observer.attention == ["defect"]
+        assert stall.upstream.answers[0].closed >= 1
