@@ -1,38 +1,17 @@
 """The one table of refusals is complete, consistent, and keeps its promises."""
 
 import json
+from pathlib import Path
 
 import pytest
+from x402.http.utils import decode_payment_required_header
 
+from ledger.money import nano
 from sidecar.domain.refusals import Code, Refusal
 from sidecar.http import replies
-from sidecar.http.replies import REPLIES, Action
-
-PAY, RETRY, FIX, STOP = Action.PAY, Action.RETRY, Action.FIX, Action.STOP
-PROMISED = {
-    Code.PAYMENT_REQUIRED: (402, False, PAY),
-    Code.PAYMENT_INVALID: (402, False, PAY),
-    Code.PAYMENT_MALFORMED: (400, False, FIX),
-    Code.PAYMENT_TOO_LARGE: (400, False, FIX),
-    Code.PAYMENT_REUSED: (409, False, STOP),
-    Code.CALL_IN_PROGRESS: (503, True, RETRY),
-    Code.SETTLEMENT_FAILED: (402, False, PAY),
-    Code.SETTLEMENT_UNKNOWN: (503, True, RETRY),
-    Code.BUYER_DENIED: (403, False, STOP),
-    Code.EXPOSURE_EXCEEDED: (429, True, RETRY),
-    Code.ROUTE_UNKNOWN: (404, False, FIX),
-    Code.METHOD_NOT_ALLOWED: (405, False, FIX),
-    Code.TARGET_AMBIGUOUS: (400, False, FIX),
-    Code.BODY_TOO_LARGE: (413, False, FIX),
-    Code.HEADERS_TOO_LARGE: (431, False, FIX),
-    Code.REQUEST_MALFORMED: (400, False, FIX),
-    Code.UPSTREAM_UNREACHABLE: (502, True, RETRY),
-    Code.UPSTREAM_TIMEOUT: (504, True, RETRY),
-    Code.STORAGE_UNAVAILABLE: (503, True, RETRY),
-    Code.OVERLOADED: (503, True, RETRY),
-    Code.DRAINING: (503, True, RETRY),
-}
-"""What clients rely on. A code that is not here may be added; these may not change."""
+from sidecar.http.replies import REPLIES
+from tests.sidecar.http.promises import ELSEWHERE, FIX, PAY, PROMISED, RETRY, SCENES, SECRET, STOP
+from tests.sidecar.stall import open_stall
 
 
 def test_every_refusal_has_an_answer() -> None:
@@ -97,3 +76,35 @@ def test_no_refusal_is_kept_by_a_cache() -> None:
     assert replies.fields(Refusal(Code.METHOD_NOT_ALLOWED, allow=("GET", "HEAD")))[1:] == [
         (b"allow", b"GET, HEAD")
     ]
+
+
+def test_every_promise_is_kept_somewhere() -> None:
+    """Each promised code has a scene below, or a test of its own beside its subject."""
+    assert set(PROMISED) - set(SCENES) == ELSEWHERE
+
+
+@pytest.mark.parametrize("code", SCENES)
+async def test_every_refusal_reaches_the_buyer_whole(tmp_path: Path, code: Code) -> None:
+    """Status, call, caching, when to come back and how to pay: all there, and nothing of the inside."""
+    async with open_stall(tmp_path, exposure=nano(50_000_000)) as stall:
+        buyer = await SCENES[code](stall)
+
+        document, reply = buyer.document(), REPLIES[code]
+        assert (buyer.status, document["status"], document["code"]) == (
+            reply.status,
+            reply.status,
+            code.value,
+        )
+        assert (document["retryable"], document["action"]) == (reply.retryable, reply.action.value)
+        assert (buyer.header(b"sidecar-call-id") or b"").decode() == document["call"]
+        assert buyer.header(b"cache-control") == b"no-store"
+        assert (buyer.header(b"retry-after") is not None) == reply.retryable
+        assert (buyer.header(b"payment-required") is not None) == (reply.status == 402)
+        assert (buyer.header(b"payment-response") is not None) == (code is Code.SETTLEMENT_FAILED)
+        assert (buyer.header(b"allow") is not None) == (reply.status == 405)
+        said = buyer.body + b"".join(value for _, value in buyer.headers)
+        assert SECRET.encode() not in said
+        assert b"facilitator.example" not in said
+        if reply.status == 402:
+            required = decode_payment_required_header((buyer.header(b"payment-required") or b"").decode())
+            assert required.error == document["error"]
