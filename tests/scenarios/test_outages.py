@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Final
 
-import pytest
+import httpx
 
 from sidecar.sandbox.process import Sandbox
 from tests.scenarios import money
@@ -55,39 +55,110 @@ def test_a_facilitator_that_cannot_be_reached_took_nothing(
     assert books.sold_to(sandbox.buyers[0].address) == PRICE
 
 
-@pytest.mark.parametrize(
-    "act",
-    [
-        Act.FAIL,
-        Act.CUT,
-        Hold(Moment.INSTEAD),
-        Reply(b"<html>"),
-        Reply(b'{"success": true}'),
-        Reply(b"", status=502),
-    ],
-)
+HASH: Final = b"0x" + b"ab" * 32
+UNCLEAR: Final[dict[str, Act | Reply | Hold]] = {
+    "fails": Act.FAIL,
+    "hangs up": Act.CUT,
+    "hangs": Hold(Moment.INSTEAD),
+    "502": Reply(b"", status=502),
+    "redirects": Reply(b"", status=307),
+    "a page": Reply(b"<html>"),
+    "too much": Reply(b" " * 200_000),
+    "too deep": Reply(b"[" * 50_000),
+    "success and nothing else": Reply(b'{"success": true}'),
+    "no transaction hash": Reply(b'{"success": true, "transaction": "0xab", "network": "eip155:84532"}'),
+    "another network": Reply(b'{"success": true, "transaction": "%b", "network": "eip155:8453"}' % HASH),
+    "another amount": Reply(
+        b'{"success": true, "transaction": "%b", "network": "eip155:84532", "amount": "9999"}' % HASH
+    ),
+    "another payer": Reply(
+        b'{"success": true, "transaction": "%b", "network": "eip155:84532", "payer": "0x%b"}'
+        % (HASH, b"11" * 20)
+    ),
+    "success with an error's status": Reply(
+        b'{"success": true, "transaction": "%b", "network": "eip155:84532"}' % HASH, status=400
+    ),
+    "a reason nobody knows": Reply(
+        b'{"success": false, "errorReason": "nobody_knows", "transaction": "", "network": "eip155:84532"}'
+    ),
+    "refused in a transaction": Reply(
+        b'{"success": false, "errorReason": "insufficient_funds", "transaction": "%b", "network": "eip155:84532"}'
+        % HASH
+    ),
+}
+
+
 def test_an_unclear_settlement_is_unknown_until_there_is_evidence(
-    act: Act | Reply | Hold, tmp_path: Path, sandbox: Sandbox, upstream: Middleman, facilitator: Middleman
+    tmp_path: Path, sandbox: Sandbox, upstream: Middleman, facilitator: Middleman
 ) -> None:
     """503 settlement_unknown with the call's id, the answer withheld, no second settlement and no new 402."""
     stand = set_up(tmp_path, sandbox, upstream.url, facilitator=facilitator.url, settle_s=1)
-    facilitator.on["/settle"] = act
+    told: dict[str, list[httpx.Response]] = {}
     with stand.serving() as running:
-        payment = running.signed(sandbox.buyers[0], "/chat")
-        first = running.send("/chat", payment)
-        repeats = [running.send("/chat", payment) for _ in range(2)]
-        other = running.send("/mystery", payment)
+        for name, act in UNCLEAR.items():
+            facilitator.on["/settle"] = act
+            payment = running.signed(sandbox.buyers[0], "/chat")
+            told[name] = [running.send("/chat", payment) for _ in range(3)]
+            assert refusal(running.send("/mystery", payment)) == (409, "payment_reused")
         books = money.settled_down(stand, running)
 
-    for answer in (first, *repeats):
-        assert refusal(answer) == (503, "settlement_unknown")
-        assert int(answer.headers["retry-after"]) > 0
-        assert answer.headers["sidecar-call-id"] == first.headers["sidecar-call-id"]
-        assert "chatcmpl" not in answer.text
-    assert refusal(other) == (409, "payment_reused")
-    assert (facilitator.asked()["/settle"], upstream.asked()["/chat"]) == (1, 1)
-    assert books.of("deposit") == books.of("authorized") == PRICE
-    assert [call["settlement"] for call in books.calls] == ["unknown"]
+    unknown = [(503, "settlement_unknown")] * 3
+    assert {name: [refusal(answer) for answer in answers] for name, answers in told.items()} == dict.fromkeys(
+        UNCLEAR, unknown
+    )
+    for answers in told.values():
+        assert all(int(answer.headers["retry-after"]) > 0 for answer in answers)
+        assert len({answer.headers["sidecar-call-id"] for answer in answers}) == 1
+        assert all("chatcmpl" not in answer.text for answer in answers)
+    assert facilitator.asked()["/settle"] == upstream.asked()["/chat"] == len(UNCLEAR)
+    assert books.of("deposit") == books.of("authorized") == PRICE * len(UNCLEAR)
+    assert {call["settlement"] for call in books.calls} == {"unknown"}
+
+
+def test_a_transaction_that_paid_for_another_call_pays_for_no_second_one(
+    tmp_path: Path, sandbox: Sandbox, upstream: Middleman, facilitator: Middleman
+) -> None:
+    """A facilitator that names an earlier transaction again has settled nothing, as far as anybody knows."""
+    stand = set_up(tmp_path, sandbox, upstream.url, facilitator=facilitator.url)
+    with stand.serving() as running:
+        first = running.send("/chat", running.signed(sandbox.buyers[0], "/chat"))
+        again = {"success": True, "transaction": receipt(first)["transaction"], "network": sandbox.network}
+        facilitator.on["/settle"] = Reply(json.dumps(again).encode())
+        second = running.send("/chat", running.signed(sandbox.buyers[0], "/chat"))
+        books = money.settled_down(stand, running)
+
+    assert (first.status_code, refusal(second)) == (200, (503, "settlement_unknown"))
+    assert "chatcmpl" not in second.text
+    assert books.sold_to(sandbox.buyers[0].address) == books.of("authorized") == PRICE
+
+
+def test_without_a_chain_to_ask_the_facilitator_is_asked_for_the_funds(
+    tmp_path: Path, sandbox: Sandbox, agent: str, facilitator: Middleman
+) -> None:
+    """Its word decides who can pay and what was paid; what it cannot say waits, and nothing is taken twice."""
+    stand = set_up(tmp_path, sandbox, agent, facilitator=facilitator.url)
+    text = stand.config.read_text().replace("networks:", "").replace("  base-sepolia: {rpc:", "# {rpc:")
+    stand.config.write_text(text)
+    with stand.serving() as running:
+        paid = running.send("/chat", running.signed(sandbox.buyers[0], "/chat"))
+        unfunded = running.send("/chat", running.signed(sandbox.penniless, "/chat"))
+        facilitator.on["/verify"] = Act.FAIL
+        blind = running.send("/chat", running.signed(sandbox.buyers[0], "/chat"))
+        del facilitator.on["/verify"]
+        facilitator.on["/settle"] = Act.PASS_AND_FAIL
+        payment = running.signed(sandbox.buyers[1], "/chat")
+        unknown = [running.send("/chat", payment) for _ in range(2)]
+        books = money.read(running)
+
+    assert (paid.status_code, refusal(unfunded)) == (200, (402, "payment_invalid"))
+    assert refusal(blind) == (503, "funds_unknown")
+    assert [refusal(each) for each in unknown] == [(503, "settlement_unknown")] * 2
+    assert books.broken == {}
+    assert (books.of("reported"), books.of("authorized"), books.of("token")) == (PRICE, PRICE, 0)
+    assert (books.sold_to(sandbox.buyers[0].address), stand.sandbox.balance_of(stand.pay_to)) == (
+        PRICE,
+        20_000,
+    )
 
 
 def test_a_settlement_that_was_denied_and_yet_happened_is_the_buyers_credit(
