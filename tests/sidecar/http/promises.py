@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from ledger.money import nano
+from sidecar.domain.choosing import POLL_US
 from sidecar.domain.refusals import Code
 from sidecar.http.replies import Action
 from sidecar.ports import AnswerLost, NothingSent, StorageUnavailable, TimedOut
@@ -13,6 +14,7 @@ from tests.sidecar.builders import PAYER, a_payment_header, an_endpoint
 from tests.sidecar.fakes import Buyer
 from tests.sidecar.shop import NETWORK
 from tests.sidecar.stall import BODY_BYTES_MAX, MODEL, PAYMENT_BYTES_MAX, Stall
+from tests.sidecar.x402.signing import NOW_S
 
 Scene = Callable[[Stall], Awaitable[Buyer]]
 
@@ -39,6 +41,7 @@ PROMISED: Final = {
     Code.UPSTREAM_TIMEOUT: (504, True, RETRY),
     Code.SETTLEMENT_UNAVAILABLE: (503, True, RETRY),
     Code.FUNDS_UNKNOWN: (503, True, RETRY),
+    Code.FACILITATOR_UNAVAILABLE: (503, True, RETRY),
     Code.STORAGE_UNAVAILABLE: (503, True, RETRY),
     Code.OVERLOADED: (503, True, RETRY),
     Code.DRAINING: (503, True, RETRY),
@@ -103,6 +106,13 @@ async def send_too_much(stall: Stall) -> Buyer:
     return await stall.buy(buyer=Buyer(pieces=[b"x" * BODY_BYTES_MAX, b"x"]))
 
 
+async def find_nobody_to_settle(stall: Stall) -> Buyer:
+    stall.facilitator.kinds = ()
+    stall.clock.pass_s(POLL_US // 1_000_000)
+    await stall.facilitators.poll()
+    return await stall.answer(headers=[stall.payment(validBefore=str(NOW_S + 300))])
+
+
 def cannot_be_settled(stall: Stall) -> None:
     stall.facilitator.settles = [SettleReply(False, "", NETWORK, PAYER, None, reasons.INSUFFICIENT_FUNDS)]
 
@@ -119,6 +129,7 @@ SCENES: Final[dict[Code, Scene]] = {
     Code.SETTLEMENT_UNKNOWN: buying(lambda stall: stall.facilitator.settles.append(AnswerLost(SECRET))),
     Code.SETTLEMENT_UNAVAILABLE: buying(lambda stall: stall.facilitator.settles.append(NothingSent(SECRET))),
     Code.FUNDS_UNKNOWN: buying(lambda stall: setattr(stall.chain, "fault", AnswerLost(SECRET))),
+    Code.FACILITATOR_UNAVAILABLE: find_nobody_to_settle,
     Code.EXPOSURE_EXCEEDED: be_too_exposed,
     Code.ROUTE_UNKNOWN: asking(target=b"/elsewhere"),
     Code.METHOD_NOT_ALLOWED: asking("PUT"),
