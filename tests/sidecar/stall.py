@@ -22,6 +22,7 @@ from sidecar.domain.records import Payment, RecordsTx
 from sidecar.domain.routes import BadRoutes, compile_routes
 from sidecar.http.buyers import Buyers, Entry, Limits
 from sidecar.pipeline import Pipeline
+from sidecar.ports import Facilitator
 from sidecar.recovery import Recovery, Watched
 from sidecar.services import Services
 from sidecar.tokens import Tokens
@@ -88,7 +89,8 @@ class Stall:
         self.facilitator = FakeFacilitator(self.trace, settings.get("facilitator", FACILITATOR))
         others = [FakeFacilitator(self.trace, name) for name in settings.get("others", ())]
         self.others = {other.name: other for other in others}
-        self.facilitators = Facilitators([self.facilitator, *others], self.clock, self.observer)
+        members: Sequence[Facilitator] = settings.get("facilitators", [self.facilitator, *others])
+        self.facilitators = Facilitators(members, self.clock, self.observer)
         self.chain = FakeChain(self.trace)
         self.upstream = ScriptedUpstream(self.trace)
         self.heads = Heads(settings.get("confirmations", 0))
@@ -213,12 +215,14 @@ async def open_stall(folder: Path, **settings: Any) -> AsyncIterator[Stall]:
     books = Books(folder)
     try:
         stall = Stall(folder, books, settings)
-        await stall.facilitators.poll()
+        if settings.get("listed", True):
+            await stall.facilitators.poll()
         stall.observer.events.clear()
         yield stall
         await stall.buyers.idle()
         assert books.findings() == {}
-        await _quiet(before)
+        if "facilitators" not in settings:  # real ones have tasks of their own
+            await _quiet(before)
     finally:
         await books.storage.close()
 

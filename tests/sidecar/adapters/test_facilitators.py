@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -12,19 +13,27 @@ from sidecar.adapters.facilitator import HttpFacilitator
 from sidecar.adapters.facilitators import Facilitators
 from sidecar.domain.choosing import FAULTS_MAX, PAUSE_FIRST_US, POLL_US, TRIAL_US
 from sidecar.domain.events import DependencyChanged, NeedsAttention
+from sidecar.domain.payments import State
 from sidecar.ports import AnswerLost, Facilitator, Fault, NothingSent, TimedOut
 from sidecar.x402 import reasons
 from sidecar.x402.documents import SupportedKind, VerifyReply
 from tests.sidecar.adapters.conftest import Listen, Script, read_request, replying, silence
+from tests.sidecar.builders import PAYER
 from tests.sidecar.fakes import FakeFacilitator, ManualClock, RecordingObserver
+from tests.sidecar.stall import open_stall
 
 SEPOLIA: Final = ("exact", "eip155:84532")
 BASE: Final = ("exact", "eip155:8453")
-PAYER: Final = "0x" + "ab" * 20
-YES: Final = {"isValid": True, "payer": PAYER}
-NO: Final = {"isValid": False, "invalidReason": "insufficient_funds", "payer": PAYER}
+WALLET: Final = "0x" + PAYER.hex()
+YES: Final = {"isValid": True, "payer": WALLET}
+NO: Final = {"isValid": False, "invalidReason": "insufficient_funds", "payer": WALLET}
 TROUBLE: Final = {"isValid": False, "invalidReason": "unexpected_verify_error"}
-SETTLED: Final = {"success": True, "transaction": "0x" + "cd" * 32, "network": SEPOLIA[1], "payer": PAYER}
+SETTLED: Final = {
+    "success": True,
+    "transaction": "0x" + "cd" * 32,
+    "network": SEPOLIA[1],
+    "payer": WALLET,
+}
 GAS_GONE: Final = {
     "success": False, "transaction": "", "network": SEPOLIA[1], "errorReason": "unexpected_settle_error",
 }  # fmt: skip
@@ -65,6 +74,20 @@ class Peer:
 
 async def hangs_up(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
     """Take the request and close without a word."""
+
+
+async def answers_once() -> str:
+    """Start a facilitator that lists its kinds to the first who asks, and then is gone; return its URL."""
+    kinds = json.dumps({"kinds": Peer().lists})
+    lists = replying(f"HTTP/1.1 200 OK\r\ncontent-length: {len(kinds)}\r\n\r\n{kinds}".encode())
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await lists(reader, writer)
+        writer.close()
+        server.close()
+
+    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    return f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
 class Panel:
@@ -134,17 +157,7 @@ async def test_verify_asks_the_next_one_when_one_says_nothing(says: int | Script
 
 async def test_verify_asks_the_next_one_when_nobody_listens(listen: Listen) -> None:
     """A facilitator that went away after it had listed its kinds."""
-    kinds = json.dumps({"kinds": Peer().lists})
-    lists = replying(f"HTTP/1.1 200 OK\r\ncontent-length: {len(kinds)}\r\n\r\n{kinds}".encode())
-
-    async def answers_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await lists(reader, writer)
-        writer.close()
-        server.close()
-
-    server = await asyncio.start_server(answers_once, "127.0.0.1", 0)
-    gone = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    async with panel(gone, await listen(Peer(YES))) as of:
+    async with panel(await answers_once(), await listen(Peer(YES))) as of:
         assert of.chosen() == 0
         with pytest.raises(NothingSent):
             await of.named(0).verify(b"{}")
@@ -403,3 +416,36 @@ async def test_a_clean_reply_is_handed_on_as_it_is(listen: Listen) -> None:
         assert (reply.success, reply.network) == (True, "eip155:1")
         with pytest.raises(AnswerLost):
             await of.named(0).verify(b"{}")
+
+
+# On the paid path.
+
+
+@pytest.mark.parametrize(
+    ("says", "status", "state", "by"),
+    [
+        (None, 200, State.DELIVERED, 1),
+        (hangs_up, 503, State.UNKNOWN, 0),
+        (silence, 503, State.UNKNOWN, 0),
+        (500, 503, State.UNKNOWN, 0),
+        (SETTLED | {"network": "eip155:1"}, 503, State.UNKNOWN, 0),
+        (SETTLED, 200, State.DELIVERED, 0),
+    ],
+    ids=["refuses the connection", "hangs up", "silent", "500", "lies", "settles"],
+)
+async def test_only_a_refused_connection_leads_a_settlement_to_another_one(
+    tmp_path: Path, listen: Listen, says: Any, status: int, state: State, by: int
+) -> None:
+    """What reached a facilitator, or may have, is its own; what never left is anybody's."""
+    second = Peer(SETTLED)
+    urls = [await answers_once() if says is None else await listen(Peer(says)), await listen(second)]
+    members = [HttpFacilitator(url, settle_timeout_ms=300) for url in urls]
+    async with open_stall(tmp_path, facilitators=members) as stall:
+        buyer = await stall.buy()
+
+        assert buyer.status == status
+        payment = await stall.stored()
+        assert (payment.state, payment.facilitator) == (state, urls[by])
+        assert second.count("/settle") == by
+    for each in members:
+        await each.close()

@@ -22,6 +22,7 @@ from sidecar.domain.payments import NEXT, Fact, Proof, State, after
 from sidecar.domain.records import Closing, Payment
 from sidecar.domain.refusals import Refusal
 from sidecar.domain.resolving import confirmed_by_word_unit, dead_unit, undecidable_unit
+from sidecar.domain.settling import renamed_unit
 from tests.sidecar.builders import NOW_US, OTHER_WALLET, Books, a_log, an_endpoint, verified
 from tests.sidecar.domain.lives import ANSWERS, REFUSED, RESTS, WAITING, Life, an_outcome, on_chain
 from tests.sidecar.shop import FEE, line
@@ -133,6 +134,14 @@ class Lives(RuleBasedStateMachine):
         life = self.some(data, State.OPEN)
         self.do(self.books.sending(self.stored(life)))
         life.state = State.SENDING
+
+    @precondition(lambda self: self.fitting(State.SENDING))
+    @rule(data=st.data())
+    def rename(self, data: st.DataObject) -> None:
+        """Nothing left for the facilitator, so another one is about to be asked."""
+        life = self.some(data, State.SENDING)
+        renamed = self.do(self.books.run(renamed_unit, life.key, "https://other.example", NOW_US))
+        assert (renamed.state, renamed.facilitator) == (State.SENDING, "https://other.example")
 
     @precondition(lambda self: self.fitting(State.SENDING))
     @rule(data=st.data(), what=st.sampled_from(ANSWERS))

@@ -1,5 +1,7 @@
 """Settling: the intent is on disk before anybody is asked, and what comes back moves the money once."""
 
+from dataclasses import replace
+
 import pytest
 
 from ledger.accounts import Account, AccountClass, Side
@@ -10,7 +12,7 @@ from sidecar.domain.fees import Fees, of_settlement
 from sidecar.domain.outcomes import Failed, NotSent, Outcome, Paid, Unknown
 from sidecar.domain.payments import Proof, State
 from sidecar.domain.records import Closing
-from sidecar.domain.settling import Recorded, record, stored
+from sidecar.domain.settling import Recorded, record, renamed_unit, stored
 from tests.sidecar.builders import NOW_US, Books, P, a_log, a_transaction, verified
 from tests.sidecar.shop import FACILITATOR
 
@@ -88,6 +90,26 @@ async def test_a_free_settlement_is_a_known_zero(books: Books) -> None:
 
     assert books.lines() == [("fee", "facilitator", 0, "measured")]
     assert books.balances() == {"reported": P, "deposit": P, "held": P}
+
+
+async def test_another_name_keeps_the_money_held(books: Books) -> None:
+    """Nothing left for the one named first: the file names the other before it is asked; no money moves."""
+    payment = await books.sending(await books.admitted())
+    renamed = await books.run(renamed_unit, payment.claim_key, "https://other.example", NOW_US + 1)
+
+    assert renamed == replace(payment, facilitator="https://other.example", changed_us=NOW_US + 1)
+    assert await books.payment(payment) == renamed
+    assert books.balances() == HELD
+
+
+async def test_an_abandoned_call_keeps_the_name_that_was_asked(books: Books) -> None:
+    """Evidence is sought from the one the call left behind."""
+    payment = await books.sending(await books.admitted())
+    await books.run(abandon_unit, payment.claim_key, "call_1", Closing("failed", 503, 9), NOW_US)
+    renamed = await books.run(renamed_unit, payment.claim_key, "https://other.example", NOW_US)
+
+    assert (renamed.state, renamed.facilitator) == (State.UNKNOWN, FACILITATOR)
+    assert await books.payment(payment) == renamed
 
 
 @pytest.mark.parametrize("outcome", [Failed("insufficient_funds"), NotSent(), Unknown("answer_lost")])
@@ -171,6 +193,8 @@ async def test_steps_in_an_order_nobody_can_take_undo_themselves(books: Books) -
     """A programmer's error is an assertion, and nothing of its unit is on disk."""
     payment = await books.admitted()
     before = books.trace()
+    with pytest.raises(AssertionError, match="cannot be renamed"):
+        await books.run(renamed_unit, payment.claim_key, FACILITATOR, NOW_US)
     with pytest.raises(AssertionError, match="cannot be confirmed"):
         await books.result(payment, Paid(a_transaction()))
     await books.sending(payment)
