@@ -61,14 +61,13 @@ class Pipeline:
             await call.abandon(defect)
 
     async def _admit(self, verified: Verified) -> Admitted | Refusal:
-        if not self._s.facilitators.admits(verified.offer.kind):
-            return Refusal(Code.FACILITATOR_UNAVAILABLE, retry_after_s=RETRY_AFTER_S)
         unit = partial(
             admit_unit,
             verified=verified,
             bounds=self._s.admission,
             from_block=self._s.head_block(verified.offer.network),
             now_us=self._s.clock.now_us(),
+            settleable=self._s.facilitators.admits(verified.offer.kind),
         )
         try:
             return await self._s.commits.once(unit)

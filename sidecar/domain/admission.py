@@ -31,21 +31,31 @@ class Bounds:
 
 
 def admit_unit(
-    tx: RecordsTx, verified: Verified, bounds: Bounds, from_block: int, now_us: int
+    tx: RecordsTx,
+    verified: Verified,
+    bounds: Bounds,
+    from_block: int,
+    now_us: int,
+    *,
+    settleable: bool = True,
 ) -> Admitted | Refusal:
     """Let the payment pay for this call, or say why not. Durable when the unit returns.
 
-    Of any number of copies of one payment exactly one is admitted.
+    Of any number of copies of one payment exactly one is admitted. Not *settleable*:
+    nobody could settle it now, so nothing begins; a payment that was here before is
+    told how it stands all the same.
     """
     stored = tx.payment(verified.evidence.claim_key)
+    refusal = None if stored is None else _again(stored, verified, bounds.reentries)
+    if refusal is None and not settleable:
+        refusal = Refusal(Code.FACILITATOR_UNAVAILABLE, retry_after_s=RETRY_AFTER_S)
+    if refusal is not None:
+        return refusal
     if stored is None:
         entering = _payment(verified, bounds.owner, from_block, now_us)
         claimed = tx.claim(entering)
         assert claimed, "a claim key that was just absent can be claimed in the same transaction"
     else:
-        refusal = _again(stored, verified, bounds.reentries)
-        if refusal is not None:
-            return refusal
         entering = replace(
             _payment(verified, bounds.owner, stored.from_block or from_block, now_us),
             state=after(stored.state, Fact.ENTERED),

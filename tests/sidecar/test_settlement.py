@@ -313,7 +313,8 @@ async def test_without_a_facilitator_nothing_is_claimed_and_prices_are_still_tol
         assert refused.header(b"payment-required") is None
         assert unpaid.status == 402
         assert unpaid.header(b"payment-required") is not None
-        assert stall.trace == ["start", "body"] * 2
+        assert stall.trace == ["admit_unit", "start", "body", "start", "body"]
+        assert stall.books.select("SELECT id FROM calls") == []
 
         await stall.facilitators.poll()
         assert (await stall.buy()).status == 200

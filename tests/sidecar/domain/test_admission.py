@@ -10,7 +10,7 @@ import pytest
 from ledger.money import nano
 from sidecar.domain.call import Admitted, Verified
 from sidecar.domain.closing import Ending
-from sidecar.domain.outcomes import Failed, NotSent, Paid
+from sidecar.domain.outcomes import Failed, NotSent, Paid, Unknown
 from sidecar.domain.payments import Proof, State
 from sidecar.domain.records import Payment
 from sidecar.domain.refusals import Code, Refusal
@@ -151,6 +151,19 @@ async def test_an_unknown_settlement_is_never_answered_with_a_new_demand(books: 
     await books.run(undecidable_unit, payment.claim_key, NOW_US)
     assert (await books.payment(payment)).state is State.SUSPENDED
     assert await books.admit(verified(**AGAIN)) == unknown
+
+
+async def test_while_nobody_can_settle_nothing_begins_and_a_repeat_is_answered_as_ever(books: Books) -> None:
+    """What was here before is told how it stands; what is new, or was released, waits without a trace."""
+    closed = Refusal(Code.FACILITATOR_UNAVAILABLE, retry_after_s=2)
+    assert await books.admit(settleable=False) == closed
+    assert books.select("SELECT id FROM calls") == []
+
+    await books.release(await books.admitted())
+    assert await books.admit(verified(**AGAIN), settleable=False) == closed
+    await books.result(await books.sending(await books.admitted(verified(**AGAIN))), Unknown("answer_lost"))
+    unknown = Refusal(Code.SETTLEMENT_UNKNOWN, call="call_2", retry_after_s=2)
+    assert await books.admit(verified(call="call_3"), settleable=False) == unknown
 
 
 async def test_a_failed_settlement_is_answered_with_its_reason(books: Books) -> None:
