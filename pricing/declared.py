@@ -1,20 +1,25 @@
-"""The `Sidecar-Cost` header: costs an agent declares itself. Knows no call, no rates and no book.
+"""Costs that others tell in headers and answers. Knows no call, no rates and no book.
 
-The syntax is a List of Items of RFC 9651: a decimal number of dollars, and parameters.
+`Sidecar-Cost` is what an agent declares itself. Its syntax is a List of Items of RFC 9651: a decimal number
+of dollars, and parameters.
 
     0.0036;kind=tool;name="web_search", 0.012;kind=model;name="openai/gpt-4o";id="chatcmpl-1"
 
 One thing is wider than the RFC: a decimal may have up to 9 fraction digits, because 3 cannot say what a
 token costs. `kind` (a token) and `name` (a string) are required; `step` and `id` (strings) and `attempt`
 (an integer) are not; other parameters are read past, as the RFC asks.
+
+`x-litellm-response-cost` is what a LiteLLM gateway says the answer cost: dollars as Python writes a float.
+Providers write such numbers into their JSON too; `dollars` reads both, exactly.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Final
 
-from ledger.money import INT64_MAX, USD, nano
+from ledger.money import INT64_MAX, USD, Amount, half_even, nano
 from pricing.cost import Basis, CostLine, Kind, Source
 from pricing.usage import clean_text
 
@@ -23,6 +28,7 @@ ITEMS_MAX: Final = 100
 ATTEMPT_MAX: Final = 1000
 KINDS: Final[Mapping[str, Kind]] = {kind.value: kind for kind in Kind}
 
+_DOLLARS: Final = re.compile(r"([0-9]{1,20})(?:\.([0-9]{1,60}))?(?:[eE]([+-]?[0-9]{1,3}))?")
 _MONEY: Final = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,9}))?(?![0-9.])")
 _KEY: Final = re.compile(r"; *([a-z*][a-z0-9_.*-]*)(=)?")
 _STRING: Final = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"')
@@ -33,6 +39,49 @@ _OTHER: Final = re.compile(  # a decimal, a boolean, a date, bytes, a display st
     r"""|:[A-Za-z0-9+/]*={0,2}:|%"(?:[\x20\x21\x23\x24\x26-\x7e]|%[0-9a-f]{2})*\""""
 )
 _COMMA: Final = re.compile(r"[ \t]*,[ \t]*")
+
+
+def dollars(number: object) -> Fraction | None:
+    """Exact nano-USD of a number of dollars, as text or a whole number; None if it is none, or negative."""
+    match = _DOLLARS.fullmatch(number) if isinstance(number, str) else None
+    if match is not None:
+        fraction, exponent = match[2] or "", int(match[3] or 0)
+        return int(match[1] + fraction) * Fraction(10) ** (exponent - len(fraction) + USD.decimals)
+    if type(number) is int and number >= 0:
+        return Fraction(number * 10**USD.decimals)
+    return None
+
+
+def booked(exact: Fraction | None) -> Amount | None:
+    """Round *exact* nano-USD once, half to even; None for what is not known or no book can hold."""
+    return nano(half_even(exact)) if exact is not None and exact <= INT64_MAX else None
+
+
+def gateway_cost(value: bytes, answers: Sequence[CostLine]) -> tuple[CostLine, ...]:
+    """Read the combined value of all `x-litellm-response-cost` fields, about the one of *answers*.
+
+    *answers* are the lines of the model answers that were metered. Where there is one, the header is about
+    it and has its identity; else it stands for itself. The gateway says zero where it reckoned no cost at
+    all, and `None` where it could not: neither tells anything. What cannot be read is an unknown cost.
+    """
+    text = value.decode("latin-1").strip()
+    exact = dollars(text)
+    if text in {"", "None"} or exact == 0:
+        return ()
+    amount = booked(exact)
+    answer = answers[0] if len(answers) == 1 else None
+    return (
+        CostLine(
+            kind=Kind.MODEL,
+            name="litellm" if answer is None else answer.name,
+            amount=amount,
+            basis=Basis.UNKNOWN if amount is None else Basis.REPORTED,
+            rate="",
+            source=Source.HEADER,
+            provider="" if answer is None else answer.provider,
+            response_id="" if answer is None else answer.response_id,
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)

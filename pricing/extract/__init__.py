@@ -3,13 +3,19 @@
 from collections.abc import Sequence
 from typing import Final
 
-from pricing.extract import openai_chat
+from pricing.extract import anthropic_messages, gemini, openai_chat, openai_embeddings, openai_responses
 from pricing.extract.meters import EncodedMeter, JsonMeter, Meter, Metered, NullMeter, SseMeter
 from pricing.extract.wire import Format
 
 __all__ = ["FORMATS", "Meter", "Metered", "meter_for"]
 
-FORMATS: Final[Sequence[Format]] = (openai_chat.FORMAT,)
+FORMATS: Final[Sequence[Format]] = (
+    openai_chat.FORMAT,
+    openai_responses.FORMAT,
+    openai_embeddings.FORMAT,
+    anthropic_messages.FORMAT,
+    gemini.FORMAT,
+)
 
 WANTED: Final = {
     name: max(f.wanted.get(name, 0) for f in FORMATS)

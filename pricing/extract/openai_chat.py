@@ -9,17 +9,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from pricing.extract.answers import ANSWERS_MAX, ENDED, TOO_MANY
+from pricing.extract.counts import (
+    DETAILS_UNREADABLE,
+    UNREADABLE,
+    details,
+    missing,
+    or_zero,
+    output_of,
+    unmeasured,
+)
 from pricing.extract.members import Found
+from pricing.extract.reported import reported_cost
 from pricing.extract.wire import Format
-from pricing.usage import Reading, Unmeasured, clean_text, measure
-
-ANSWERS_MAX: Final = 32
-"""Model answers told apart in one stream; an agent may relay several."""
+from pricing.usage import Reading, clean_text, measure
 
 WANTED: Final = {"id": 1024, "object": 1024, "model": 1024, "service_tier": 1024, "usage": 8192, "choices": 0}
 
-_ENDED: Final = "stream ended without usage"
-_OBJECTS: Final = frozenset({"chat.completion", "chat.completion.chunk"})
+_OBJECTS: Final = frozenset({"chat.completion", "chat.completion.chunk", "text_completion"})
+_OTHER_OBJECTS: Final = frozenset({"list", "response"})  # formats of their own
 
 
 def read_answer(found: Found) -> Reading | None:
@@ -29,7 +37,7 @@ def read_answer(found: Found) -> Reading | None:
     model, response_id = clean_text(found.values.get("model")), clean_text(found.values.get("id"))
     if found.values.get("usage") is not None:
         return _reading(found.values, model, response_id)
-    return _without_usage(model, response_id, "no usage" if found.whole else "cut off before its usage")
+    return unmeasured(model, response_id, missing(found))
 
 
 @dataclass(slots=True)
@@ -72,11 +80,11 @@ class ChatStream:
             if answer.reading is not None:
                 readings.append(answer.reading)
             elif answer.chunks > 1 or len(self._answers) == 1:
-                readings.append(_without_usage(answer.model, response_id or None, _ENDED))
+                readings.append(unmeasured(answer.model, response_id or None, ENDED))
         if self._overflow:
-            readings.append(_without_usage(None, None, "too many answers in one stream"))
+            readings.append(unmeasured(None, None, TOO_MANY))
         elif self._answers and not readings:
-            readings.append(_without_usage(None, None, _ENDED))
+            readings.append(unmeasured(None, None, ENDED))
         return tuple(readings)
 
     def _answer(self, response_id: str) -> _Answer | None:
@@ -98,10 +106,11 @@ class ChatStream:
 
 
 def _is_chat(values: Mapping[str, object]) -> bool:
-    usage = values.get("usage")
+    usage, kind = values.get("usage"), values.get("object")
+    if isinstance(kind, str) and kind in _OTHER_OBJECTS:
+        return False
     if isinstance(usage, dict) and "prompt_tokens" in usage:
         return True
-    kind = values.get("object")
     if kind is None:  # some servers leave it out
         return "choices" in values and clean_text(values.get("model")) is not None
     return isinstance(kind, str) and kind in _OBJECTS
@@ -110,49 +119,30 @@ def _is_chat(values: Mapping[str, object]) -> bool:
 def _reading(values: Mapping[str, object], model: str | None, response_id: str | None) -> Reading:
     usage = values["usage"]
     if not isinstance(usage, dict):
-        return _without_usage(model, response_id, "usage cannot be read")
-    read, written = _details(usage, "prompt_tokens_details"), _details(usage, "completion_tokens_details")
+        return unmeasured(model, response_id, UNREADABLE)
+    read, written = details(usage, "prompt_tokens_details"), details(usage, "completion_tokens_details")
     if read is None or written is None:
-        return _without_usage(model, response_id, "usage details cannot be read")
+        return unmeasured(model, response_id, DETAILS_UNREADABLE, reported_cost(usage))
+    output = usage.get("completion_tokens")
+    if output is None and "choices" not in values:  # embeddings have a prompt and nothing else
+        output = 0
     cached = read.get("cached_tokens", usage.get("prompt_cache_hit_tokens"))  # DeepSeek's name for the same
     return measure(
         provider=None,
         model=model,
         response_id=response_id,
         service_tier=clean_text(values.get("service_tier")) or "",
+        reported=reported_cost(usage),
         counts={
             "input_tokens": usage.get("prompt_tokens"),
-            "output_tokens": _output(usage, generates="choices" in values),
-            "cached_input_tokens": _or_zero(cached),
-            "cache_write_tokens": _or_zero(read.get("cache_write_tokens")),
-            "audio_input_tokens": _or_zero(read.get("audio_tokens")),
-            "audio_output_tokens": _or_zero(written.get("audio_tokens")),
+            "output_tokens": output_of(usage.get("prompt_tokens"), output, usage.get("total_tokens")),
+            "cached_input_tokens": or_zero(cached),
+            "cache_write_tokens": or_zero(read.get("cache_write_tokens")),
+            "audio_input_tokens": or_zero(read.get("audio_tokens")),
+            "audio_output_tokens": or_zero(written.get("audio_tokens")),
+            "image_output_tokens": or_zero(written.get("image_tokens")),
         },
     )
-
-
-def _details(usage: Mapping[str, object], key: str) -> Mapping[str, object] | None:
-    value = usage.get(key)
-    if value is None:
-        return {}
-    return value if isinstance(value, dict) else None
-
-
-def _output(usage: Mapping[str, object], *, generates: bool) -> object:
-    read, written, total = (usage.get(k) for k in ("prompt_tokens", "completion_tokens", "total_tokens"))
-    if written is None and not generates:  # embeddings have a prompt and nothing else
-        return 0
-    if type(read) is int and type(written) is int and type(total) is int and 0 <= written < total - read:
-        return total - read
-    return written
-
-
-def _or_zero(count: object) -> object:
-    return 0 if count is None else count
-
-
-def _without_usage(model: str | None, response_id: str | None, problem: str) -> Unmeasured:
-    return Unmeasured(provider=None, model=model, response_id=response_id, problem=problem)
 
 
 FORMAT: Final = Format("openai-chat", WANTED, read_answer, ChatStream)

@@ -9,12 +9,24 @@ from pricing.extract.members import UNREAD, Found
 from pricing.extract.wire import Format
 from pricing.usage import Unmeasured, Usage
 
+MEMBERS = st.sampled_from(
+    [
+        *("prompt_tokens", "completion_tokens", "total_tokens", "prompt_tokens_details", "cached_tokens"),
+        *("input_tokens", "output_tokens", "input_tokens_details", "cost", "cost_details", "is_byok"),
+        *("cache_creation", "cache_creation_input_tokens", "ephemeral_5m_input_tokens", "server_tool_use"),
+        *("iterations", "type", "speed", "promptTokenCount", "candidatesTokenCount", "totalTokenCount"),
+        *("thoughtsTokenCount", "promptTokensDetails", "modality", "tokenCount", "x"),
+    ]
+)
+WORDS = st.sampled_from(
+    [
+        *("list", "response", "response.completed", "chat.completion", "message", "message_start"),
+        *("message_delta", "compaction", "AUDIO"),
+    ]
+)
 JUNK = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.just(UNREAD),
-    lambda inner: (
-        st.lists(inner, max_size=2)
-        | st.dictionaries(st.sampled_from(["prompt_tokens", "completion_tokens", "x"]), inner, max_size=3)
-    ),
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5) | WORDS | st.just(UNREAD),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(MEMBERS, inner, max_size=4),
     max_leaves=5,
 )
 FOUND = st.builds(
