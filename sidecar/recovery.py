@@ -101,7 +101,7 @@ class Recovery:
         """Look once: note new blocks, then weigh what the chain, or else the facilitator, can tell."""
         asked = await asyncio.gather(*(self._head(network) for network in self._watched))
         seen = {network for network, ok in zip(self._watched, asked, strict=True) if ok}
-        for payment in await self._s.commits.once(_open_questions):
+        for payment in await self._s.commits.once(partial(_open_questions, networks=tuple(self._watched))):
             if payment.network in seen:
                 await self._weigh(payment)
             elif payment.state is State.UNKNOWN and payment.network not in self._watched:
@@ -214,8 +214,9 @@ class Recovery:
         self._s.observer.saw(NeedsAttention(code, detail, payment.call))
 
 
-def _open_questions(tx: RecordsTx) -> list[Payment]:
-    return [*tx.unknown(BATCH), *tx.unseen(BATCH), *tx.watched(BATCH)]
+def _open_questions(tx: RecordsTx, networks: tuple[str, ...]) -> list[Payment]:
+    """Return what evidence may decide; where no chain can be asked, only an unknown has anybody to ask."""
+    return [*tx.unknown(BATCH), *tx.unseen(BATCH, networks), *tx.watched(BATCH, networks)]
 
 
 def _orphans(tx: RecordsTx, owner: str) -> list[Payment]:

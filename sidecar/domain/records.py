@@ -168,12 +168,12 @@ class RecordsTx(Tx, Protocol):
         """Return payments whose settlement is unknown, those not looked at for longest first."""
         ...
 
-    def unseen(self, limit: int) -> list[Payment]:
-        """Return payments settled by word and not yet seen on chain, oldest first."""
+    def unseen(self, limit: int, networks: Sequence[str]) -> list[Payment]:
+        """Return payments settled by word on *networks* and not yet seen on chain, oldest first."""
         ...
 
-    def watched(self, limit: int) -> list[Payment]:
-        """Return payments that were not charged but might still arrive on chain."""
+    def watched(self, limit: int, networks: Sequence[str]) -> list[Payment]:
+        """Return payments on *networks* that were not charged but might still arrive on chain."""
         ...
 
     def authorized_units(self, network: str, payer: str) -> int:

@@ -50,6 +50,8 @@ FEE_NANO: Final = 1_000_000
 PLATFORM_SHARE: Final = Fraction(1, 100)
 PAYMENT_BYTES_MAX: Final = 16_384
 BODY_BYTES_MAX: Final = 1_048_576
+STUCK_S: Final = 60
+"""After so long, in seconds, a test waits for what will never happen."""
 BOUNDS: Final = DeliveryBounds(read_ahead_bytes=64, stream_total_s=60, drain_s=5, drain_bytes=4096)
 RESEARCH: Final = "POST /research"
 MODEL: Final = "GET /models/{name}"
@@ -218,8 +220,9 @@ async def open_stall(folder: Path, **settings: Any) -> AsyncIterator[Stall]:
         if settings.get("listed", True):
             await stall.facilitators.poll()
         stall.observer.events.clear()
-        yield stall
-        await stall.buyers.idle()
+        async with asyncio.timeout(STUCK_S):
+            yield stall
+            await stall.buyers.idle()
         assert books.findings() == {}
         if "facilitators" not in settings:  # real ones have tasks of their own
             await _quiet(before)

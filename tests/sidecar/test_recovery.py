@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
+from sidecar import recovery as recovery_module
+from sidecar.domain.call import Verified
 from sidecar.domain.closing import Ending
 from sidecar.domain.events import PaymentSeen, PaymentSettled
 from sidecar.domain.evidence import GRACE_S
@@ -17,7 +20,7 @@ from sidecar.ports import AnswerLost, StorageGone, StorageUnavailable, TimedOut
 from sidecar.recovery import ASK_AGAIN_S
 from sidecar.x402 import reasons
 from sidecar.x402.documents import SettleReply
-from tests.sidecar.builders import Books, P, a_log, a_transaction, verified
+from tests.sidecar.builders import PRICE, USDC, Books, P, a_log, a_transaction, an_endpoint, verified
 from tests.sidecar.fakes import honest, turns, until
 from tests.sidecar.shop import FACILITATOR, NETWORK
 from tests.sidecar.stall import CREDIT, FEE, NOTHING, OPEN, SOLD, Stall, open_stall
@@ -52,12 +55,13 @@ async def not_sent(books: Books) -> Payment:
     return await books.asked(NotSent())
 
 
-async def passed_on(books: Books) -> Payment:
-    return await books.release(await books.admitted())
+async def passed_on(books: Books, asked: Verified | None = None) -> Payment:
+    return await books.release(await books.admitted(asked))
 
 
-async def delivered(books: Books) -> Payment:
-    payment = await books.settled()
+async def delivered(books: Books, asked: Verified | None = None) -> Payment:
+    number = 1 if asked is None else int.from_bytes(asked.payment.authorization.nonce, "big")
+    payment = await books.settled(asked, number)
     await books.close(payment, Ending.DELIVERED)
     return payment
 
@@ -360,6 +364,28 @@ async def test_a_chain_that_fails_half_way_changes_nothing(tmp_path: Path) -> No
                 await look(stall, DEAD_S, 11)
             assert (await stall.books.payment(payment)).state is State.UNKNOWN
         assert stall.observer.attention == ["chain_unreachable"] * 2
+
+
+async def test_a_network_nobody_can_ask_holds_up_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is reported or watched where there is no chain never ends: it must not fill every round."""
+    monkeypatch.setattr(recovery_module, "BATCH", 1)
+    elsewhere = an_endpoint(PRICE, replace(USDC, network="eip155:8453", chain_id=8453))
+    async with open_stall(tmp_path) as stall:
+        for number, end in ((1, delivered), (2, passed_on)):
+            asked = verified(elsewhere, call=f"call_{number}", nonce=number)
+            await end(stall.books, asked)
+        here = [
+            await delivered(stall.books, verified(call="call_3", nonce=3)),
+            await passed_on(stall.books, verified(call="call_4", nonce=4)),
+        ]
+        for number, payment in enumerate(here, 3):
+            await stall.books.close(payment, Ending.AS_IT_IS)
+            stall.chain.transfer(payment.nonce, a_log(payment, number))
+        await look(stall)
+
+        assert [(await stall.books.payment(payment)).proof for payment in here] == [Proof.CHAIN] * 2
 
 
 # Without a chain, the same facilitator's clean word.

@@ -21,6 +21,10 @@ def _insert(table: str, columns: Sequence[str], clause: str = "") -> str:
     return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks}){clause}"  # noqa: S608 own names only
 
 
+def _among(column: str, values: Sequence[str]) -> str:
+    return f"{column} IN ({', '.join('?' * len(values))})"
+
+
 # The column lists follow the dataclasses, so a field cannot be forgotten in one of them.
 _CLAIM: Final = _insert("payments", _PAYMENT_COLUMNS, " ON CONFLICT (claim_key) DO NOTHING")
 _CHANGE: Final = (
@@ -97,14 +101,19 @@ class RecordsSqliteTx(SqliteTx):
         """Return payments whose settlement is unknown."""
         return self._where(f"{_UNFINISHED} AND state = 'unknown' ORDER BY changed_us LIMIT ?", (limit,))
 
-    def unseen(self, limit: int) -> list[Payment]:
-        """Return payments settled by word and not yet seen on chain."""
-        return self._where("proof = 'word' ORDER BY changed_us LIMIT ?", (limit,))
-
-    def watched(self, limit: int) -> list[Payment]:
-        """Return payments that were not charged but might still arrive on chain."""
+    def unseen(self, limit: int, networks: Sequence[str]) -> list[Payment]:
+        """Return payments settled by word on *networks* and not yet seen on chain."""
         return self._where(
-            "watched = 1 AND state IN ('released', 'failed') ORDER BY valid_before LIMIT ?", (limit,)
+            f"proof = 'word' AND {_among('network', networks)} ORDER BY changed_us LIMIT ?",
+            (*networks, limit),
+        )
+
+    def watched(self, limit: int, networks: Sequence[str]) -> list[Payment]:
+        """Return payments on *networks* that were not charged but might still arrive on chain."""
+        return self._where(
+            f"watched = 1 AND state IN ('released', 'failed') AND {_among('network', networks)} "
+            "ORDER BY valid_before LIMIT ?",
+            (*networks, limit),
         )
 
     def _where(self, condition: str, parameters: Sequence[object]) -> list[Payment]:

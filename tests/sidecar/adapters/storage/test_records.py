@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,8 @@ from sidecar.domain.outcomes import Failed, Paid, Unknown
 from sidecar.domain.payments import Proof, State
 from sidecar.domain.records import Closing, Payment
 from tests.sidecar.builders import NOW_US, RUN, Books, P, a_log, a_transaction, open_books, verified
-from tests.sidecar.shop import TOOL, line
+from tests.sidecar.shop import NETWORK, TOOL, line
 
-NETWORK = "eip155:84532"
 INSERT = "INSERT INTO cost_lines VALUES"
 REST = "'', 'usage', '', '', '', 1"
 
@@ -231,6 +231,10 @@ async def test_orphans_are_what_another_run_left_open(books: Books) -> None:
     assert await books.run(RecordsSqliteTx.orphan_calls, RUN) == []
 
 
+UNSEEN = partial(RecordsSqliteTx.unseen, networks=(NETWORK,))
+WATCHED = partial(RecordsSqliteTx.watched, networks=(NETWORK,))
+
+
 async def test_open_questions_are_asked_oldest_first_and_a_few_at_a_time(books: Books) -> None:
     """Unknown, reported and watched payments are found by what they wait for, up to a limit."""
     payments = await several(books, 7)
@@ -248,11 +252,14 @@ async def test_open_questions_are_asked_oldest_first_and_a_few_at_a_time(books: 
         return [payment.call for payment in await books.run(question, limit)]
 
     assert await found(RecordsSqliteTx.unknown, 9) == ["call_2", "call_1"]
-    assert await found(RecordsSqliteTx.unseen, 9) == ["call_4", "call_3"]
-    assert await found(RecordsSqliteTx.watched, 9) == ["call_5", "call_8"]
+    assert await found(UNSEEN, 9) == ["call_4", "call_3"]
+    assert await found(WATCHED, 9) == ["call_5", "call_8"]
     assert await found(RecordsSqliteTx.unknown, 1) == ["call_2"]
-    assert await found(RecordsSqliteTx.unseen, 1) == ["call_4"]
-    assert await found(RecordsSqliteTx.watched, 1) == ["call_5"]
+    assert await found(UNSEEN, 1) == ["call_4"]
+    assert await found(WATCHED, 1) == ["call_5"]
+    for elsewhere in ((), ("eip155:1",)):
+        assert await found(partial(RecordsSqliteTx.unseen, networks=elsewhere), 9) == []
+        assert await found(partial(RecordsSqliteTx.watched, networks=elsewhere), 9) == []
 
 
 @pytest.mark.parametrize(
@@ -262,8 +269,8 @@ async def test_open_questions_are_asked_oldest_first_and_a_few_at_a_time(books: 
         (RecordsSqliteTx.orphans, RUN),
         (RecordsSqliteTx.orphan_calls, RUN),
         (RecordsSqliteTx.unknown, 9),
-        (RecordsSqliteTx.unseen, 9),
-        (RecordsSqliteTx.watched, 9),
+        (UNSEEN, 9),
+        (WATCHED, 9),
     ],
 )
 async def test_no_question_reads_a_whole_table(
