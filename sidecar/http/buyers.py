@@ -205,8 +205,14 @@ class Buyers:
         task = asyncio.create_task(self._run(asked, checked, endpoint, exchange))
         self._open.add(task)
         task.add_done_callback(self._open.discard)
-        # The call belongs to its own task: a server that gives up on the connection does not end it.
-        await asyncio.shield(task)
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            # The drain is over and the server ends by force. The call ends as in a crash, so that nothing
+            # is charged that nobody gets: the next run puts it to rest by what is on disk.
+            task.cancel()
+            await exchange.refuse(Refusal(Code.CALL_IN_PROGRESS, retry_after_s=RETRY_AFTER_S))
+            raise
 
     def _closed(self) -> Refusal | None:
         if not self.ready:

@@ -12,6 +12,7 @@ import pytest
 from x402.http.utils import decode_payment_required_header, decode_payment_response_header
 
 from sidecar.domain.events import Answered
+from sidecar.domain.payments import State
 from sidecar.http.headers import HOP_BY_HOP, PAYMENT
 from sidecar.ports import AnswerLost, NothingSent, TimedOut
 from sidecar.x402 import reasons
@@ -509,6 +510,27 @@ async def test_draining_takes_no_new_paid_call_and_waits_for_the_open_ones(tmp_p
         assert stall.trace[-1] == "close_unit"
         assert (await stall.answer("GET", b"/free/docs")).status == 200
         assert stall.books.balances() == SOLD
+
+
+async def test_a_call_the_server_gives_up_on_ends_as_in_a_crash(tmp_path: Path) -> None:
+    """The buyer is told to ask again, nothing is charged, and the next run lets the payment enter again."""
+    async with open_stall(tmp_path) as stall:
+        stall.upstream.gate.clear()
+        cut, task = stall.ask(headers=[stall.payment()])
+        await stall.upstream.asked.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await stall.buyers.idle()
+
+        assert (cut.status, cut.document()["code"]) == (503, "call_in_progress")
+        assert cut.header(b"retry-after") == b"2"
+        assert cut.header(b"sidecar-call-id") == b"call_1"
+        assert await stall.state() is State.OPEN
+        stall.upstream.gate.set()
+        await stall.recovery("run_2").put_to_rest()
+        assert await stall.state() is State.RELEASED
+        assert (await stall.buy()).status == 200
 
 
 async def test_a_body_that_ends_in_the_drain_claims_nothing(tmp_path: Path) -> None:
