@@ -40,7 +40,7 @@ accept:
   - {{network: base-sepolia, asset: USDC, pay_to: "{pay_to}"}}
 settlement:
   facilitators: ["{facilitator}"]
-limits: {{settle: {settle_s}s, verify: 2s, drain: 20s, upstream_connect: 2s}}
+limits: {{settle: {settle_s}s, verify: 2s, drain: {drain_s}s, upstream_connect: 2s}}
 routes:
   "POST /chat": {{price: "$0.01"}}
   "POST /mystery": {{price: "$0.01"}}
@@ -215,6 +215,7 @@ def set_up(
     facilitator: str = "",
     rpc: str = "",
     settle_s: int = 20,
+    drain_s: int = 20,
 ) -> Stand:
     """Write a config in *folder*; the chain and its facilitator are the sandbox's unless others are named."""
     stand = Stand(folder, sandbox, keys.published(f"seller in {folder}").address)
@@ -225,6 +226,7 @@ def set_up(
             pay_to=stand.pay_to,
             facilitator=facilitator or sandbox.facilitator_url,
             settle_s=settle_s,
+            drain_s=drain_s,
             token=TOKEN,
         ),
         encoding="utf-8",

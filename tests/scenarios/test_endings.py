@@ -33,7 +33,8 @@ def test_sigterm_lets_a_stream_finish_and_takes_no_new_money(
             address = running.url + "/stream"
             with client.stream("POST", address, headers=buyer.header(payments[0])) as stream:
                 running.process.send_signal(signal.SIGTERM)
-                late = _until_draining(running, payments[1])
+                assert until(lambda: _draining(running))
+                late = running.send("/stream", payments[1])
                 unready = running.operator("/readyz")
                 hold.go.set()
                 whole = stream.read()
@@ -49,6 +50,55 @@ def test_sigterm_lets_a_stream_finish_and_takes_no_new_money(
     with stand.serving() as running:
         books = money.settled_down(stand, running)
     assert [call["outcome"] for call in books.calls] == ["served"]
+
+
+def test_a_call_that_outlasts_the_drain_is_put_to_rest_by_the_next_run(
+    tmp_path: Path, sandbox: Sandbox, upstream: Middleman
+) -> None:
+    """An agent that never answers does not keep the process; the exit is 0 and the payment stays good."""
+    stand = set_up(tmp_path, sandbox, upstream.url, drain_s=1)
+    hold = upstream.on["/chat"] = Hold(Moment.BEFORE)
+    with stand.serving() as running, ThreadPoolExecutor(1) as beside:
+        payment = running.signed(sandbox.buyers[0], "/chat")
+        asking = beside.submit(_sent, running, payment)
+        assert until(lambda: upstream.asked()["/chat"] == 1)
+        running.process.send_signal(signal.SIGTERM)
+        code = running.ended()
+        cut = asking.result()
+    hold.go.set()
+    del upstream.on["/chat"]
+    with stand.serving() as running:
+        again = running.send("/chat", payment)
+        books = money.settled_down(stand, running)
+
+    assert code == 0
+    assert cut is not None
+    assert refusal(cut) == (503, "call_in_progress")
+    assert again.status_code == 200
+    assert books.sold_to(sandbox.buyers[0].address) == PRICE
+
+
+def test_a_second_signal_ends_it_at_once_and_costs_nothing(
+    tmp_path: Path, sandbox: Sandbox, upstream: Middleman
+) -> None:
+    """Who cannot wait for the drain loses no money by it: the books are safe at any time."""
+    stand = set_up(tmp_path, sandbox, upstream.url)
+    hold = upstream.on["/stream"] = Hold(Moment.AMID)
+    with stand.serving() as running, ThreadPoolExecutor(1) as beside:
+        payment = running.signed(sandbox.buyers[0], "/stream")
+        asking = beside.submit(_sent, running, payment, "/stream")
+        assert until(lambda: sum(stand.taken().values()) > 0)
+        running.process.send_signal(signal.SIGTERM)
+        assert until(lambda: _draining(running))
+        running.process.send_signal(signal.SIGTERM)
+        code = running.ended()
+        cut = asking.result()
+    hold.go.set()
+    with stand.serving() as running:
+        books = money.settled_down(stand, running)
+
+    assert (code, cut) == (128 + signal.SIGTERM, None)
+    assert books.owed_to(sandbox.buyers[0].address) == 2 * PRICE
 
 
 def test_two_sidecars_never_share_a_database(tmp_path: Path, sandbox: Sandbox, agent: str) -> None:
@@ -115,15 +165,18 @@ def test_a_disk_that_fills_while_a_call_is_settled_keeps_what_was_paid(
     assert refusal(again) == (409, "payment_reused")
 
 
-def _until_draining(running: Running, payment: dict[str, Any]) -> httpx.Response:
-    """Send a payment once the signal has been seen: readiness is the first to tell."""
+def _sent(running: Running, payment: dict[str, Any], path: str = "/chat") -> httpx.Response | None:
+    """Call with *payment*; None if the connection ended without a whole answer."""
+    try:
+        return running.send(path, payment)
+    except httpx.TransportError:
+        return None
 
-    def draining() -> bool:
-        dependencies = running.operator("/readyz").json()["dependencies"]
-        return any(each["detail"] == "draining" for each in dependencies)
 
-    assert until(draining)
-    return running.send("/stream", payment)
+def _draining(running: Running) -> bool:
+    """Tell whether the signal has been seen: readiness is the first to tell."""
+    dependencies = running.operator("/readyz").json()["dependencies"]
+    return any(each["detail"] == "draining" for each in dependencies)
 
 
 def _audited(stand: Stand) -> list[str]:

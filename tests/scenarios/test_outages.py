@@ -6,6 +6,7 @@ from typing import Final
 
 import httpx
 
+from sidecar.domain.choosing import FAULTS_MAX
 from sidecar.sandbox.process import Sandbox
 from tests.scenarios import money
 from tests.scenarios.middleman import Act, Hold, Middleman, Moment, Reply
@@ -82,8 +83,7 @@ UNCLEAR: Final[dict[str, Act | Reply | Hold]] = {
         b'{"success": false, "errorReason": "nobody_knows", "transaction": "", "network": "eip155:84532"}'
     ),
     "refused in a transaction": Reply(
-        b'{"success": false, "errorReason": "insufficient_funds", "transaction": "%b", "network": "eip155:84532"}'
-        % HASH
+        b'{"success": false, "errorReason": "insufficient_funds", "transaction": "%b", "network": ""}' % HASH
     ),
 }
 
@@ -93,26 +93,59 @@ def test_an_unclear_settlement_is_unknown_until_there_is_evidence(
 ) -> None:
     """503 settlement_unknown with the call's id, the answer withheld, no second settlement and no new 402."""
     stand = set_up(tmp_path, sandbox, upstream.url, facilitator=facilitator.url, settle_s=1)
+    payer, other = sandbox.buyers[:2]
     told: dict[str, list[httpx.Response]] = {}
     with stand.serving() as running:
         for name, act in UNCLEAR.items():
             facilitator.on["/settle"] = act
-            payment = running.signed(sandbox.buyers[0], "/chat")
+            payment = running.signed(payer, "/chat")
             told[name] = [running.send("/chat", payment) for _ in range(3)]
             assert refusal(running.send("/mystery", payment)) == (409, "payment_reused")
+            # Too many in a row, and nobody would be asked any more.
+            del facilitator.on["/settle"]
+            assert running.send("/chat", running.signed(other, "/chat")).status_code == 200
         books = money.settled_down(stand, running)
 
     unknown = [(503, "settlement_unknown")] * 3
-    assert {name: [refusal(answer) for answer in answers] for name, answers in told.items()} == dict.fromkeys(
-        UNCLEAR, unknown
-    )
+    assert {name: [refusal(each) for each in told[name]] for name in told} == dict.fromkeys(UNCLEAR, unknown)
     for answers in told.values():
         assert all(int(answer.headers["retry-after"]) > 0 for answer in answers)
         assert len({answer.headers["sidecar-call-id"] for answer in answers}) == 1
         assert all("chatcmpl" not in answer.text for answer in answers)
-    assert facilitator.asked()["/settle"] == upstream.asked()["/chat"] == len(UNCLEAR)
+    assert facilitator.asked()["/settle"] == upstream.asked()["/chat"] == 2 * len(UNCLEAR)
     assert books.of("deposit") == books.of("authorized") == PRICE * len(UNCLEAR)
-    assert {call["settlement"] for call in books.calls} == {"unknown"}
+    assert books.sold_to(other.address) == PRICE * len(UNCLEAR)
+
+
+def test_a_facilitator_that_fails_in_a_row_is_left_alone_until_it_is_well(
+    tmp_path: Path, sandbox: Sandbox, upstream: Middleman, facilitator: Middleman
+) -> None:
+    """New payments are refused before any work, unknown ones are still told so; later it sells again."""
+    stand = set_up(tmp_path, sandbox, upstream.url, facilitator=facilitator.url)
+    payer, other = sandbox.buyers[:2]
+    with stand.serving() as running:
+        served = running.signed(other, "/chat")
+        assert running.send("/chat", served).status_code == 200
+        facilitator.on["/settle"] = Act.FAIL
+        payments = [running.signed(payer, "/chat") for _ in range(FAULTS_MAX)]
+        calls = [running.send("/chat", payment).headers["sidecar-call-id"] for payment in payments]
+        worked = upstream.asked()["/chat"]
+        fresh = running.signed(payer, "/chat")
+        turned_away = running.send("/chat", fresh)
+        again = [running.send("/chat", payment) for payment in payments]
+        spent = running.send("/chat", served)
+        idle = upstream.asked()["/chat"] - worked
+        del facilitator.on["/settle"]
+        assert until(lambda: running.send("/chat", fresh).status_code == 200)
+        books = money.settled_down(stand, running)
+
+    assert refusal(turned_away) == (503, "facilitator_unavailable")
+    assert int(turned_away.headers["retry-after"]) > 0
+    assert [refusal(each) for each in again] == [(503, "settlement_unknown")] * FAULTS_MAX
+    assert [each.headers["sidecar-call-id"] for each in again] == calls
+    assert refusal(spent) == (409, "payment_reused")
+    assert idle == 0
+    assert (books.sold_to(payer.address), books.of("authorized")) == (PRICE, FAULTS_MAX * PRICE)
 
 
 def test_a_transaction_that_paid_for_another_call_pays_for_no_second_one(
@@ -135,7 +168,7 @@ def test_a_transaction_that_paid_for_another_call_pays_for_no_second_one(
 def test_without_a_chain_to_ask_the_facilitator_is_asked_for_the_funds(
     tmp_path: Path, sandbox: Sandbox, agent: str, facilitator: Middleman
 ) -> None:
-    """Its word decides who can pay and what was paid; what it cannot say waits, and nothing is taken twice."""
+    """Its word decides who can pay and what was paid; what it cannot say waits; nothing is taken twice."""
     stand = set_up(tmp_path, sandbox, agent, facilitator=facilitator.url)
     text = stand.config.read_text().replace("networks:", "").replace("  base-sepolia: {rpc:", "# {rpc:")
     stand.config.write_text(text)
