@@ -135,7 +135,13 @@ async def paid_path(
         ids=SystemIds(),
         observer=observer,
         tokens=Tokens(origin=kept.origin, calls=kept.calls),
-        limits=BuyerLimits(limits.payment_header_bytes, limits.paid_body_bytes, limits.open_calls),
+        limits=BuyerLimits(
+            limits.payment_header_bytes,
+            limits.paid_body_bytes,
+            limits.open_calls,
+            limits.per_buyer,
+            limits.per_address,
+        ),
         delivery=delivery,
     )
     offers = [offer for entry in entries if entry.endpoint for offer in entry.endpoint.offers]
@@ -189,6 +195,7 @@ async def _entry(settings: Settings, route: Route, services: Services) -> Entry:
         allow=route.allow,
         deny=route.deny,
         tariff=settings.costs.per_call.get(route.key),
+        rate_limit=route.rate_limit,
     )
     challenge = prepare([offer.requirements for offer in offers], Resource(settings.public_url))
     return Entry(route.key, endpoint, challenge, route.timeout_s)

@@ -35,21 +35,30 @@ SECTIONS: Final[Mapping[Path, type[shape.Section]]] = {
 
 UNSUPPORTED: Final[Mapping[Path, str]] = {
     ("settlement", "signer"): "this version settles through facilitators only",
-    ("limits", "per_buyer"): "this version does not limit rates yet",
-    ("limits", "per_address"): "this version does not limit rates yet",
     ("limits", "meter_state"): "the meter's state is fixed at 256KiB in this version",
     ("limits", "stored_answer"): "this version does not store answers yet",
     ("limits", "cost_reports"): "this version does not take cost reports yet",
     ("limits", "close_window"): "this version does not take cost reports yet",
     ("costs", "tools"): "this version prices tools only by what the agent declares",
-    ("routes", "*", "rate_limit"): "this version does not limit rates yet",
     ("routes", "*", "margin_floor"): "this version does not refuse by margin yet",
 }
 """Known keys of things not done yet. A policy that is not enforced is not accepted."""
 
 # Values that cannot be a secret and help to find the mistake.
 _SHOWN: Final = frozenset(
-    {"money", "duration", "size", "share", "count", "switch", "date", "settle", "decimals", "out_of_range"}
+    {
+        "money",
+        "duration",
+        "size",
+        "share",
+        "rate",
+        "count",
+        "switch",
+        "date",
+        "settle",
+        "decimals",
+        "out_of_range",
+    }
     | {"network_unsupported", "route_value"}
 )
 _SHAPES: Final = {

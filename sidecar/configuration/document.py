@@ -21,6 +21,7 @@ from sidecar.configuration.written import (
     Label,
     ListenAt,
     Money,
+    Pace,
     Price,
     RpcUrl,
     Secret,
@@ -122,6 +123,8 @@ class LimitsSection(Section):
     open_calls: Annotated[int, count(1, 100_000)] = _LIMITS.open_calls
     reentries: Annotated[int, count(0, 100)] = _LIMITS.reentries
     drain: Annotated[int, duration(0, 3_600)] = _seconds(_LIMITS.drain_s)
+    per_buyer: Pace = as_written("100/minute")
+    per_address: Pace = as_written("50/second")
 
 
 class RouteSection(Section):
@@ -135,6 +138,7 @@ class RouteSection(Section):
     deny: list[EvmAddress] = []
     price_ceiling: Price | None = None
     timeout: Annotated[int, duration(1, 3_600)] = as_written("60s")
+    rate_limit: Pace | None = None
 
 
 class OverrideSection(Section):

@@ -13,6 +13,7 @@ from typing import Final, Literal, TypeVar
 
 from ledger.money import Amount, nano
 from sidecar.configuration.problems import Problem
+from sidecar.domain.pacing import Rate
 
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
@@ -103,6 +104,7 @@ class Route:
     deny: frozenset[bytes] = frozenset()
     price_ceiling: Amount | None = None
     timeout_s: int = 60  # to the upstream's headers
+    rate_limit: Rate | None = None  # per buyer, beside limits.per_buyer
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +161,8 @@ class Limits:
     open_calls: int = 1_000
     reentries: int = 3  # how often one payment may enter again after a call that was not charged
     drain_s: int = 30
+    per_buyer: Rate = field(default_factory=lambda: Rate(100, 60 * 10**6))
+    per_address: Rate = field(default_factory=lambda: Rate(50, 10**6))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -103,4 +103,6 @@ def _limits(draft: Draft) -> Limits:
         open_calls=section.open_calls,
         reentries=section.reentries,
         drain_s=section.drain,
+        per_buyer=section.per_buyer,
+        per_address=section.per_address,
     )

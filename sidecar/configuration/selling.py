@@ -48,6 +48,7 @@ def _priced(key: str, method: str, pattern: str, section: RouteSection) -> Route
         deny=frozenset(section.deny),
         price_ceiling=section.price_ceiling,
         timeout_s=section.timeout,
+        rate_limit=section.rate_limit,
     )
 
 

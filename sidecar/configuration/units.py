@@ -14,11 +14,15 @@ from ledger.money import USD, Amount, MoneyText, parse
 from sidecar.configuration.model import KIB, MIB
 from sidecar.configuration.problems import WrongValue
 from sidecar.configuration.reading import Number
+from sidecar.domain.pacing import Rate
 
 MONEY: Final = r"\$?(0|[1-9][0-9]{0,9})(\.[0-9]{1,9})?"
 DURATION: Final = r"(0|[1-9][0-9]{0,6})[smhd]"
 SIZE: Final = r"(0|[1-9][0-9]{0,9})(B|KiB|MiB)"
 SHARE: Final = r"(0|[1-9][0-9]{0,2})(\.[0-9]{1,6})?%"
+RATE: Final = r"([0-9]{1,9})/(second|minute|hour|day)"
+RATE_CALLS_MAX: Final = 1_000_000
+_PERIOD_US: Final = {"second": 10**6, "minute": 60 * 10**6, "hour": 3_600 * 10**6, "day": 86_400 * 10**6}
 COUNT: Final = r"0|[1-9][0-9]{0,8}"
 LABEL: Final = r"[^\x00-\x1f\x7f]{1,100}"
 DATE: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -90,6 +94,15 @@ def count(value: object, low: int, high: int) -> int:
     if not low <= int(text) <= high:
         raise WrongValue("out_of_range", f"must be from {low} to {high}")
     return int(text)
+
+
+def rate(value: object) -> Rate:
+    """Read `100/minute`: so many calls in a second, minute, hour or day."""
+    if not isinstance(value, str) or (found := re.fullmatch(RATE, value)) is None:
+        raise WrongValue("rate", "a rate is written like 100/minute: per second, minute, hour or day")
+    if not 1 <= int(found[1]) <= RATE_CALLS_MAX:
+        raise WrongValue("out_of_range", f"must be from 1 to {RATE_CALLS_MAX} calls")
+    return Rate(int(found[1]), _PERIOD_US[found[2]])
 
 
 def share(value: object) -> Fraction:

@@ -17,6 +17,7 @@ from ledger.money import Amount
 from sidecar.configuration import addresses, networks, places, units
 from sidecar.configuration.model import Address
 from sidecar.configuration.problems import WrongValue
+from sidecar.domain.pacing import Rate
 
 WRONG: Final = "wrong"
 """The type of errors born here; their context carries our code and sentence."""
@@ -108,6 +109,7 @@ _NETWORK: Final = "|".join((networks.NETWORK, *networks.ALIASES))
 Money = Annotated[Amount, Written(units.money, text_like(units.MONEY, "$0.05"))]
 Price = Annotated[Amount, Written(units.price, text_like(units.MONEY, "$0.05"))]
 Share = Annotated[Fraction, Written(units.share, text_like(units.SHARE, "2%"))]
+Pace = Annotated[Rate, Written(units.rate, text_like(units.RATE, "100/minute"))]
 Label = Annotated[str, Written(units.label, _LABEL)]
 Secret = Annotated[str, Written(units.secret, _TOKEN)]
 Since = Annotated[int, Written(units.since, text_like(units.DATE, "2026-11-01"))]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ledger.money import Amount
 from sidecar.domain.choosing import Kind
+from sidecar.domain.pacing import Rate
 from sidecar.domain.records import Payment
 from sidecar.x402.documents import ExactPayment, Requirements
 from sidecar.x402.exact import LocallyValid
@@ -57,6 +58,7 @@ class Endpoint:
     allow: frozenset[bytes] | None = None
     deny: frozenset[bytes] = frozenset()
     tariff: Amount | None = None
+    rate_limit: Rate | None = None
 
 
 @dataclass(frozen=True, slots=True)

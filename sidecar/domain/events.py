@@ -14,13 +14,17 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Answered(Event):
-    """A buyer's request was answered. `outcome` is served, failed, free or refused:<code>."""
+    """A buyer's request was answered. `outcome` is served, failed, free or refused:<code>.
+
+    `policy` names the setting that refused it.
+    """
 
     endpoint: str
     outcome: str
     status: int
     call: str = ""
     latency_us: int = 0
+    policy: str = ""
 
 
 @dataclass(frozen=True, slots=True)

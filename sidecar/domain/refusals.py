@@ -21,6 +21,7 @@ class Code(StrEnum):
     SETTLEMENT_UNKNOWN = "settlement_unknown"
     BUYER_DENIED = "buyer_denied"
     EXPOSURE_EXCEEDED = "exposure_exceeded"
+    RATE_LIMITED = "rate_limited"
     ROUTE_UNKNOWN = "route_unknown"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     TARGET_AMBIGUOUS = "target_ambiguous"

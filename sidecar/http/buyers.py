@@ -13,6 +13,7 @@ from sidecar.delivery import Bounds, Delivery, Room
 from sidecar.domain.admission import RETRY_AFTER_S
 from sidecar.domain.call import Endpoint
 from sidecar.domain.events import Answered, NeedsAttention
+from sidecar.domain.pacing import Rate
 from sidecar.domain.refusals import Code, Refusal
 from sidecar.domain.routes import Matched, Routes, UnknownRoute, WrongMethod
 from sidecar.domain.target import Ambiguous, Target, canonical
@@ -21,6 +22,7 @@ from sidecar.fields import combined, values
 from sidecar.http import headers as hygiene
 from sidecar.http.asked import US_PER_S, Asked
 from sidecar.http.exchange import BuyerExchange, BuyerLeft, Receive, Send
+from sidecar.http.paces import Paces
 from sidecar.pipeline import Pipeline
 from sidecar.ports import Clock, Fault, Headers, Ids, Observer, TimedOut, Upstream, UpstreamRequest
 from sidecar.tokens import Tokens
@@ -49,6 +51,8 @@ class Limits:
     payment_header_bytes: int
     paid_body_bytes: int
     open_calls: int
+    per_buyer: Rate
+    per_address: Rate
 
 
 class Buyers:
@@ -78,6 +82,7 @@ class Buyers:
         self._tokens = tokens
         self._limits = limits
         self._delivery = delivery
+        self._paces = Paces(limits.per_address, limits.per_buyer)
         self._open: set[asyncio.Task[None]] = set()
         self._busy = 0
         self.ready = True
@@ -103,7 +108,9 @@ class Buyers:
             self._observer.saw(NeedsAttention("defect", type(defect).__name__, exchange.call))
             await exchange.refuse(Refusal(Code.STORAGE_UNAVAILABLE, retry_after_s=RETRY_AFTER_S))
         latency_us = self._clock.monotonic_us() - started_us
-        self._observer.saw(Answered(endpoint, exchange.outcome, exchange.status, exchange.call, latency_us))
+        self._observer.saw(
+            Answered(endpoint, exchange.outcome, exchange.status, exchange.call, latency_us, exchange.policy)
+        )
 
     async def idle(self) -> None:
         """Wait until no paid call is open."""
@@ -135,7 +142,7 @@ class Buyers:
             await self._free(entry, method, target, fields, exchange)
         else:
             exchange.challenge, exchange.path = entry.challenge, target.path
-            await self._priced(entry.endpoint, method, target, fields, exchange)
+            await self._priced(entry.endpoint, scope, target, exchange)
         return entry.name
 
     async def _own(self, target: Target, exchange: BuyerExchange) -> None:
@@ -160,19 +167,25 @@ class Buyers:
         await exchange.answer(204, granted, b"")
 
     async def _priced(
-        self, endpoint: Endpoint, method: str, target: Target, fields: Headers, exchange: BuyerExchange
+        self, endpoint: Endpoint, scope: Scope, target: Target, exchange: BuyerExchange
     ) -> None:
+        method, fields = scope["method"], scope["headers"]
         payment = _payment_header(fields)
         if payment is None:
             await exchange.refuse(Refusal(Code.PAYMENT_REQUIRED))
             return
+        now_us = self._clock.now_us()
         refusal = payment if isinstance(payment, Refusal) else self._closed()
+        # Before any signature is checked: that is the work a stranger could make us do.
+        refusal = refusal or self._paces.of_address(scope.get("client"), now_us)
         if refusal is not None:
             await exchange.refuse(refusal)
             return
         assert isinstance(payment, bytes), "a payment is bytes or was refused"
-        at_s = self._clock.now_us() // US_PER_S
+        at_s = now_us // US_PER_S
         checked = self._check(payment, endpoint, at_s)
+        if isinstance(checked, Checked):
+            checked = self._paces.of_buyer(checked.evidence.payer, endpoint, now_us) or checked
         if isinstance(checked, Refusal):
             await exchange.refuse(checked)
             return

@@ -80,6 +80,7 @@ class BuyerExchange:
         self.call = call
         self.status = 0
         self.outcome = "unanswered"
+        self.policy = ""
         self.challenge: Challenge | None = None
         self.path = b""
         self._receive = receive
@@ -166,7 +167,7 @@ class BuyerExchange:
         if self.status:
             self.cut()
             return
-        self.outcome = f"refused:{refusal.code}"
+        self.outcome, self.policy = f"refused:{refusal.code}", refusal.policy
         call = refusal.call or self.call
         status = self.status_of(refusal)
         kind, content = replies.body(refusal, call)

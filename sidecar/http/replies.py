@@ -78,6 +78,7 @@ REPLIES: Final[dict[Code, Reply]] = {
     Code.EXPOSURE_EXCEEDED: _again(
         429, "Too much unsettled", "Wait until earlier payments of this wallet are final."
     ),
+    Code.RATE_LIMITED: _again(429, "Too many calls", "Slow down; repeat the call after Retry-After."),
     Code.ROUTE_UNKNOWN: Reply(404, "Not sold here", "Nothing is sold under this path.", Action.FIX),
     Code.METHOD_NOT_ALLOWED: Reply(
         405, "Method not sold", "This path is sold under the methods in Allow.", Action.FIX

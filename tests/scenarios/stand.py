@@ -40,7 +40,9 @@ accept:
   - {{network: base-sepolia, asset: USDC, pay_to: "{pay_to}"}}
 settlement:
   facilitators: ["{facilitator}"]
-limits: {{settle: {settle_s}s, verify: 2s, drain: {drain_s}s, upstream_connect: 2s}}
+limits:
+  {{settle: {settle_s}s, verify: 2s, drain: {drain_s}s, upstream_connect: 2s,
+    per_buyer: 1000000/second, per_address: 1000000/second}}
 routes:
   "POST /chat": {{price: "$0.01"}}
   "POST /mystery": {{price: "$0.01"}}

@@ -17,6 +17,7 @@ from sidecar.domain.admission import Bounds as AdmissionBounds
 from sidecar.domain.call import Endpoint
 from sidecar.domain.evidence import Heads
 from sidecar.domain.fees import Fees
+from sidecar.domain.pacing import Rate
 from sidecar.domain.payments import State
 from sidecar.domain.records import Payment, RecordsTx
 from sidecar.domain.routes import BadRoutes, compile_routes
@@ -64,6 +65,7 @@ COMPLETION: Final = (
     b'"usage":{"prompt_tokens":100,"completion_tokens":10,"total_tokens":110}}'
 )
 COMPLETION_NANO: Final = 120_000
+NO_RATE: Final = Rate(10**6, 1)
 JSON: Final = ((b"content-type", b"application/json"),)
 ANSWER: Final = Says(headers=JSON, chunks=(COMPLETION[:40], COMPLETION[40:]))
 
@@ -134,7 +136,13 @@ class Stall:
             ids=CountingIds(),
             observer=self.observer,
             tokens=Tokens(origin=ORIGIN_SECRET, calls=CALLS_SECRET),
-            limits=Limits(PAYMENT_BYTES_MAX, BODY_BYTES_MAX, settings.get("open_calls", 1000)),
+            limits=Limits(
+                PAYMENT_BYTES_MAX,
+                BODY_BYTES_MAX,
+                settings.get("open_calls", 1000),
+                per_buyer=settings.get("per_buyer", NO_RATE),
+                per_address=settings.get("per_address", NO_RATE),
+            ),
             delivery=self.bounds,
         )
 

@@ -1,0 +1,42 @@
+"""Pacing: may this one call now? The generic cell rate algorithm, in whole microseconds. Pure.
+
+A rate of N per period lets N through at once and then one every period / N. All
+that is remembered of a caller is one instant: when its last call would have
+come at an even pace.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """So many calls in so many microseconds."""
+
+    calls: int
+    period_us: int
+
+    @property
+    def interval_us(self) -> int:
+        """Return the even distance between two calls, rounded up: never more than the rate."""
+        return -(-self.period_us // self.calls)
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """It may; `due_us` is what to remember of the caller."""
+
+    due_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """It may not for another `wait_us`; nothing changes."""
+
+    wait_us: int
+
+
+def pace(due_us: int, now_us: int, rate: Rate) -> Pass | Wait:
+    """Decide on a call at *now_us* of a caller whose last one was due at *due_us* (0 for a new one)."""
+    following_us = max(due_us, now_us) + rate.interval_us
+    early_us = following_us - now_us - rate.interval_us * rate.calls
+    return Wait(early_us) if early_us > 0 else Pass(following_us)

@@ -1,0 +1,56 @@
+"""Pacing: a burst of the rate's size, an even pace after it, and never more."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sidecar.domain.pacing import Pass, Rate, Wait, pace
+
+SECOND = 1_000_000
+
+
+def passed(rate: Rate, instants: list[int]) -> list[int]:
+    """The instants at which a caller that tries at all of *instants* gets through."""
+    due, through = 0, []
+    for now in sorted(instants):
+        verdict = pace(due, now, rate)
+        if isinstance(verdict, Pass):
+            due = verdict.due_us
+            through.append(now)
+    return through
+
+
+@pytest.mark.parametrize("calls", [1, 3, 100])
+def test_a_burst_of_the_whole_rate_passes_and_no_more(calls: int) -> None:
+    """At one instant as many calls pass as the rate has."""
+    now = 5 * SECOND
+
+    assert len(passed(Rate(calls, SECOND), [now] * (calls + 5))) == calls
+
+
+def test_who_waits_as_told_gets_through() -> None:
+    """The wait that is answered is enough, and one microsecond less is not."""
+    rate, now = Rate(2, SECOND), 7 * SECOND
+    due = 0
+    for _ in range(2):
+        verdict = pace(due, now, rate)
+        assert isinstance(verdict, Pass)
+        due = verdict.due_us
+    refused = pace(due, now, rate)
+
+    assert isinstance(refused, Wait)
+    assert isinstance(pace(due, now + refused.wait_us, rate), Pass)
+    assert isinstance(pace(due, now + refused.wait_us - 1, rate), Wait)
+
+
+@given(
+    st.integers(1, 20),
+    st.integers(1, 3 * SECOND),
+    st.lists(st.integers(1, 10 * SECOND), max_size=200),
+)
+def test_no_period_sees_more_than_twice_the_rate(calls: int, period: int, instants: list[int]) -> None:
+    """Whenever one looks, a period holds at most a burst and the even pace after it."""
+    through = passed(Rate(calls, period), instants)
+
+    for start in through:
+        assert sum(start <= instant < start + period for instant in through) <= 2 * calls

@@ -1,0 +1,47 @@
+"""The limiter: each caller has a rate of its own, and memory is bounded."""
+
+import pytest
+
+from sidecar.domain.pacing import Rate
+from sidecar.limiter import Limiter, address_of
+
+MINUTE = 60_000_000
+
+
+def test_each_caller_has_its_own_rate() -> None:
+    """One who is too fast is told when to come again, and nobody else notices."""
+    limiter = Limiter(Rate(2, MINUTE))
+
+    assert [limiter.wait_s("a", 1) for _ in range(3)] == [0, 0, 30]
+    assert limiter.wait_s("b", 1) == 0
+    assert limiter.wait_s("a", 1 + 30_000_000) == 0
+
+
+def test_memory_holds_only_who_is_early() -> None:
+    """A flood of strangers does not grow the memory, and does not free who was held back."""
+    limiter = Limiter(Rate(1, MINUTE), callers_max=10)
+    for number in range(1_000):
+        assert limiter.wait_s(number, number * 10 * MINUTE) == 0
+    assert len(limiter._due_us) <= 11
+
+    crowded = Limiter(Rate(1, MINUTE), callers_max=10)
+    for number in range(50):
+        crowded.wait_s(number, 1)
+    assert len(crowded._due_us) <= 11
+    assert crowded.wait_s(49, 1) > 0
+
+
+@pytest.mark.parametrize(
+    ("client", "address"),
+    [
+        (("192.0.2.1", 5), "192.0.2.1"),
+        (("2001:db8::1", 5), "2001:db8::"),
+        (("2001:db8:0:0:ffff::9", 5), "2001:db8::"),
+        (("fe80::1%eth0", 5), "fe80::"),
+        (("::ffff:192.0.2.1", 5), "192.0.2.1"),
+        (None, ""),
+    ],
+)
+def test_what_counts_as_one_address(client: tuple[str, int] | None, address: str) -> None:
+    """An IPv6 caller has a whole network to change addresses in; it is one caller."""
+    assert address_of(client) == address
