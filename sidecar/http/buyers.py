@@ -161,7 +161,7 @@ class Buyers:
         granted = [
             (b"access-control-allow-origin", b"*"),
             (b"access-control-allow-methods", ", ".join(allow).encode("ascii")),
-            (b"access-control-allow-headers", asked or b"PAYMENT-SIGNATURE, Content-Type"),
+            (b"access-control-allow-headers", asked or b"PAYMENT-SIGNATURE, X-PAYMENT, Content-Type"),
             (b"access-control-max-age", b"600"),
         ]
         await exchange.answer(204, granted, b"")
@@ -236,6 +236,7 @@ class Buyers:
 
     async def _run(self, asked: Asked, checked: Checked, endpoint: Endpoint, exchange: BuyerExchange) -> None:
         try:
+            exchange.version = checked.payment.version
             verified = asked.verified(checked, endpoint)
             outgoing = asked.outgoing(verified, self._tokens)
             await self._pipeline.serve(verified, outgoing, exchange)
@@ -271,13 +272,11 @@ class Buyers:
 
 
 def _payment_header(fields: Headers) -> bytes | Refusal | None:
-    """Return the one payment header, None when there is none. Two of them are no payment."""
-    found = values(fields, b"payment-signature")
-    older = values(fields, b"x-payment")
-    if not found and not older:
+    """Return the one payment header, None when there is none. Two of them are no payment.
+
+    The version is the document's own, whichever header it came in: some wallets mix them.
+    """
+    found = [*values(fields, b"payment-signature"), *values(fields, b"x-payment")]
+    if not found:
         return None
-    if older:
-        return Refusal(Code.PAYMENT_MALFORMED, reason=reasons.INVALID_VERSION)
-    if len(found) != 1:
-        return Refusal(Code.PAYMENT_MALFORMED, reason=reasons.INVALID_PAYLOAD)
-    return found[0]
+    return found[0] if len(found) == 1 else Refusal(Code.PAYMENT_MALFORMED, reason=reasons.INVALID_PAYLOAD)

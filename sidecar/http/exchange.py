@@ -10,8 +10,9 @@ from sidecar.domain.refusals import Code, Refusal
 from sidecar.http import headers, replies
 from sidecar.http.request_rules import LATE
 from sidecar.ports import Headers
+from sidecar.x402 import version1
 from sidecar.x402.challenge import Challenge
-from sidecar.x402.codec import encode_response
+from sidecar.x402.codec import VERSION, encode_response, encode_response_v1
 from sidecar.x402.documents import SettleReply
 
 Message = MutableMapping[str, Any]
@@ -83,6 +84,7 @@ class BuyerExchange:
         self.policy = ""
         self.challenge: Challenge | None = None
         self.path = b""
+        self.version = VERSION  # of the payment, once there is one
         self._receive = receive
         self._send = send
         self._write_idle_s = write_idle_s
@@ -132,7 +134,7 @@ class BuyerExchange:
         if receipt is None:
             self.outcome, passing = "failed", headers.answer(fields)
         else:
-            self.outcome, passing = "served", headers.paid_answer(fields, encode_response(receipt))
+            self.outcome, passing = "served", headers.paid_answer(fields, self._receipts(receipt))
         if status in BODILESS:
             passing = [field for field in passing if field[0] != b"content-length"]
         passing.append((b"sidecar-call-id", self.call.encode()))
@@ -170,7 +172,7 @@ class BuyerExchange:
         self.outcome, self.policy = f"refused:{refusal.code}", refusal.policy
         call = refusal.call or self.call
         status = self.status_of(refusal)
-        kind, content = replies.body(refusal, call)
+        kind, content = replies.body(refusal, call, self.challenge, self.path)
         fields = [
             (b"content-type", kind),
             (b"content-length", b"%d" % len(content)),
@@ -181,11 +183,18 @@ class BuyerExchange:
             error = (refusal.reason or refusal.code.value).encode("ascii")
             fields.append((b"payment-required", self.challenge.header(self.path, error)))
         if receipt is not None:
-            fields.append((b"payment-response", encode_response(receipt)))
+            fields += self._receipts(receipt)
         if self._cross_origin:
             fields.append((b"access-control-allow-origin", b"*"))
             fields.append((b"access-control-expose-headers", headers.EXPOSED))
         await self._answer(status, fields, content)
+
+    def _receipts(self, receipt: SettleReply) -> list[tuple[bytes, bytes]]:
+        """Return the receipt as version 2 names it, and for a version 1 payment as that one does too."""
+        fields = [(b"payment-response", encode_response(receipt))]
+        if self.version == version1.VERSION:
+            fields.append((b"x-payment-response", encode_response_v1(receipt)))
+        return fields
 
     async def answer(self, status: int, fields: list[tuple[bytes, bytes]], content: bytes) -> None:
         """Answer with a whole document of our own."""

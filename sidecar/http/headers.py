@@ -30,7 +30,7 @@ _NOT_FORWARDED: Final = frozenset((b"host", b"content-length", b"expect", b"acce
 _SERVERS_OWN: Final = frozenset((b"date", b"server"))
 _LABEL: Final = re.compile(rb"[A-Za-z0-9._~:@-]{1,64}\Z")
 _TRACEPARENT: Final = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}\Z")
-EXPOSED: Final = b"PAYMENT-REQUIRED, PAYMENT-RESPONSE, Sidecar-Call-Id"
+EXPOSED: Final = b"PAYMENT-REQUIRED, PAYMENT-RESPONSE, X-PAYMENT-RESPONSE, Sidecar-Call-Id"
 
 
 def label(headers: Headers, name: bytes) -> str:
@@ -103,14 +103,12 @@ def answer(headers: Headers) -> list[tuple[bytes, bytes]]:
     return passing(headers, _SERVERS_OWN)
 
 
-def paid_answer(headers: Headers, receipt: bytes | None) -> list[tuple[bytes, bytes]]:
-    """Return the fields of a paid answer: never to be kept by a shared cache, with its receipt."""
-    fields = [
+def paid_answer(headers: Headers, receipts: Headers) -> list[tuple[bytes, bytes]]:
+    """Return the fields of a paid answer: never to be kept by a shared cache, with its receipts."""
+    return [
         *passing(headers, _SERVERS_OWN),
         (b"cache-control", b"private"),
         (b"vary", b"PAYMENT-SIGNATURE, X-PAYMENT"),
         (b"access-control-expose-headers", EXPOSED),
+        *receipts,
     ]
-    if receipt is not None:
-        fields.append((b"payment-response", receipt))
-    return fields

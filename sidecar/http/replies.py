@@ -5,11 +5,13 @@ Texts are for buyers: no internal name, address or exception ever enters them.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from sidecar.domain.refusals import Code, Refusal
+from sidecar.x402.challenge import Challenge
 from sidecar.x402.codec import encode_required_body
 
 JSON: Final = b"application/json"
@@ -125,12 +127,24 @@ def problem(refusal: Refusal, call: str) -> dict[str, object]:
     return members
 
 
-def body(refusal: Refusal, call: str) -> tuple[bytes, bytes]:
-    """Return content type and body of a refusal. A 402 is plain JSON, as version 1 clients expect."""
+def body(
+    refusal: Refusal, call: str, challenge: Challenge | None = None, path: bytes = b""
+) -> tuple[bytes, bytes]:
+    """Return content type and body of a refusal. A 402 is plain JSON, as version 1 clients expect.
+
+    With *challenge* it offers what version 1 can name, for *path*; without it, nothing.
+    """
     members = problem(refusal, call)
-    if members["status"] == 402:
-        return JSON, encode_required_body(refusal.reason or refusal.code.value, members)
-    return PROBLEM, json.dumps(members, separators=(",", ":")).encode()
+    error = refusal.reason or refusal.code.value
+    if REPLIES[refusal.code].status != 402:
+        return PROBLEM, _encoded(members)
+    if challenge is None:
+        return JSON, encode_required_body(error, members)
+    return JSON, challenge.body(path, error.encode("ascii"), _encoded(members))
+
+
+def _encoded(members: Mapping[str, object]) -> bytes:
+    return json.dumps(members, separators=(",", ":")).encode("ascii")
 
 
 def fields(refusal: Refusal) -> list[tuple[bytes, bytes]]:

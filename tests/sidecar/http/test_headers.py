@@ -130,14 +130,14 @@ def test_a_paid_answer_is_for_its_buyer_alone() -> None:
     """No shared cache may keep it, and what the agent says about caching stays beside that."""
     own = [(b"content-type", b"text/plain"), (b"cache-control", b"max-age=60"), (b"vary", b"Accept")]
 
-    assert paid_answer([*own, *PAYMENT], b"cmVjZWlwdA==") == [
+    assert paid_answer([*own, *PAYMENT], [(b"payment-response", b"cmVjZWlwdA==")]) == [
         *own,
         (b"cache-control", b"private"),
         (b"vary", b"PAYMENT-SIGNATURE, X-PAYMENT"),
         (b"access-control-expose-headers", headers.EXPOSED),
         (b"payment-response", b"cmVjZWlwdA=="),
     ]
-    assert b"payment-response" not in dict(paid_answer(own, None))
+    assert b"payment-response" not in dict(paid_answer(own, []))
 
 
 def test_a_connection_field_cannot_take_our_own_words_away() -> None:
