@@ -26,6 +26,7 @@ COMMANDS: Final = (
     "calls",
     "call",
     "ledger",
+    "reconcile",
 )
 """The registry: each is a module of `sidecar.commands`."""
 

@@ -10,6 +10,7 @@ import pytest
 from sidecar.adapters.storage.reading import READS, Reader, Unreadable, fetch, open_read_only
 from sidecar.finops import books, margins
 from sidecar.finops.calls import one_parameters, page_parameters
+from sidecar.finops.tills import claims_parameters
 from tests.sidecar.shop import Sale, Shop
 
 ASKED: Mapping[str, Mapping[str, object]] = {
@@ -19,6 +20,8 @@ ASKED: Mapping[str, Mapping[str, object]] = {
     "gauges": {},
     "accounts": books.accounts_parameters(100, None),
     "journals": books.journals_parameters(100, None, None),
+    "tills": {},
+    "claims": claims_parameters("eip155:84532", bytes([3]) * 20, bytes([0xCC]) * 20),
 }
 
 
