@@ -11,11 +11,12 @@ from pricing.catalogs.overrides import OverriddenCards, Override
 from pricing.rates import RateCards
 from sidecar.adapters.chain import RpcChain
 from sidecar.adapters.facilitator import HttpFacilitator
+from sidecar.adapters.facilitator_auth import token_for
 from sidecar.adapters.facilitators import Facilitators
 from sidecar.adapters.secrets import Secrets
 from sidecar.adapters.secrets import load as load_secrets
 from sidecar.adapters.storage.sqlite import SqliteStorage
-from sidecar.adapters.system import SystemClock, SystemIds
+from sidecar.adapters.system import SystemClock, SystemIds, random_bytes
 from sidecar.adapters.upstream import HttpUpstream
 from sidecar.commits import Commits
 from sidecar.delivery import Bounds as DeliveryBounds
@@ -105,7 +106,7 @@ async def paid_path(
 ) -> PaidPath:
     """Build the paid path of *settings* on an open storage. *owner* names this run of the process."""
     kept = load_secrets(settings.storage)
-    adapters = _adapters(settings, storage)
+    adapters = _adapters(settings, storage, clock)
     facilitators = Facilitators(adapters.facilitators, clock, observer)
     heads = {name: Heads(settings.networks[name].confirmations) for name in adapters.chains}
     limits = settings.limits
@@ -151,7 +152,7 @@ async def paid_path(
     return PaidPath(adapters, buyers, recovery, services, facilitators, heads, offers, kept)
 
 
-def _adapters(settings: Settings, storage: SqliteStorage) -> Adapters:
+def _adapters(settings: Settings, storage: SqliteStorage, clock: SystemClock) -> Adapters:
     limits = settings.limits
     longest_s = max((route.timeout_s for route in settings.routes), default=60)
     return Adapters(
@@ -163,11 +164,12 @@ def _adapters(settings: Settings, storage: SqliteStorage) -> Adapters:
         ),
         facilitators=[
             HttpFacilitator(
-                url,
+                each.url,
+                token_for=token_for(each.access, clock, random_bytes),
                 verify_timeout_ms=limits.verify_s * 1000,
                 settle_timeout_ms=limits.settle_s * 1000,
             )
-            for url in settings.settlement.facilitators
+            for each in settings.settlement.facilitators
         ],
         chains={name: RpcChain(list(network.rpc)) for name, network in settings.networks.items()},
     )

@@ -9,6 +9,7 @@ from typing import Final
 from pyreqwest.http import Url
 from pyreqwest.request import RequestBuilder
 
+from sidecar.adapters.facilitator_auth import TokenFor
 from sidecar.adapters.wire import Answer, ClientLimits, exchange, lost, open_client, origin_of
 from sidecar.ports import AnswerLost
 from sidecar.x402.codec import ANSWER_BYTES_MAX, parse_settle, parse_supported, parse_verify
@@ -30,6 +31,7 @@ class HttpFacilitator:
         self,
         url: str,
         *,
+        token_for: TokenFor | None = None,
         verify_timeout_ms: int = 5_000,
         settle_timeout_ms: int = 30_000,
         answer_bytes_max: int = ANSWER_BYTES_MAX,
@@ -40,6 +42,7 @@ class HttpFacilitator:
         self.name = url
         self._whom = f"facilitator {origin_of(url)}"
         self._base = url.rstrip("/")
+        self._token_for = token_for
         self._verify_timeout_ms = verify_timeout_ms
         self._settle_timeout_ms = settle_timeout_ms
         self._answer_bytes_max = answer_bytes_max
@@ -55,9 +58,9 @@ class HttpFacilitator:
     async def supported(self) -> tuple[SupportedKind, ...]:
         """Ask what it settles; follows one 307 or 308 within the same origin (a well-known one sends it)."""
         url = Url(f"{self._base}/supported")
-        answer = await self._ask(self._client.get(url), self._verify_timeout_ms)
+        answer = await self._get(url)
         if answer.status in MOVED:
-            answer = await self._ask(self._client.get(self._moved(url, answer)), self._verify_timeout_ms)
+            answer = await self._get(self._moved(url, answer))
         supported = parse_supported(answer.body) if answer.status == 200 else None
         if supported is None or isinstance(supported, Malformed):
             raise self._odd(answer)
@@ -65,7 +68,7 @@ class HttpFacilitator:
 
     async def verify(self, body: bytes) -> VerifyReply:
         """Ask whether the payment would settle."""
-        answer = await self._ask(self._post("verify", body), self._verify_timeout_ms)
+        answer = await self._post("verify", body, self._verify_timeout_ms)
         reply = parse_verify(answer.body) if _may_reply(answer.status) else None
         if not isinstance(reply, VerifyReply) or (reply.valid and answer.status in CLIENT_ERROR):
             raise self._odd(answer)
@@ -73,7 +76,7 @@ class HttpFacilitator:
 
     async def settle(self, body: bytes) -> SettleReply:
         """Ask for settlement; never sent twice by this adapter."""
-        answer = await self._ask(self._post("settle", body), self._settle_timeout_ms)
+        answer = await self._post("settle", body, self._settle_timeout_ms)
         reply = parse_settle(answer.body) if _may_reply(answer.status) else None
         if not isinstance(reply, SettleReply) or (reply.success and answer.status in CLIENT_ERROR):
             raise self._odd(answer)
@@ -83,8 +86,17 @@ class HttpFacilitator:
         """Close the client; nothing can be asked afterwards."""
         await self._client.close()
 
-    def _post(self, path: str, body: bytes) -> RequestBuilder:
-        return self._client.post(f"{self._base}/{path}").body_bytes(body)
+    async def _get(self, url: Url) -> Answer:
+        request = self._signed_in(self._client.get(url), "GET", str(url))
+        return await self._ask(request, self._verify_timeout_ms)
+
+    async def _post(self, path: str, body: bytes, timeout_ms: int) -> Answer:
+        url = f"{self._base}/{path}"
+        request = self._signed_in(self._client.post(url), "POST", url)
+        return await self._ask(request.body_bytes(body), timeout_ms)
+
+    def _signed_in(self, request: RequestBuilder, method: str, url: str) -> RequestBuilder:
+        return request if self._token_for is None else request.bearer_auth(self._token_for(method, url))
 
     async def _ask(self, request: RequestBuilder, timeout_ms: int) -> Answer:
         return await exchange(

@@ -13,10 +13,13 @@ from ledger.store import StoreRefused
 from ledger.stores import migrate
 from sidecar.adapters.chain import RpcChain
 from sidecar.adapters.facilitator import HttpFacilitator
+from sidecar.adapters.facilitator_auth import token_for
 from sidecar.adapters.storage.sqlite import SCHEMA
-from sidecar.adapters.system import SystemClock
+from sidecar.adapters.system import SystemClock, random_bytes
 from sidecar.ports import Chain, Clock, Facilitator, Fault
 from sidecar.settings import Accept, Problem, Settings
+from sidecar.x402 import exact
+from sidecar.x402.codec import VERSION
 from sidecar.x402.eip712 import domain_separator
 
 CLOCK_SKEW_MAX_S: Final = 5
@@ -39,8 +42,12 @@ async def ask_all(settings: Settings) -> Findings:
     limits = settings.limits
     chains = {name: RpcChain(list(network.rpc)) for name, network in settings.networks.items()}
     facilitators = [
-        HttpFacilitator(url, verify_timeout_ms=limits.verify_s * 1000)
-        for url in settings.settlement.facilitators
+        HttpFacilitator(
+            each.url,
+            token_for=token_for(each.access, SystemClock(), random_bytes),
+            verify_timeout_ms=limits.verify_s * 1000,
+        )
+        for each in settings.settlement.facilitators
     ]
     try:
         await ask(settings, chains, facilitators, SystemClock(), findings)
@@ -60,10 +67,7 @@ async def ask(
     """Ask all *chains* (by CAIP-2) and *facilitators* at once; one that does not answer hides no other."""
     await asyncio.gather(
         *(_ask_chain(settings, name, chain, clock, findings) for name, chain in chains.items()),
-        *(
-            _ask_facilitator(settings, index, facilitator, findings)
-            for index, facilitator in enumerate(facilitators)
-        ),
+        _ask_facilitators(settings, facilitators, findings),
     )
 
 
@@ -108,19 +112,38 @@ async def _ask_token(path: str, accept: Accept, chain: Chain, findings: Findings
         findings.problems.append(Problem(path, "domain_differs", f"{sentence}: no payment could be valid"))
 
 
-async def _ask_facilitator(
-    settings: Settings, index: int, facilitator: Facilitator, findings: Findings
+async def _ask_facilitators(
+    settings: Settings, facilitators: Sequence[Facilitator], findings: Findings
 ) -> None:
-    path = f"settlement.facilitators.{index}"
+    """Somebody has to settle each network; who settles none of them is there for nothing."""
+    told = await asyncio.gather(
+        *(_networks(index, each, findings) for index, each in enumerate(facilitators))
+    )
+    wanted = {accept.network for accept in settings.accept}
+    heard = [networks for networks in told if networks is not None]
+    # What nobody settles may be settled by one that could not be asked.
+    missing = wanted.difference(*heard) if heard and len(heard) == len(told) else set()
+    for network in sorted(missing):
+        sentence = f"nobody listed here settles `exact` on {network} for x402 version {VERSION}"
+        findings.problems.append(Problem("settlement.facilitators", "kind_missing", sentence))
+    for index, networks in enumerate(told):
+        if networks is not None and not missing and wanted.isdisjoint(networks):
+            sentence = "it settles nothing that is accepted here"
+            findings.warnings.append(Problem(_path(index), "facilitator_unused", sentence))
+
+
+async def _networks(index: int, facilitator: Facilitator, findings: Findings) -> set[str] | None:
+    """Return where it settles `exact` for us; None if it could not be asked."""
     try:
-        kinds = {(kind.version, kind.scheme, kind.network) for kind in await facilitator.supported()}
+        kinds = await facilitator.supported()
     except Fault as fault:
-        findings.unreachable.append(Problem(path, "facilitator_unreachable", str(fault)))
-        return
-    for network in sorted({accept.network for accept in settings.accept}):
-        if (2, "exact", network) not in kinds:
-            sentence = f"it does not settle `exact` on {network} for x402 version 2"
-            findings.problems.append(Problem(path, "kind_missing", sentence))
+        findings.unreachable.append(Problem(_path(index), "facilitator_unreachable", str(fault)))
+        return None
+    return {kind.network for kind in kinds if (kind.version, kind.scheme) == (VERSION, exact.NAME)}
+
+
+def _path(index: int) -> str:
+    return f"settlement.facilitators.{index}"
 
 
 def _check_storage(settings: Settings, findings: Findings) -> None:

@@ -1,9 +1,17 @@
 """How we are paid: networks, tokens, recipients and facilitators, names resolved and held together."""
 
+from pathlib import Path as Folder
+
 from sidecar.configuration.addresses import checksummed
 from sidecar.configuration.checking import Draft
-from sidecar.configuration.document import AcceptSection, RouteSection, TokenSection
-from sidecar.configuration.model import Accept, Asset402, Network, Settlement
+from sidecar.configuration.document import (
+    AcceptSection,
+    FacilitatorSection,
+    JwtSection,
+    RouteSection,
+    TokenSection,
+)
+from sidecar.configuration.model import Accept, Asset402, Bearer, Facilitator402, Jwt, Network, Settlement
 from sidecar.configuration.networks import LOCAL_CHAINS, caip2, network, usdc
 from sidecar.configuration.places import is_local
 from sidecar.configuration.problems import Path, WrongValue
@@ -91,20 +99,53 @@ def _warn_of_networks(draft: Draft, watched: dict[str, Network], used: set[str])
         draft.warn(("networks",), "network_unused", f"no accept entry is on {name}")
 
 
-def settlement(draft: Draft) -> Settlement:
-    """Return who settles."""
-    urls = draft.document.settlement.facilitators
-    for index, url in enumerate(urls):
-        path: Path = ("settlement", "facilitators", index)
+def settlement(draft: Draft, folder: Folder) -> Settlement:
+    """Return who settles; key files are found from *folder*."""
+    urls = draft.document.settlement.urls()
+    found = []
+    for index, section in enumerate(draft.document.settlement.facilitators):
+        url, path = urls[index], ("settlement", "facilitators", index)
         if url in urls[:index]:
             draft.refuse(path, "duplicate_facilitator", "this facilitator is listed twice")
-        elif index > 0:
-            draft.refuse(path, "unsupported", "this version asks one facilitator; leave the best one")
+        access = None if isinstance(section, str) else _access(draft, path, section, folder)
         if url.startswith("http://") and not is_local(url):
-            draft.warn(path, "facilitator_plaintext", "payments go to this facilitator without encryption")
+            _note_plaintext(draft, path, secret=access is not None)
+        found.append(Facilitator402(url, access))
     if not urls and not draft.has_lost("settlement"):
         draft.refuse(("settlement", "facilitators"), "required", "somebody has to settle the payments")
-    return Settlement(tuple(urls))
+    return Settlement(tuple(found))
+
+
+def _note_plaintext(draft: Draft, path: Path, *, secret: bool) -> None:
+    if secret:
+        sentence = "who signs in without encryption gives the token away; the URL must be https"
+        draft.refuse(path, "sign_in_plaintext", sentence)
+    else:
+        draft.warn(path, "facilitator_plaintext", "payments go to this facilitator without encryption")
+
+
+def _access(draft: Draft, path: Path, section: FacilitatorSection, folder: Folder) -> Bearer | Jwt | None:
+    if section.bearer is not None and section.jwt is not None:
+        draft.refuse(path, "sign_in_twice", "sign in with bearer or with jwt, not with both")
+    if section.jwt is not None:
+        return _jwt(draft, (*path, "jwt"), section.jwt, folder)
+    return Bearer(section.bearer) if section.bearer is not None else None
+
+
+def _jwt(draft: Draft, path: Path, section: JwtSection, folder: Folder) -> Jwt | None:
+    if (section.key is None) == (section.key_file is None):
+        draft.refuse(path, "key_or_file", "give the key, or the key_file it is in: one of them")
+        return None
+    from sidecar.configuration import keys  # noqa: PLC0415 - cryptography only where a config has a key
+
+    name = "key" if section.key is not None else "key_file"
+    try:
+        text = section.key if section.key_file is None else keys.read(folder / section.key_file)
+        key = keys.signing_key(text or "", section.algorithm)
+    except WrongValue as wrong:
+        draft.refuse((*path, name), wrong.code, wrong.sentence)
+        return None
+    return Jwt(section.key_id, section.issuer or section.key_id, section.algorithm, key)
 
 
 def sandbox(draft: Draft, used: set[str]) -> bool:

@@ -23,6 +23,8 @@ SECTIONS: Final[Mapping[Path, type[shape.Section]]] = {
     ("accept", "*"): shape.AcceptSection,
     ("accept", "*", "asset"): shape.TokenSection,
     ("settlement",): shape.SettlementSection,
+    ("settlement", "facilitators", "*"): shape.FacilitatorSection,
+    ("settlement", "facilitators", "*", "jwt"): shape.JwtSection,
     ("exposure",): shape.ExposureSection,
     ("limits",): shape.LimitsSection,
     ("routes", "*"): shape.RouteSection,

@@ -12,12 +12,16 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 from sidecar.configuration.model import KIB, MIB, Limits
 from sidecar.configuration.units import duration_text, size_text
 from sidecar.configuration.written import (
+    Algorithm,
     BaseUrl,
     ChainId,
+    Credential,
     Decimals,
     DollarPeg,
     EvmAddress,
+    FileName,
     Free,
+    KeyText,
     Label,
     ListenAt,
     Money,
@@ -37,7 +41,7 @@ from sidecar.configuration.written import (
 )
 
 _LIMITS: Final = Limits()
-TAGS: Final = frozenset({"<symbol>", "<token>", "<free>", "<priced>"})
+TAGS: Final = frozenset({"<symbol>", "<token>", "<url>", "<facilitator>", "<free>", "<priced>"})
 """Names of alternatives; they show up in pydantic's error locations and nowhere else."""
 
 
@@ -92,10 +96,37 @@ class AcceptSection(Section):
     pay_to: EvmAddress
 
 
-class SettlementSection(Section):
-    """Who settles: base URLs of x402 facilitators, asked in this order."""
+class JwtSection(Section):
+    """A key the facilitator knows by its id; it signs a short-lived token for each request."""
 
-    facilitators: list[BaseUrl] = Field(default=[], min_length=1)
+    key_id: Label
+    algorithm: Algorithm
+    key: KeyText | None = None
+    key_file: FileName | None = None
+    issuer: Label | None = None
+
+
+class FacilitatorSection(Section):
+    """A facilitator that wants to know who asks: by a fixed token, or by a key."""
+
+    url: BaseUrl
+    bearer: Credential | None = None
+    jwt: JwtSection | None = None
+
+
+class SettlementSection(Section):
+    """Who settles: x402 facilitators, those the seller likes best first."""
+
+    facilitators: list[
+        Annotated[
+            Annotated[BaseUrl, Tag("<url>")] | Annotated[FacilitatorSection, Tag("<facilitator>")],
+            Discriminator(lambda value: "<facilitator>" if isinstance(value, dict) else "<url>"),
+        ]
+    ] = Field(default=[], min_length=1)
+
+    def urls(self) -> list[str]:
+        """Return the facilitators' URLs in the file's order."""
+        return [each if isinstance(each, str) else each.url for each in self.facilitators]
 
 
 class ExposureSection(Section):

@@ -9,11 +9,15 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 from ledger.money import Amount, nano
 from sidecar.configuration.problems import Problem
 from sidecar.domain.pacing import Rate
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
@@ -75,10 +79,35 @@ class Accept:
 
 
 @dataclass(frozen=True, slots=True)
-class Settlement:
-    """Who settles: the base URLs of x402 facilitators, in the order they are asked."""
+class Bearer:
+    """Signing in with one token that does not change."""
 
-    facilitators: tuple[str, ...] = ()
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Jwt:
+    """Signing in with a token made for each request, signed by a key that the facilitator knows by its id."""
+
+    key_id: str
+    issuer: str
+    algorithm: Literal["EdDSA", "ES256"]
+    key: "Ed25519PrivateKey | EllipticCurvePrivateKey" = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Facilitator402:
+    """One x402 facilitator, and how to sign in there."""
+
+    url: str  # base URL, no trailing slash
+    access: Bearer | Jwt | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """Who settles: x402 facilitators, those the seller likes best first."""
+
+    facilitators: tuple[Facilitator402, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

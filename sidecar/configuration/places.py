@@ -17,6 +17,7 @@ from sidecar.configuration.reading import Number
 URL: Final = r"https?://[^\s#]+"
 LISTEN: Final = r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}"
 STORAGE: Final = r"sqlite:///[^?#]+"
+FILE: Final = r"[^\x00-\x1f\x7f]{1,1000}"
 
 _HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
 _BASE_PATH: Final = re.compile(r"(/(?!\.{1,2}(/|\Z))[A-Za-z0-9._~-]+)*")
@@ -94,6 +95,13 @@ def listen(value: object) -> Address:
     if re.fullmatch(r"[0-9.]+", bare) and not _is_ip(bare):
         raise WrongValue("listen", "the IP address cannot be read")
     return Address(bare, int(port))
+
+
+def file_name(value: object) -> Path:
+    """Read the path of a file, relative to the config file or absolute."""
+    if isinstance(value, Number) or not isinstance(value, str) or not re.fullmatch(FILE, value):
+        raise WrongValue("file_name", "must be the path of a file")
+    return Path(value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ def resolve(draft: Draft, folder: Path) -> Settings | None:
     limits = _limits(draft)
     networks = accepting.networks(draft)
     accept = accepting.accept(draft, networks)
-    settlement = accepting.settlement(draft)
+    settlement = accepting.settlement(draft, folder)
     sandbox = accepting.sandbox(draft, {entry.network for entry in accept} | networks.keys())
     routes = selling.routes(draft)
     costs = selling.costs(draft)

@@ -109,7 +109,7 @@ def fees(draft: Draft) -> Fees:
             continue
         if url in by_url:
             draft.refuse(path, "duplicate_facilitator", "this facilitator is listed twice")
-        elif url not in draft.document.settlement.facilitators and not draft.has_lost("settlement"):
+        elif url not in draft.document.settlement.urls() and not draft.has_lost("settlement"):
             draft.refuse(path, "facilitator_unknown", "settlement.facilitators does not list this URL")
         by_url[url] = fee
     return Fees(MappingProxyType(by_url), section.platform)

@@ -26,6 +26,7 @@ _PERIOD_US: Final = {"second": 10**6, "minute": 60 * 10**6, "hour": 3_600 * 10**
 COUNT: Final = r"0|[1-9][0-9]{0,8}"
 LABEL: Final = r"[^\x00-\x1f\x7f]{1,100}"
 DATE: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+KEY_CHARACTERS_MAX: Final = 16 * KIB
 
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _BYTES: Final = {"B": 1, "KiB": KIB, "MiB": MIB}
@@ -141,6 +142,22 @@ def secret(value: object) -> str:
         raise WrongValue("token", "must be visible ASCII characters without spaces, at most 512")
     if len(value) < 16:
         raise WrongValue("token_short", "must have at least 16 characters")
+    return value
+
+
+def credential(value: object) -> str:
+    """Read somebody else's bearer token: visible ASCII, at most 8,192 characters."""
+    if isinstance(value, Number | bool):
+        raise WrongValue("not_text", "must be text; put it in quotes")
+    if not isinstance(value, str) or not re.fullmatch(r"[!-~]{1,8192}", value):
+        raise WrongValue("token", "must be visible ASCII characters without spaces, at most 8192")
+    return value
+
+
+def key_text(value: object) -> str:
+    """Read a key as text, whatever its format: at most 16 KiB."""
+    if not isinstance(value, str) or not 0 < len(value) <= KEY_CHARACTERS_MAX:
+        raise WrongValue("key", "must be the text of a key: PEM or base64")
     return value
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -21,6 +22,9 @@ from sidecar.domain.pacing import Rate
 
 WRONG: Final = "wrong"
 """The type of errors born here; their context carries our code and sentence."""
+
+ALGORITHMS: Final = ("EdDSA", "ES256")
+"""How a token can be signed, as JSON Web Signature names it: Ed25519, or ECDSA on P-256 with SHA-256."""
 
 _REFERENCE: Final = r"\$\{"
 
@@ -96,6 +100,12 @@ def _decimals(value: object) -> int:
         raise WrongValue("decimals", "only tokens with 0 to 9 decimals are accepted") from None
 
 
+def _algorithm(value: object) -> str:
+    if value not in ALGORITHMS:
+        raise WrongValue("algorithm", f"must be {' or '.join(ALGORITHMS)}")
+    return str(value)
+
+
 def _free(value: object) -> str:
     if value != "free":
         raise WrongValue("route_value", 'a route is `free`, or has a price: {price: "$0.05"}')
@@ -104,6 +114,12 @@ def _free(value: object) -> str:
 
 _LABEL: Final[Mapping[str, object]] = {"type": "string", "minLength": 1, "maxLength": 100}
 _TOKEN: Final[Mapping[str, object]] = {"type": "string", "minLength": 4, "maxLength": 512}
+_CREDENTIAL: Final[Mapping[str, object]] = {"type": "string", "minLength": 1, "maxLength": 8192}
+_KEY: Final[Mapping[str, object]] = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": units.KEY_CHARACTERS_MAX,
+}
 _NETWORK: Final = "|".join((networks.NETWORK, *networks.ALIASES))
 
 Money = Annotated[Amount, Written(units.money, text_like(units.MONEY, "$0.05"))]
@@ -112,11 +128,15 @@ Share = Annotated[Fraction, Written(units.share, text_like(units.SHARE, "2%"))]
 Pace = Annotated[Rate, Written(units.rate, text_like(units.RATE, "100/minute"))]
 Label = Annotated[str, Written(units.label, _LABEL)]
 Secret = Annotated[str, Written(units.secret, _TOKEN)]
+Credential = Annotated[str, Written(units.credential, _CREDENTIAL)]
+KeyText = Annotated[str, Written(units.key_text, _KEY)]
+Algorithm = Annotated[Literal["EdDSA", "ES256"], Written(_algorithm, {"enum": list(ALGORITHMS)})]
 Since = Annotated[int, Written(units.since, text_like(units.DATE, "2026-11-01"))]
 Switch = Annotated[bool, Written(units.switch, {"anyOf": [{"type": "boolean"}, text_like("true|false")]})]
 EvmAddress = Annotated[bytes, Written(addresses.address, text_like(addresses.ADDRESS))]
 BaseUrl = Annotated[str, Written(places.base_url, text_like(places.URL))]
 RpcUrl = Annotated[str, Written(places.rpc_url, text_like(places.URL))]
+FileName = Annotated[Path, Written(places.file_name, text_like(places.FILE, "facilitator.pem"))]
 ListenAt = Annotated[Address, Written(places.listen, text_like(places.LISTEN, "127.0.0.1:8402"))]
 Storage = Annotated[
     places.Database, Written(places.storage, text_like(places.STORAGE, "sqlite:///sidecar.db"))

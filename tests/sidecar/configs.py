@@ -17,6 +17,11 @@ routes: {{"POST /research": {{price: "$0.05"}}}}
 """
 
 
+def facilitators(entries: str) -> str:
+    """Return the minimal config with other facilitators."""
+    return MINIMAL.replace('["https://facilitator.example.com"]', f"[{entries}]")
+
+
 def settings(text: str, **environ: str) -> Settings:
     """Return the settings of a config that must be right."""
     found = read(text, environ, FOLDER)

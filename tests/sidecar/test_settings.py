@@ -6,8 +6,19 @@ from pathlib import Path
 import pytest
 
 from ledger.money import nano
-from sidecar.settings import Address, Limits, Network, Problems, Settings, json_schema, load, read
-from tests.sidecar.configs import BUYER, FOLDER, MINIMAL, PAY_TO, TOKEN, problems, settings
+from sidecar.settings import (
+    Address,
+    Bearer,
+    Facilitator402,
+    Limits,
+    Network,
+    Problems,
+    Settings,
+    json_schema,
+    load,
+    read,
+)
+from tests.sidecar.configs import BUYER, FOLDER, MINIMAL, PAY_TO, TOKEN, facilitators, problems, settings
 from tests.sidecar.wrong_configs import ACCEPT, WRONG, accepting
 
 # The example of the documentation, without what this version does not do yet.
@@ -72,7 +83,7 @@ def test_the_documented_example_loads() -> None:
     assert found.accept[0].asset.name == "USD Coin"
     assert found.accept[0].pay_to == bytes.fromhex(PAY_TO[2:])
     assert found.accept[1].asset.address_text == TOKEN
-    assert found.settlement.facilitators == ("https://facilitator.example.com",)
+    assert found.settlement.facilitators == (Facilitator402("https://facilitator.example.com"),)
     assert found.exposure.per_payer == nano(10**9)
     assert found.operator.token == "correct-horse-battery"
     assert not found.sandbox
@@ -182,7 +193,17 @@ def test_overrides_reach_any_value() -> None:
     assert found.listen.buyers == Address("127.0.0.1", 0)
     assert found.limits.open_calls == 7
     assert found.sandbox
-    assert found.settlement.facilitators == ("http://127.0.0.1:4000",)
+    assert found.settlement.facilitators == (Facilitator402("http://127.0.0.1:4000"),)
+
+
+def test_a_secret_may_come_from_a_variable_alone() -> None:
+    """A container can be given a facilitator's token without a file that names it."""
+    found = settings(
+        facilitators("{url: https://a.example}"), SIDECAR__SETTLEMENT__FACILITATORS__0__BEARER="t0ken"
+    )
+
+    assert found.settlement.facilitators == (Facilitator402("https://a.example", Bearer("t0ken")),)
+    assert "t0ken" not in repr(found)
 
 
 def test_an_override_that_means_nothing_is_a_problem() -> None:

@@ -1,9 +1,12 @@
 """Every way to get a config wrong: the text, and the path and code of each problem in it."""
 
-from tests.sidecar.configs import BUYER, MINIMAL, PAY_TO, TOKEN
+from tests.sidecar.configs import BUYER, MINIMAL, PAY_TO, TOKEN, facilitators
 
 ACCEPT = f'{{network: base, asset: USDC, pay_to: "{PAY_TO}"}}'
 MODEL = '{model: a, input: "$1", output: "$2"}'
+SEED = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+"""A key that signs by EdDSA: the bytes from 0 to 31."""
+JWT = f'{{key_id: us, algorithm: EdDSA, key: "{SEED}"}}'
 LOCAL = f'{{address: "{TOKEN}", symbol: T, decimals: 6, name: T, version: "1", usd_peg: true}}'
 
 
@@ -18,6 +21,11 @@ def _route(key: str, value: str) -> str:
 
 def _priced(more: str) -> str:
     return _route("POST /research", f'{{price: "$0.05", {more}}}')
+
+
+def _jwt(old: str, new: str) -> str:
+    assert old in JWT
+    return facilitators(f"{{url: https://a.example, jwt: {JWT.replace(old, new)}}}")
 
 
 def _token(old: str, new: str) -> str:
@@ -100,6 +108,44 @@ WRONG = {
                                     [("settlement.facilitators.0", "url_credentials")]),
     "facilitator twice": (MINIMAL.replace('"https', '"https://facilitator.example.com/", "https'),
                           [("settlement.facilitators.1", "duplicate_facilitator")]),
+    "facilitator twice, once signed in": (
+        facilitators("{url: https://a.example, bearer: abc}, https://a.example"),
+        [("settlement.facilitators.1", "duplicate_facilitator")]),
+    "facilitator without a url": (
+        facilitators("{bearer: abc}"), [("settlement.facilitators.0.url", "required")]),
+    "facilitator with a header": (
+        facilitators("{url: https://a.example, header: abc}"),
+        [("settlement.facilitators.0.header", "unknown_key")]),
+    "facilitator is a number": (facilitators("5"), [("settlement.facilitators.0", "url")]),
+    "two ways to sign in": (
+        facilitators(f"{{url: https://a.example, bearer: abc, jwt: {JWT}}}"),
+        [("settlement.facilitators.0", "sign_in_twice")]),
+    "signed in without encryption": (
+        facilitators("{url: http://a.example, bearer: abc}"),
+        [("settlement.facilitators.0", "sign_in_plaintext")]),
+    "bearer with a space": (
+        facilitators("{url: https://a.example, bearer: Bearer abc}"),
+        [("settlement.facilitators.0.bearer", "token")]),
+    "bearer as a number": (
+        facilitators("{url: https://a.example, bearer: 12345}"),
+        [("settlement.facilitators.0.bearer", "not_text")]),
+    "no key id": (_jwt("key_id: us, ", ""), [("settlement.facilitators.0.jwt.key_id", "required")]),
+    "no algorithm": (
+        _jwt("algorithm: EdDSA, ", ""), [("settlement.facilitators.0.jwt.algorithm", "required")]),
+    "another algorithm": (
+        _jwt("EdDSA", "HS256"), [("settlement.facilitators.0.jwt.algorithm", "algorithm")]),
+    "no key": (_jwt(f', key: "{SEED}"', ""), [("settlement.facilitators.0.jwt", "key_or_file")]),
+    "a key and its file": (
+        _jwt("key: ", "key_file: k.pem, key: "), [("settlement.facilitators.0.jwt", "key_or_file")]),
+    "no such key file": (
+        _jwt(f'key: "{SEED}"', "key_file: none.pem"),
+        [("settlement.facilitators.0.jwt.key_file", "key_file")]),
+    "key file as a number": (
+        _jwt(f'key: "{SEED}"', "key_file: 7"), [("settlement.facilitators.0.jwt.key_file", "file_name")]),
+    "key too short": (_jwt(SEED, SEED[4:]), [("settlement.facilitators.0.jwt.key", "key")]),
+    "key as a number": (_jwt(f'"{SEED}"', "7"), [("settlement.facilitators.0.jwt.key", "key")]),
+    "key of another algorithm": (
+        _jwt("EdDSA", "ES256"), [("settlement.facilitators.0.jwt.key", "key_algorithm")]),
     "signer": (MINIMAL.replace("{facilitators", "{signer: {key_file: k}, facilitators"),
                [("settlement.signer", "unsupported")]),
     # routes
@@ -147,8 +193,6 @@ WRONG = {
     "tool tariffs": (MINIMAL + 'costs: {tools: {a: "$0.01"}}', [("costs.tools", "unsupported")]),
     "negative tariff": (MINIMAL + 'costs: {per_call: {"POST /research": "-$0.01"}}',
                         [("costs.per_call.POST /research", "money")]),
-    "a second facilitator": (MINIMAL.replace('.com"]', '.com", "https://other.example"]'),
-                             [("settlement.facilitators.1", "unsupported")]),
     "override twice": (MINIMAL + f"costs: {{overrides: [{MODEL}, {MODEL.replace('a,', 'p/A,')}]}}",
                        [("costs.overrides.1", "duplicate_override")]),
     "fee of a stranger": (MINIMAL + 'fees: {facilitator: {"https://other.example": "$0"}}',

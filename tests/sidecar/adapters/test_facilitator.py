@@ -2,11 +2,12 @@
 
 import asyncio
 import json
+import traceback
 
 import pytest
 
 from sidecar.adapters.facilitator import HttpFacilitator
-from sidecar.ports import AnswerLost, NothingSent, TimedOut
+from sidecar.ports import AnswerLost, Fault, NothingSent, TimedOut
 from sidecar.x402.documents import SettleReply, VerifyReply
 from tests.sidecar.adapters.conftest import Listen, read_request, replying, silence
 
@@ -185,3 +186,66 @@ async def test_supported_follows_nothing_else(location: str, listen: Listen) -> 
 def test_the_name_is_the_url_as_configured() -> None:
     """Fees and accounts are keyed by what the seller wrote."""
     assert HttpFacilitator("https://facilitator.example.com").name == "https://facilitator.example.com"
+
+
+async def test_every_request_signs_in_for_itself(listen: Listen) -> None:
+    """Each carries the token made for its method and URL, also where /supported has moved to."""
+    heads: list[bytes] = []
+
+    async def record(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for answer in (
+            raw(VALID),
+            raw(SETTLED),
+            raw({}, 308, "location: /v2/supported?all=1\r\n"),
+            raw(KINDS),
+        ):
+            heads.append((await read_request(reader))[0])
+            writer.write(answer)
+            await writer.drain()
+
+    url = await listen(record)
+    facilitator = HttpFacilitator(url + "/x402", token_for=lambda method, place: f"{method}.{place}")
+    await facilitator.verify(b"{}")
+    await facilitator.settle(b"{}")
+    await facilitator.supported()
+    await facilitator.close()
+
+    tokens = [line for head in heads for line in head.split(b"\r\n") if line.startswith(b"authorization: ")]
+    assert tokens == [
+        f"authorization: Bearer {method}.{url}{path}".encode()
+        for method, path in (
+            ("POST", "/x402/verify"),
+            ("POST", "/x402/settle"),
+            ("GET", "/x402/supported"),
+            ("GET", "/v2/supported?all=1"),
+        )
+    ]
+
+
+async def test_without_access_nobody_signs_in(listen: Listen) -> None:
+    """No header says who we are."""
+    heads: list[bytes] = []
+
+    async def record(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append((await read_request(reader))[0])
+        writer.write(raw(VALID))
+        await writer.drain()
+
+    await HttpFacilitator(await listen(record)).verify(b"{}")
+    assert b"authorization" not in heads[0].lower()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"", raw({}, 401), raw({"error": "t0ken-canary"}, 403), raw({}, 302, "location: https://a.example/t0ken-canary\r\n")],
+    ids=["closed", "401", "echoed", "redirected"],
+)  # fmt: skip
+async def test_no_fault_carries_a_token(answer: bytes, listen: Listen, nobody: str) -> None:
+    """Whatever goes wrong, and whatever is echoed, the token stays out of the fault and its causes."""
+    for url in (await listen(replying(answer)), nobody):
+        facilitator = HttpFacilitator(url, token_for=lambda _method, _url: "t0ken-canary")
+        for asking in (facilitator.verify(b"{}"), facilitator.settle(b"{}"), facilitator.supported()):
+            with pytest.raises(Fault) as caught:
+                await asking
+            shown = "".join(traceback.format_exception(caught.value)) + repr(facilitator)
+            assert "t0ken-canary" not in shown

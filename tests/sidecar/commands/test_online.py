@@ -111,8 +111,8 @@ VERSION_1 = (SupportedKind(1, "exact", "base-sepolia"),)
         (SaidChain(id=8453), SaidFacilitator(), "networks.eip155:84532.rpc", "chain_id_differs"),
         (SaidChain(facts=TOKEN_18), SaidFacilitator(), "accept.0.asset.decimals", "decimals_differ"),
         (SaidChain(facts=TOKEN_OTHER), SaidFacilitator(), "accept.0.asset", "domain_differs"),
-        (SaidChain(), SaidFacilitator(()), "settlement.facilitators.0", "kind_missing"),
-        (SaidChain(), SaidFacilitator(VERSION_1), "settlement.facilitators.0", "kind_missing"),
+        (SaidChain(), SaidFacilitator(()), "settlement.facilitators", "kind_missing"),
+        (SaidChain(), SaidFacilitator(VERSION_1), "settlement.facilitators", "kind_missing"),
     ],
 )
 async def test_what_differs_is_a_problem(
@@ -140,6 +140,32 @@ async def test_who_cannot_be_asked_is_told_apart(
 
     assert findings.problems == []
     assert [problem.code for problem in findings.unreachable] == [code]
+
+
+AWAY = SaidFacilitator(fault=NothingSent("facilitator: refused"))
+ELSEWHERE = SaidFacilitator((SupportedKind(2, "exact", "eip155:1"),))
+
+
+@pytest.mark.parametrize(
+    ("facilitators", "problems", "unreachable", "warnings"),
+    [
+        ([ELSEWHERE, SaidFacilitator()], [], [], ["facilitator_unused"]),
+        ([ELSEWHERE, ELSEWHERE], ["kind_missing"], [], []),
+        ([AWAY, SaidFacilitator()], [], ["facilitator_unreachable"], []),
+        ([ELSEWHERE, AWAY], [], ["facilitator_unreachable"], ["facilitator_unused"]),
+    ],
+    ids=["one settles elsewhere", "nobody settles here", "one is away", "who is left settles elsewhere"],
+)
+async def test_each_network_needs_one_facilitator(
+    facilitators: list[SaidFacilitator], problems: list[str], unreachable: list[str], warnings: list[str]
+) -> None:
+    """Several share the networks; what nobody is known to settle is a problem once all were heard."""
+    findings = Findings()
+    await ask(SETTINGS, {NETWORK: SaidChain()}, facilitators, StoppedClock(), findings)
+
+    assert [problem.code for problem in findings.problems] == problems
+    assert [problem.code for problem in findings.unreachable] == unreachable
+    assert [warning.code for warning in findings.warnings] == warnings
 
 
 @pytest.mark.parametrize(

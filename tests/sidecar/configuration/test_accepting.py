@@ -1,6 +1,11 @@
 """How we are paid."""
 
-from tests.sidecar.configs import MINIMAL, PAY_TO, TOKEN, settings
+from pathlib import Path
+
+from ledger.money import nano
+from sidecar.settings import Bearer, Facilitator402, Jwt, Settings, read
+from tests.sidecar.configs import MINIMAL, PAY_TO, TOKEN, facilitators, settings
+from tests.sidecar.configuration.keyring import EC, ED, pem
 
 
 def _warnings(text: str) -> list[tuple[str, str]]:
@@ -59,3 +64,41 @@ def test_the_operator_is_warned() -> None:
 def test_a_test_chain_may_be_a_sandbox() -> None:
     """Play money is play money."""
     assert settings(MINIMAL + "sandbox: true").sandbox
+
+
+def test_facilitators_may_be_several_and_of_several_forms(tmp_path: Path) -> None:
+    """Plain, by token and by key, from a variable or a file: in the seller's order, each as it was meant."""
+    (tmp_path / "us.pem").write_text(pem(EC))
+    entries = """
+      "https://plain.example/",
+      {url: "https://token.example", bearer: "${TOKEN}"},
+      {url: "https://key.example", jwt: {key_id: orgs/us, algorithm: EdDSA, key: "${KEY}", issuer: them}},
+      {url: "https://file.example/x402", jwt: {key_id: us, algorithm: ES256, key_file: us.pem}}
+    """
+    found = read(facilitators(entries), {"TOKEN": "t0ken", "KEY": pem(ED)}, tmp_path)
+    assert isinstance(found, Settings), found.text()
+    plain, token, key, file = found.settlement.facilitators
+
+    assert plain == Facilitator402("https://plain.example")
+    assert token == Facilitator402("https://token.example", Bearer("t0ken"))
+    assert isinstance(key.access, Jwt)
+    assert (key.access.key_id, key.access.issuer, key.access.algorithm) == ("orgs/us", "them", "EdDSA")
+    assert isinstance(file.access, Jwt)
+    assert (file.access.key_id, file.access.issuer, file.access.algorithm) == ("us", "us", "ES256")
+    assert file.access.key.public_key() == EC.public_key()
+    assert "t0ken" not in repr(found)
+
+
+def test_a_fee_is_found_for_any_form_of_facilitator() -> None:
+    """Fees go by the URL, also where somebody signs in."""
+    entry = "{url: https://a.example, bearer: abc}"
+    found = settings(facilitators(entry) + 'fees: {facilitator: {"https://a.example": "$0.001"}}')
+
+    assert found.fees.facilitator == {"https://a.example": nano(1_000_000)}
+
+
+def test_signing_in_on_this_machine_needs_no_encryption() -> None:
+    """A facilitator behind a proxy of one's own."""
+    found = settings(facilitators("{url: http://127.0.0.1:4000, bearer: abc}"))
+
+    assert found.settlement.facilitators[0].access == Bearer("abc")

@@ -3,7 +3,7 @@
 import pytest
 
 from ledger.money import nano
-from sidecar.configuration.model import KIB, MIB, Limits, Network, Operator, Settings
+from sidecar.configuration.model import KIB, MIB, Bearer, Limits, Network, Operator, Settings
 from tests.sidecar.configs import MINIMAL, settings
 
 
@@ -19,7 +19,7 @@ def test_default_limits_are_the_promised_ones() -> None:
     assert (limits.open_calls, limits.reentries) == (1_000, 3)
 
 
-@pytest.mark.parametrize("value", [Operator("hidden-token"), Network(("https://hidden",))])
+@pytest.mark.parametrize("value", [Operator("hidden-token"), Network(("https://hidden",)), Bearer("hidden")])
 def test_secrets_are_not_in_a_repr(value: object) -> None:
     """A log line with settings in it tells nothing."""
     assert "hidden" not in repr(value)

@@ -149,3 +149,12 @@ def test_other_storage_is_refused(written: object, code: str) -> None:
         places.storage(written)
     assert caught.value.code == code
     assert "secret" not in caught.value.sentence
+
+
+@pytest.mark.parametrize("written", ["", "a\x00b", "x" * 1001, None, Number("1")])
+def test_a_file_has_a_name(written: object) -> None:
+    """Any path goes, relative or absolute; whether there is a file, is found out where it is read."""
+    assert places.file_name("/etc/keys/us.pem") == Path("/etc/keys/us.pem")
+    with pytest.raises(WrongValue) as caught:
+        places.file_name(written)
+    assert caught.value.code == "file_name"

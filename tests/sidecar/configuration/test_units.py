@@ -180,6 +180,34 @@ def test_secrets_are_long_enough_and_never_repeated(written: object, code: str) 
     assert not isinstance(written, str) or not written or written not in caught.value.sentence
 
 
+@pytest.mark.parametrize(
+    ("written", "code"),
+    [
+        ("", "token"),
+        ("x" * 8193, "token"),
+        ("Bearer abc", "token"),
+        ("é", "token"),
+        (Number("1"), "not_text"),
+    ],
+)
+def test_another_partys_token_is_any_visible_text(written: object, code: str) -> None:
+    """How long it is, is theirs to say; what no header can carry is refused and not repeated."""
+    assert units.credential("a") == "a"
+    with pytest.raises(WrongValue) as caught:
+        units.credential(written)
+    assert caught.value.code == code
+    assert not isinstance(written, str) or not written or written not in caught.value.sentence
+
+
+@pytest.mark.parametrize("written", ["", "x" * (16 * 1024 + 1), Number("1"), None])
+def test_a_key_is_text_of_a_bounded_size(written: object) -> None:
+    """Which text is a key, is found out where it is read."""
+    assert units.key_text("a\nb") == "a\nb"
+    with pytest.raises(WrongValue) as caught:
+        units.key_text(written)
+    assert caught.value.code == "key"
+
+
 def test_since_is_the_start_of_a_day() -> None:
     """A date is the microsecond it begins, UTC."""
     assert units.since("1970-01-02") == 86_400_000_000

@@ -20,6 +20,7 @@ from sidecar.configuration.written import WRONG, as_written, count, duration, si
         (written.EvmAddress, "0x" + "ab" * 20, "0xab"),
         (written.BaseUrl, "https://a.example", "a.example"),
         (written.Since, "2026-11-01", "1.11.2026"),
+        (written.FileName, "keys/us.pem", "a\x00b"),
     ],
 )
 def test_schema_and_reader_agree(kind: type[object], good: str, bad: str) -> None:
