@@ -5,7 +5,7 @@ import hmac
 
 import pytest
 
-from sidecar.tokens import TOKEN_LIFE_S, Tokens
+from sidecar.tokens import TOKEN_LIFE_S, BadToken, Tokens
 
 ORIGIN = bytes(range(32))
 CALLS = bytes(range(32, 64))
@@ -65,6 +65,49 @@ def test_a_call_token_opens_one_call_for_a_time() -> None:
     }
 
     assert len(codes) == 8
+
+
+def test_a_token_opens_its_call_until_its_last_second() -> None:
+    """The call is read from it, up to and with the second it names."""
+    tokens = Tokens(origin=ORIGIN, calls=CALLS, life_s=30)
+    token = tokens.for_call("call_1", AT_S)
+
+    assert tokens.call_of(token, AT_S) == "call_1"
+    assert tokens.call_of(token, AT_S + 30) == "call_1"
+    assert tokens.call_of(token, AT_S + 31) is BadToken.EXPIRED
+    assert TOKENS.call_of(token, AT_S) == "call_1"
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "",
+        ".",
+        "..",
+        "call_1",
+        "call_1.9999999999",
+        "call_1.9999999999.",
+        "call_1.x." + "0" * 64,
+        "call_1.9999999999." + "\u00e9" * 64,
+        Tokens(origin=ORIGIN, calls=ORIGIN).for_call("call_1", AT_S),
+        TOKENS.for_call("call_1", AT_S).replace("call_1", "call_2"),
+        TOKENS.for_call("call_1", AT_S).replace(str(AT_S + TOKEN_LIFE_S), str(AT_S + TOKEN_LIFE_S + 1)),
+        TOKENS.for_call("call_1", AT_S)[:-1],
+        TOKENS.for_call("call_1", AT_S) + "0",
+        TOKENS.for_call("call_1", AT_S).upper(),
+    ],
+)
+def test_what_we_did_not_sign_opens_nothing(token: str) -> None:
+    """Another secret, call, time or code, and every other text."""
+    assert TOKENS.call_of(token, AT_S) is BadToken.INVALID
+
+
+def test_an_origin_signature_is_no_call_token() -> None:
+    """Each of the two secrets, and each of the two uses, has codes of its own."""
+    same = Tokens(origin=CALLS, calls=CALLS)
+    signature = same.origin(AT_S, "POST", b"/", DIGEST).decode()
+
+    assert same.call_of(f"call_1.{AT_S}.{signature.partition(',v1=')[2]}", AT_S) is BadToken.INVALID
 
 
 @pytest.mark.parametrize(("origin", "calls"), [(31, 32), (32, 31)])
