@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from pricing.extract import anthropic_messages, gemini, openai_chat, openai_embeddings, openai_responses
+from pricing.extract.inflate import CODINGS, InflateMeter
 from pricing.extract.meters import EncodedMeter, JsonMeter, Meter, Metered, NullMeter, SseMeter
 from pricing.extract.wire import Format
 
@@ -30,6 +31,9 @@ def meter_for(content_type: bytes, content_encoding: bytes) -> Meter:
     is_events = media_type == b"text/event-stream"
     if not is_json and not is_events:
         return NullMeter()
-    if content_encoding.strip().lower() not in {b"", b"identity"}:
+    codings = [coding.strip().lower() for coding in content_encoding.split(b",")]
+    codings = [coding for coding in codings if coding not in {b"", b"identity"}]
+    if len(codings) > 1 or not CODINGS.issuperset(codings):
         return EncodedMeter()
-    return JsonMeter(FORMATS, WANTED) if is_json else SseMeter(FORMATS, WANTED)
+    meter = JsonMeter(FORMATS, WANTED) if is_json else SseMeter(FORMATS, WANTED)
+    return InflateMeter(meter) if codings else meter

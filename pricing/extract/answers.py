@@ -4,10 +4,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from pricing.extract.counts import unmeasured
+from pricing.extract.wire import Room
 from pricing.usage import Reading
-
-ANSWERS_MAX: Final = 32
-"""Model answers told apart in one stream; an agent may relay several."""
 
 TOO_MANY: Final = "too many answers in one stream"
 ENDED: Final = "stream ended without usage"
@@ -24,9 +22,10 @@ class Answer:
 
 
 class Answers:
-    """All answers of one stream."""
+    """The answers of one stream in one format."""
 
-    def __init__(self) -> None:
+    def __init__(self, room: Room) -> None:
+        self._room = room
         self._all: list[Answer] = []
         self._latest: Answer | None = None
         self._overflow = False
@@ -48,7 +47,7 @@ class Answers:
 
     def begin(self, response_id: str | None) -> Answer | None:
         """Begin another answer; None beyond the bound, and then the stream as a whole is not measured."""
-        if len(self._all) == ANSWERS_MAX:
+        if not self._room.take():
             self._overflow = True
             self._latest = None
             return None

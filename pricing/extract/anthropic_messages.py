@@ -18,7 +18,7 @@ from pricing.extract.answers import Answers
 from pricing.extract.counts import UNREADABLE, missing, unmeasured
 from pricing.extract.members import Found
 from pricing.extract.reported import reported_cost
-from pricing.extract.wire import Format
+from pricing.extract.wire import Format, Room
 from pricing.rates import STANDARD_TIERS
 from pricing.usage import TOKENS_MAX, Reading, clean_text, measure
 
@@ -86,8 +86,8 @@ _NOTHING: Final = _Told({}, {}, {}, None)
 class MessagesStream:
     """The messages of one stream, one after the other; only the start of a message has its id."""
 
-    def __init__(self) -> None:
-        self._answers = Answers()
+    def __init__(self, room: Room) -> None:
+        self._answers = Answers(room)
         self._told = _NOTHING  # of the latest message
 
     def event(self, found: Found) -> None:

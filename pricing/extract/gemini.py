@@ -11,7 +11,7 @@ from typing import Final
 from pricing.extract.answers import Answers
 from pricing.extract.counts import UNREADABLE, missing, or_zero, output_of, unmeasured
 from pricing.extract.members import Found
-from pricing.extract.wire import Format
+from pricing.extract.wire import Format, Room
 from pricing.usage import Reading, clean_text, measure
 
 WANTED: Final = {
@@ -41,8 +41,8 @@ def read_answer(found: Found) -> Reading | None:
 class GeminiStream:
     """The chunks of one stream, by the id of the answer they belong to."""
 
-    def __init__(self) -> None:
-        self._answers = Answers()
+    def __init__(self, room: Room) -> None:
+        self._answers = Answers(room)
 
     def event(self, found: Found) -> None:
         """Take one chunk; the last usage of an answer counts."""

@@ -13,8 +13,11 @@ from pricing.extract.elements import ElementScanner
 from pricing.extract.members import Found, MemberScanner, pieces_of
 from pricing.extract.parsed import read_members
 from pricing.extract.sse import Comment, Item, Part, SseParser
-from pricing.extract.wire import Format, StreamReader
+from pricing.extract.wire import Format, Room, StreamReader
 from pricing.usage import Reading, Unmeasured
+
+DECLARED_BYTES_MAX: Final = 32 * 1024
+"""Read of costs declared in one stream."""
 
 _DECLARED: Final = b"sidecar-cost "
 _DONE: Final = b"[DONE]"
@@ -56,9 +59,9 @@ class NullMeter:
 
 
 class EncodedMeter:
-    """For a compressed body that may be a model answer: its cost is unknown.
+    """For a body in a coding that we do not unpack, and that may be a model answer: its cost is unknown.
 
-    The upstream was asked for identity; unpacking what it compressed anyway would need unbounded work.
+    The upstream was asked for identity; brotli and zstd need packages of their own.
     """
 
     def feed(self, chunk: bytes) -> None:
@@ -100,7 +103,8 @@ class JsonMeter:
 
     def _take(self, element: Found) -> None:
         if not self._readers:
-            self._readers = [wire_format.stream() for wire_format in self._formats]
+            room = Room()
+            self._readers = [wire_format.stream(room) for wire_format in self._formats]
         for reader in self._readers:
             reader.event(element)
 
@@ -109,11 +113,13 @@ class SseMeter:
     """For a stream of events; every format sees every event and knows its own."""
 
     def __init__(self, formats: Sequence[Format], wanted: Mapping[str, int]) -> None:
-        self._readers = [wire_format.stream() for wire_format in formats]
+        room = Room()
+        self._readers = [wire_format.stream(room) for wire_format in formats]
         self._wanted = wanted
         self._parser = SseParser()
         self._long: MemberScanner | None = None  # reads the event that comes in parts
         self._declared: list[CostLine] = []
+        self._declared_bytes = 0
         self._problem: str | None = None
 
     def feed(self, chunk: bytes) -> None:
@@ -147,11 +153,14 @@ class SseMeter:
             reader.event(found)
 
     def _take_comment(self, comment: Comment) -> None:
-        if not comment.text.startswith(_DECLARED) or len(self._declared) > ITEMS_MAX:
+        if not comment.text.startswith(_DECLARED) or self._declared_bytes > DECLARED_BYTES_MAX:
             return
+        self._declared_bytes += len(comment.text)
         costs = parse_costs(comment.text.removeprefix(_DECLARED))
-        if not isinstance(costs, Malformed) and (comment.cut or len(self._declared) + len(costs) > ITEMS_MAX):
-            costs = Malformed(f"more than {ITEMS_MAX} costs in one stream")
+        count = len(self._declared) + (1 if isinstance(costs, Malformed) else len(costs))
+        if comment.cut or count > ITEMS_MAX or self._declared_bytes > DECLARED_BYTES_MAX:
+            costs = Malformed(f"more than {ITEMS_MAX} costs, or too long ones, in one stream")
+            self._declared_bytes = DECLARED_BYTES_MAX + 1  # nothing more is read
         if isinstance(costs, Malformed):
             self._problem = self._problem or costs.reason
             self._declared.append(costs.line())

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from pricing.extract.answers import ANSWERS_MAX, ENDED, TOO_MANY
+from pricing.extract.answers import ENDED, TOO_MANY
 from pricing.extract.counts import (
     DETAILS_UNREADABLE,
     UNREADABLE,
@@ -21,7 +21,7 @@ from pricing.extract.counts import (
 )
 from pricing.extract.members import Found
 from pricing.extract.reported import reported_cost
-from pricing.extract.wire import Format
+from pricing.extract.wire import Format, Room
 from pricing.usage import Reading, clean_text, measure
 
 WANTED: Final = {"id": 1024, "object": 1024, "model": 1024, "service_tier": 1024, "usage": 8192, "choices": 0}
@@ -52,7 +52,8 @@ class _Answer:
 class ChatStream:
     """The chunks of one stream, by the id of the answer they belong to."""
 
-    def __init__(self) -> None:
+    def __init__(self, room: Room) -> None:
+        self._room = room
         self._answers: dict[str, _Answer] = {}
         self._latest = ""
         self._overflow = False
@@ -91,7 +92,7 @@ class ChatStream:
         found = self._answers.get(response_id)
         if found is not None:
             return found
-        if len(self._answers) == ANSWERS_MAX and not self._forget_one():
+        if not self._room.take() and not (self._forget_one() and self._room.take()):
             self._overflow = True
             return None
         return self._answers.setdefault(response_id, _Answer())
@@ -101,6 +102,7 @@ class ChatStream:
         for response_id, answer in self._answers.items():
             if answer.chunks == 1 and answer.reading is None:
                 del self._answers[response_id]
+                self._room.give_back()
                 return True
         return False
 

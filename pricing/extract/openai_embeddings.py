@@ -7,7 +7,7 @@ from pricing.extract.answers import Answers
 from pricing.extract.counts import UNREADABLE, missing, or_zero, unmeasured
 from pricing.extract.members import Found
 from pricing.extract.reported import reported_cost
-from pricing.extract.wire import Format
+from pricing.extract.wire import Format, Room
 from pricing.usage import Reading, clean_text, measure
 
 WANTED: Final = {"id": 1024, "object": 1024, "model": 1024, "usage": 8192, "data": 0}
@@ -39,8 +39,8 @@ def read_answer(found: Found) -> Reading | None:
 class EmbeddingsStream:
     """Lists in one stream; each is an answer by itself, for they have no id."""
 
-    def __init__(self) -> None:
-        self._answers = Answers()
+    def __init__(self, room: Room) -> None:
+        self._answers = Answers(room)
 
     def event(self, found: Found) -> None:
         """Take one list."""

@@ -20,7 +20,7 @@ from pricing.extract.counts import (
 )
 from pricing.extract.members import Found
 from pricing.extract.reported import reported_cost
-from pricing.extract.wire import Format
+from pricing.extract.wire import Format, Room
 from pricing.usage import Reading, clean_text, measure
 
 _MEMBERS: Final = {"object": 1024, "id": 1024, "model": 1024, "service_tier": 1024, "usage": 8192}
@@ -41,8 +41,8 @@ def read_answer(found: Found) -> Reading | None:
 class ResponsesStream:
     """The answers of one stream, by their id."""
 
-    def __init__(self) -> None:
-        self._answers = Answers()
+    def __init__(self, room: Room) -> None:
+        self._answers = Answers(room)
 
     def event(self, found: Found) -> None:
         """Take one event; only those that carry the answer tell anything."""

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from typing import Final
 
 from pricing.extract.members import UNREAD, Found, MemberScanner
 
@@ -18,15 +19,16 @@ def read_members(wanted: Mapping[str, int], text: bytes) -> Found:
         return Found({}, whole=False, begun=False)
     values: dict[str, object] = {}
     for name, bytes_max in wanted.items():
-        found: object = value
-        for key in name.split("/"):
+        head, _, inner = name.partition("/")
+        found = value.get(head, _NOTHING)  # most of what is wanted is not there
+        for key in inner.split("/") if inner and found is not _NOTHING else ():
             found = _member(found, key)
         if found is not _NOTHING:
             values[name] = found if bytes_max else UNREAD
     return Found(values, whole=True, begun=True)
 
 
-_NOTHING = object()
+_NOTHING: Final = object()
 
 
 def _member(holder: object, key: str) -> object:

@@ -11,10 +11,10 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-EVENT_BYTES_MAX: Final = 48 * 1024
+EVENT_BYTES_MAX: Final = 16 * 1024
 """Kept of one event: together with all else that a meter keeps within its 256 KiB."""
 
-LINE_BYTES_MAX: Final = 16 * 1024
+LINE_BYTES_MAX: Final = 9 * 1024
 """Kept of one line before it is known to be data; a comment that is longer is cut."""
 
 _LINE_END: Final = re.compile(rb"\r\n?|\n")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pricing.extract.answers import ANSWERS_MAX
+from pricing.extract.wire import ANSWERS_MAX
 from pricing.usage import TOKENS_MAX, Reading, Unmeasured, Usage
 from tests.pricing.extract.reading import buffered, one, problem_of, streamed
 from tests.pricing.golden.anthropic import CACHED, ORDINARY, PLAIN, a_message, events_of

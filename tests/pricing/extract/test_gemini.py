@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pricing.extract.answers import ANSWERS_MAX
+from pricing.extract.wire import ANSWERS_MAX
 from pricing.usage import Reading, Unmeasured, Usage
 from tests.pricing.extract.reading import buffered, one, problem_of, read, streamed
 from tests.pricing.golden.anthropic import a_message

@@ -11,12 +11,14 @@ from ledger.money import nano
 from pricing.cost import Kind
 from pricing.declared import ITEMS_MAX
 from pricing.extract import Metered, meter_for
+from pricing.extract.inflate import InflateMeter
 from pricing.extract.members import Found
-from pricing.extract.meters import EncodedMeter, JsonMeter, NullMeter, SseMeter
-from pricing.extract.wire import Format
+from pricing.extract.meters import DECLARED_BYTES_MAX, EncodedMeter, JsonMeter, NullMeter, SseMeter
+from pricing.extract.wire import Format, Room
 from pricing.usage import Reading, Unmeasured, Usage
 
 COST = b': sidecar-cost 0.001;kind=tool;name="search"\n'
+LONG_COST = b": sidecar-cost " + b" " * 70_000 + b"\n"
 CHAT = b'{"object": "chat.completion", "usage": {"prompt_tokens": 3, "completion_tokens": 1}}'
 
 
@@ -34,15 +36,20 @@ def metered(content_type: bytes, *pieces: bytes, encoding: bytes = b"") -> Meter
         (b"Application/JSON; charset=utf-8", b"identity", JsonMeter),
         (b"application/vnd.agent+json", b" Identity ", JsonMeter),
         (b"text/event-stream;charset=utf-8", b"", SseMeter),
-        (b"application/json", b"gzip", EncodedMeter),
+        (b"application/json", b"gzip", InflateMeter),
+        (b"application/json", b" X-GZip ", InflateMeter),
+        (b"text/event-stream", b"identity, deflate", InflateMeter),
+        (b"application/json", b"zstd", EncodedMeter),
         (b"text/event-stream", b"br", EncodedMeter),
+        (b"application/json", b"gzip, gzip", EncodedMeter),
+        (b"application/json", b"gzip, br", EncodedMeter),
         (b"text/html", b"gzip", NullMeter),
         (b"application/x-ndjson", b"", NullMeter),
         (b"", b"", NullMeter),
     ],
 )
 def test_the_headers_choose_the_meter(content_type: bytes, encoding: bytes, kind: type) -> None:
-    """JSON and event streams are read, compressed ones are unknown, all else passes."""
+    """JSON and event streams are read, also unpacked; in other codings they are unknown; all else passes."""
     assert type(meter_for(content_type, encoding)) is kind
 
 
@@ -53,9 +60,9 @@ def test_what_no_model_wrote_has_no_line_and_no_problem() -> None:
     assert metered(b"application/json", b"not json") == Metered()
 
 
-def test_a_compressed_answer_is_unknown() -> None:
+def test_an_answer_in_a_coding_that_we_do_not_unpack_is_unknown() -> None:
     """What cannot be read may have cost something: one unmeasured answer, problem `encoded`."""
-    result = metered(b"application/json", b"\x1f\x8b...", encoding=b"gzip")
+    result = metered(b"application/json", b"\x1b...", encoding=b"br")
 
     assert result.problem == "encoded"
     assert [type(reading) for reading in result.usages] == [Unmeasured]
@@ -103,9 +110,18 @@ def test_declarations_are_bounded() -> None:
 
     assert len(result.declared) == ITEMS_MAX + 1
     assert result.declared[-1].amount is None
-    assert (
-        metered(b"text/event-stream", b": sidecar-cost " + b" " * 70_000 + b"\n").declared[0].amount is None
-    )
+    assert [line.amount for line in metered(b"text/event-stream", LONG_COST * 9).declared] == [None]
+
+
+def test_long_declarations_are_bounded() -> None:
+    """Names of any length the syntax allows, but only so many bytes of them; then one unknown line."""
+    long = COST.replace(b"search", b"s" * 200)
+
+    result = metered(b"text/event-stream", long * ITEMS_MAX, long * ITEMS_MAX)
+    few = metered(b"text/event-stream", long.replace(b"\n", b';x="' + b"y" * 7000 + b'"\n') * 9)
+
+    assert len(result.declared) == ITEMS_MAX + 1
+    assert [line.amount is None for line in few.declared] == [False] * (DECLARED_BYTES_MAX // 7250) + [True]
 
 
 @given(
@@ -123,7 +139,7 @@ def test_no_body_makes_a_meter_raise(content_type: bytes, pieces: list[bytes]) -
 class CountingReader:
     """The stream reader of `COUNTED`: adds up over events, as some providers report."""
 
-    def __init__(self) -> None:
+    def __init__(self, room: Room) -> None:
         self.output = 0
 
     def event(self, found: Found) -> None:

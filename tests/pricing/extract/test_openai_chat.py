@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pricing.extract import meter_for
-from pricing.extract.answers import ANSWERS_MAX
+from pricing.extract.wire import ANSWERS_MAX
 from pricing.usage import Reading, Unmeasured, Usage
 from tests.pricing.extract.shapes import BROKEN, OPENAI, SHAPES, a_chunk, a_stream, an_answer, written
 

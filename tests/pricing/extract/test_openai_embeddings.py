@@ -2,7 +2,7 @@
 
 import pytest
 
-from pricing.extract.answers import ANSWERS_MAX
+from pricing.extract.wire import ANSWERS_MAX
 from pricing.usage import Unmeasured, Usage
 from tests.pricing.extract.reading import buffered, one, problem_of, streamed
 from tests.pricing.golden.shape import Json

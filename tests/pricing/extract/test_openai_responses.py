@@ -2,8 +2,8 @@
 
 import pytest
 
-from pricing.extract.answers import ANSWERS_MAX
 from pricing.extract.openai_responses import ResponsesStream
+from pricing.extract.wire import ANSWERS_MAX, Room
 from pricing.usage import Reading, Unmeasured, Usage
 from tests.pricing.extract.reading import buffered, one, problem_of, streamed
 from tests.pricing.golden.openai import RESPONDED, TEXT, a_response, events_of
@@ -124,4 +124,4 @@ def test_json_that_no_model_wrote_has_no_usage(body: Json) -> None:
 
 def test_a_stream_of_nothing_tells_nothing() -> None:
     """No event, no answer."""
-    assert ResponsesStream().finish() == ()
+    assert ResponsesStream(Room()).finish() == ()

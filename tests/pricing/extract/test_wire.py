@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from pricing.extract import FORMATS, WANTED
 from pricing.extract.members import UNREAD, Found
-from pricing.extract.wire import Format
+from pricing.extract.wire import ANSWERS_MAX, Format, Room
 from pricing.usage import Unmeasured, Usage
 
 MEMBERS = st.sampled_from(
@@ -48,8 +48,8 @@ def test_no_answer_makes_a_format_raise(wire_format: Format, found: Found) -> No
 @given(events=st.lists(FOUND, max_size=6))
 def test_no_stream_makes_a_format_raise(wire_format: Format, events: list[Found]) -> None:
     """Whatever the events hold, a stream ends in readings; a stream without events has none."""
-    reader = wire_format.stream()
-    assert wire_format.stream().finish() == ()
+    reader = wire_format.stream(Room())
+    assert wire_format.stream(Room()).finish() == ()
     for event in events:
         reader.event(event)
 
@@ -60,3 +60,12 @@ def test_what_all_formats_want_together_is_bounded() -> None:
     """The members kept of one answer stay far within the state of a meter, however many formats there are."""
     assert sum(WANTED.values()) <= 64 * 1024
     assert len({wire_format.name for wire_format in FORMATS}) == len(FORMATS)
+
+
+def test_room_is_given_out_and_taken_back() -> None:
+    """So many answers and no more, unless one is forgotten."""
+    room = Room()
+
+    assert [room.take() for _ in range(ANSWERS_MAX + 1)] == [True] * ANSWERS_MAX + [False]
+    room.give_back()
+    assert (room.take(), room.take()) == (True, False)
