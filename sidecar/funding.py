@@ -15,7 +15,8 @@ async def fund(
     """Return the evidence that the payer can pay, or why the call must end.
 
     FUNDS_UNKNOWN: nobody could be asked, and the same payment may enter again.
-    PAYMENT_INVALID carries the spec's reason.
+    PAYMENT_INVALID carries the spec's reason. FACILITATOR_UNAVAILABLE: it can pay,
+    and nobody would settle it now.
     """
     call = admitted.payment.call
     try:
@@ -28,6 +29,8 @@ async def fund(
         return Refusal(Code.FUNDS_UNKNOWN, call=call, retry_after_s=RETRY_AFTER_S)
     if reason:
         return Refusal(Code.PAYMENT_INVALID, reason=reason, call=call)
+    if not facilitators.begins(admitted.verified.offer.kind):
+        return Refusal(Code.FACILITATOR_UNAVAILABLE, call=call, retry_after_s=RETRY_AFTER_S)
     return Funded(admitted, source)
 
 

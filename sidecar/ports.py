@@ -147,7 +147,15 @@ class Facilitators(Protocol):
     """
 
     def admits(self, kind: Kind) -> bool:
-        """Tell whether a call that pays by *kind* may begin: somebody settles it, and answers."""
+        """Tell whether a call that pays by *kind* may be let in: somebody settles it, and answers."""
+        ...
+
+    def begins(self, kind: Kind) -> bool:
+        """Note that the work of a funded call is about to begin; False if nobody would settle it now.
+
+        One that is being tried again gets one such call at a time, and no call
+        that cannot pay is ever that one.
+        """
         ...
 
     def choose(self, kind: Kind, besides: Collection[str] = ()) -> Facilitator | None:

@@ -103,7 +103,11 @@ class Facilitators:
         self._observer = observer
 
     def admits(self, kind: Kind) -> bool:
-        """Tell whether it is worth to begin a call that pays by *kind*."""
+        """Tell whether a call that pays by *kind* may be let in."""
+        return admitting(self._healths(), kind, self._clock.monotonic_us()) is not None
+
+    def begins(self, kind: Kind) -> bool:
+        """Note that the work of a funded call is about to begin; False if nobody would settle it now."""
         best = admitting(self._healths(), kind, self._clock.monotonic_us())
         if best is None:
             return False

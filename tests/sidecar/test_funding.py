@@ -4,11 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from sidecar.domain.choosing import FAULTS_MAX, PAUSE_FIRST_US
 from sidecar.domain.payments import State
 from sidecar.ports import AnswerLost, TimedOut
 from sidecar.x402 import reasons
 from sidecar.x402.documents import VerifyReply
 from tests.sidecar.builders import PAYER
+from tests.sidecar.fakes import RICH
+from tests.sidecar.shop import NETWORK
 from tests.sidecar.stall import (
     NOTHING,
     SOLD,
@@ -88,3 +91,30 @@ async def test_a_facilitator_that_says_no_is_passed_on_by_its_reason(tmp_path: P
         assert (buyer.status, buyer.document()["reason"]) == (402, reasons.INSUFFICIENT_FUNDS)
         assert stall.count("upstream", "settle") == {"upstream": 0, "settle": 0}
         assert stall.books.balances() == NOTHING
+
+
+async def test_one_funded_call_at_a_time_tries_a_facilitator_again(tmp_path: Path) -> None:
+    """A call that cannot pay is not the trial; a second one that can is sent away before any work."""
+    async with open_stall(tmp_path) as stall:
+        await stall.buy(1)
+        stall.facilitator.verifies = [TimedOut("no answer")] * FAULTS_MAX
+        for _ in range(FAULTS_MAX):
+            with pytest.raises(TimedOut):
+                await stall.facilitators.verify(stall.facilitator.settled[0], ("exact", NETWORK))
+        stall.clock.pass_s(PAUSE_FIRST_US // 1_000_000)
+        await stall.facilitators.poll()
+        stall.chain.balance_units = 0
+        assert (await stall.buy(2)).document()["reason"] == reasons.INSUFFICIENT_FUNDS
+
+        stall.chain.balance_units = RICH
+        stall.upstream.gate.clear()
+        (one, first), (two, second) = (stall.ask(headers=[stall.payment(nonce)]) for nonce in (3, 4))
+        await second
+        assert (two.status, two.document()["code"]) == (503, "facilitator_unavailable")
+        assert await stall.state("call_4") is State.RELEASED
+        stall.upstream.gate.set()
+        await first
+
+        assert one.status == 200
+        assert (await stall.buy(4)).status == 200
+        assert stall.count("upstream") == {"upstream": 3}
