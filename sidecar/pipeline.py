@@ -13,7 +13,7 @@ from pricing.cost import CostLine
 from pricing.extract import Metered, meter_for
 from sidecar.delivery import Delivery, End, Exchange
 from sidecar.domain import fees, metering
-from sidecar.domain.admission import RETRY_AFTER_S, admit_unit
+from sidecar.domain.admission import RETRY_AFTER_S
 from sidecar.domain.call import Admitted, Funded, Verified
 from sidecar.domain.closing import (
     Ending,
@@ -27,6 +27,7 @@ from sidecar.domain.outcomes import Failed, NotSent, Outcome, Paid
 from sidecar.domain.records import Closing
 from sidecar.domain.refusals import Code, Refusal
 from sidecar.domain.settling import release_unit
+from sidecar.entrance import admit, knows
 from sidecar.fields import combined, values
 from sidecar.funding import facilitator_body, fund
 from sidecar.ports import Fault, NothingSent, StorageUnavailable, TimedOut, UpstreamAnswer, UpstreamRequest
@@ -42,10 +43,23 @@ class Pipeline:
     def __init__(self, services: Services) -> None:
         self._s = services
 
-    async def serve(self, verified: Verified, outgoing: UpstreamRequest, exchange: Exchange) -> None:
-        """Run one call. Owned by its own task: a buyer who leaves does not stop it."""
+    async def knows(self, claim_key: bytes) -> bool:
+        """Tell whether a payment was here before, as far as that can be told."""
+        return await knows(self._s, claim_key)
+
+    async def serve(
+        self,
+        verified: Verified,
+        outgoing: UpstreamRequest,
+        exchange: Exchange,
+        closed: Refusal | None = None,
+    ) -> None:
+        """Run one call. Owned by its own task: a buyer who leaves does not stop it.
+
+        *closed* is why the payment may begin nothing: it only can be a repeat.
+        """
         started_us = self._s.clock.monotonic_us()
-        admitted = await self._admit(verified)
+        admitted = await admit(self._s, verified, closed)
         if isinstance(admitted, Refusal):
             await exchange.refuse(admitted)
             return
@@ -59,20 +73,6 @@ class Pipeline:
             await call.run(outgoing)
         except Exception as defect:  # whatever it is, the money must not stay open
             await call.abandon(defect)
-
-    async def _admit(self, verified: Verified) -> Admitted | Refusal:
-        unit = partial(
-            admit_unit,
-            verified=verified,
-            bounds=self._s.admission,
-            from_block=self._s.head_block(verified.offer.network),
-            now_us=self._s.clock.now_us(),
-            settleable=self._s.facilitators.admits(verified.offer.kind),
-        )
-        try:
-            return await self._s.commits.once(unit)
-        except StorageUnavailable:
-            return Refusal(Code.STORAGE_UNAVAILABLE, retry_after_s=RETRY_AFTER_S)
 
 
 class _Call:

@@ -37,18 +37,16 @@ def admit_unit(
     from_block: int,
     now_us: int,
     *,
-    settleable: bool = True,
+    closed: Refusal | None = None,
 ) -> Admitted | Refusal:
     """Let the payment pay for this call, or say why not. Durable when the unit returns.
 
-    Of any number of copies of one payment exactly one is admitted. Not *settleable*:
-    nobody could settle it now, so nothing begins; a payment that was here before is
-    told how it stands all the same.
+    Of any number of copies of one payment exactly one is admitted. *closed* is why
+    nothing may begin now; a payment that was here before is told how it stands all
+    the same.
     """
     stored = tx.payment(verified.evidence.claim_key)
-    refusal = None if stored is None else _again(stored, verified, bounds.reentries)
-    if refusal is None and not settleable:
-        refusal = Refusal(Code.FACILITATOR_UNAVAILABLE, retry_after_s=RETRY_AFTER_S)
+    refusal = (_again(stored, verified, bounds.reentries) if stored else None) or closed
     if refusal is not None:
         return refusal
     if stored is None:
@@ -69,6 +67,11 @@ def admit_unit(
         raise Rollback(Refusal(Code.EXPOSURE_EXCEEDED, policy="exposure.per_payer", retry_after_s=30))
     tx.open_call(_call_row(verified, entering))
     return Admitted(verified, entering, nano(tx.authorized_units(entering.network, entering.buyer)))
+
+
+def known_unit(tx: RecordsTx, claim_key: bytes) -> bool:
+    """Tell whether a payment with this claim key was here before. Writes nothing."""
+    return tx.payment(claim_key) is not None
 
 
 def _again(stored: Payment, verified: Verified, reentries: int) -> Refusal | None:

@@ -22,11 +22,15 @@ MAX_TIMEOUT_MIN_S: Final = 120
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A payment whose every signed field, window and signature is right for *offer*."""
+    """A payment whose every signed field, window and signature is right for *offer*.
+
+    *closed* is None, or why it buys nothing: then it can only be the repeat of one that did.
+    """
 
     offer: Offer
     payment: ExactPayment
     evidence: LocallyValid
+    closed: Refusal | None = None
 
 
 def max_timeout_s(route_timeout_s: int) -> int:
@@ -55,3 +59,20 @@ def check(header: bytes, endpoint: Endpoint, header_bytes_max: int, now_s: int) 
     if isinstance(evidence, Invalid):
         return Refusal(Code.PAYMENT_INVALID, reason=evidence.reason)
     return policies.decide(endpoint, evidence.payer) or Checked(offer, payment, evidence)
+
+
+def recognize(header: bytes, endpoint: Endpoint, header_bytes_max: int, closed: Refusal) -> Checked | None:
+    """Return the payment in *header*, refused as *closed*, if its payer signed it for a token we take here.
+
+    What is late, early, or signed for other terms buys nothing; but it may have bought something before,
+    and a repeat is told how that stands: told to pay anew, an honest buyer would pay twice.
+    """
+    payment = codec.decode_payment(header, header_bytes_max)
+    if not isinstance(payment, ExactPayment):
+        return None
+    for offer in endpoint.offers:
+        identify = SCHEMES[offer.requirements.scheme].identify
+        evidence = identify(payment, offer.requirements, offer.chain_id)
+        if isinstance(evidence, LocallyValid):
+            return Checked(offer, payment, evidence, closed)
+    return None

@@ -17,7 +17,7 @@ from sidecar.domain.pacing import Rate
 from sidecar.domain.refusals import Code, Refusal
 from sidecar.domain.routes import Matched, Routes, UnknownRoute, WrongMethod
 from sidecar.domain.target import Ambiguous, Target, canonical
-from sidecar.domain.verification import Checked, check
+from sidecar.domain.verification import Checked, check, recognize
 from sidecar.fields import combined, values
 from sidecar.http import headers as hygiene
 from sidecar.http.asked import US_PER_S, Asked
@@ -183,7 +183,7 @@ class Buyers:
             return
         assert isinstance(payment, bytes), "a payment is bytes or was refused"
         at_s = now_us // US_PER_S
-        checked = self._check(payment, endpoint, at_s)
+        checked = await self._check(payment, endpoint, at_s)
         if isinstance(checked, Checked):
             checked = self._paces.of_buyer(checked.evidence.payer, endpoint, now_us) or checked
         if isinstance(checked, Refusal):
@@ -198,15 +198,23 @@ class Buyers:
             asked = Asked(method, target, fields, body, exchange.call, self._clock.now_us())
             # A body may take its time: the payment must still be good for the work that starts now.
             if asked.at_us // US_PER_S != at_s:
-                checked = self._check(payment, endpoint, asked.at_us // US_PER_S)
+                checked = await self._check(payment, endpoint, asked.at_us // US_PER_S)
             if not self.ready:
                 checked = Refusal(Code.DRAINING, retry_after_s=RETRY_AFTER_S)
             await self._sell(asked, checked, endpoint, exchange)
         finally:
             self._busy -= 1
 
-    def _check(self, payment: bytes, endpoint: Endpoint, at_s: int) -> Checked | Refusal:
-        return check(payment, endpoint, self._limits.payment_header_bytes, at_s)
+    async def _check(self, payment: bytes, endpoint: Endpoint, at_s: int) -> Checked | Refusal:
+        """Check a payment. One that is signed well and buys nothing now is looked up before it is refused."""
+        bytes_max = self._limits.payment_header_bytes
+        checked = check(payment, endpoint, bytes_max, at_s)
+        if isinstance(checked, Checked) or checked.code is not Code.PAYMENT_INVALID:
+            return checked
+        known = recognize(payment, endpoint, bytes_max, checked)
+        if known is not None and await self._pipeline.knows(known.evidence.claim_key):
+            return known
+        return checked
 
     async def _sell(
         self, asked: Asked, checked: Checked | Refusal, endpoint: Endpoint, exchange: BuyerExchange
@@ -239,7 +247,7 @@ class Buyers:
             exchange.version = checked.payment.version
             verified = asked.verified(checked, endpoint)
             outgoing = asked.outgoing(verified, self._tokens)
-            await self._pipeline.serve(verified, outgoing, exchange)
+            await self._pipeline.serve(verified, outgoing, exchange, checked.closed)
         finally:
             asked.body.close()
 

@@ -125,8 +125,11 @@ def check(
     message leaves open.
     """
     problem = _terms(payment, requirements) or _window(payment.authorization, now_s, window)
-    if problem is not None:
-        return Invalid(problem)
+    return identify(payment, requirements, chain_id) if problem is None else Invalid(problem)
+
+
+def identify(payment: ExactPayment, requirements: Requirements, chain_id: int) -> LocallyValid | Invalid:
+    """Check that its payer signed *payment* for the token of *requirements*, whatever else it says."""
     name, version = requirements.extra.get("name"), requirements.extra.get("version")
     if not isinstance(name, str) or not isinstance(version, str):
         return Invalid(reasons.MISSING_DOMAIN)

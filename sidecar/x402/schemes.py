@@ -13,14 +13,15 @@ from sidecar.x402.exact import Invalid, LocallyValid, Signed, Window
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
-    """What a scheme brings: reading and writing `payload`, and the local check of a whole payment."""
+    """What a scheme brings: reading and writing `payload`, and the local checks of a whole payment."""
 
     name: str
     read: Callable[[object], Signed | Malformed]
     write: Callable[[Signed], dict[str, object]]
     check: Callable[[ExactPayment, Requirements, int, int, Window], LocallyValid | Invalid]
+    identify: Callable[[ExactPayment, Requirements, int], LocallyValid | Invalid]
 
 
 SCHEMES: Final[Mapping[str, Scheme]] = {
-    exact.NAME: Scheme(exact.NAME, exact.read, exact.write, exact.check),
+    exact.NAME: Scheme(exact.NAME, exact.read, exact.write, exact.check, exact.identify),
 }

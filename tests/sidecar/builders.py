@@ -181,7 +181,7 @@ class Books:
         reentries: int = 3,
         owner: str = RUN,
         from_block: int = 7,
-        settleable: bool = True,
+        closed: Refusal | None = None,
     ) -> Admitted | Refusal:
         bounds = Bounds(exposure, reentries, owner)
         return await self.storage.run(
@@ -191,7 +191,7 @@ class Books:
                 bounds=bounds,
                 from_block=from_block,
                 now_us=NOW_US,
-                settleable=settleable,
+                closed=closed,
             )
         )
 

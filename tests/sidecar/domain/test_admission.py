@@ -153,17 +153,17 @@ async def test_an_unknown_settlement_is_never_answered_with_a_new_demand(books: 
     assert await books.admit(verified(**AGAIN)) == unknown
 
 
-async def test_while_nobody_can_settle_nothing_begins_and_a_repeat_is_answered_as_ever(books: Books) -> None:
+async def test_while_it_is_closed_nothing_begins_and_a_repeat_is_answered_as_ever(books: Books) -> None:
     """What was here before is told how it stands; what is new, or was released, waits without a trace."""
     closed = Refusal(Code.FACILITATOR_UNAVAILABLE, retry_after_s=2)
-    assert await books.admit(settleable=False) == closed
+    assert await books.admit(closed=closed) == closed
     assert books.select("SELECT id FROM calls") == []
 
     await books.release(await books.admitted())
-    assert await books.admit(verified(**AGAIN), settleable=False) == closed
+    assert await books.admit(verified(**AGAIN), closed=closed) == closed
     await books.result(await books.sending(await books.admitted(verified(**AGAIN))), Unknown("answer_lost"))
     unknown = Refusal(Code.SETTLEMENT_UNKNOWN, call="call_2", retry_after_s=2)
-    assert await books.admit(verified(call="call_3"), settleable=False) == unknown
+    assert await books.admit(verified(call="call_3"), closed=closed) == unknown
 
 
 async def test_a_failed_settlement_is_answered_with_its_reason(books: Books) -> None:

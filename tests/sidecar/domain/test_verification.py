@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from ledger.money import nano
 from sidecar.domain.refusals import Code, Refusal
-from sidecar.domain.verification import Checked, check, max_timeout_s, window
+from sidecar.domain.verification import Checked, check, max_timeout_s, recognize, window
 from sidecar.x402.exact import Window
 from tests.sidecar.builders import (
     HEADER_BYTES_MAX,
@@ -95,6 +96,24 @@ def test_only_our_own_offers_can_be_accepted(member: str, value: object, code: C
     document["accepted"][member] = value
 
     assert judged(header(document)) == Refusal(code, reason)
+
+
+def test_what_buys_nothing_any_more_is_recognized_by_its_signature() -> None:
+    """Too old, or for another price, it is still the claim it was; unsigned by its payer it is none."""
+    refused = Refusal(Code.PAYMENT_INVALID, VALID_BEFORE)
+    good = judged(a_payment_header())
+    assert isinstance(good, Checked)
+    for sent, endpoint in (
+        (a_payment_header(validBefore=str(NOW_S - 1)), an_endpoint()),
+        (a_payment_header(value="49999"), an_endpoint()),
+        (a_payment_header(), an_endpoint(nano(70_000_000))),
+    ):
+        known = recognize(sent, endpoint, HEADER_BYTES_MAX, refused)
+        assert known is not None
+        assert (known.evidence.claim_key, known.closed) == (good.evidence.claim_key, refused)
+
+    for sent in (b"garbage", a_payment_header(wallet=STRANGER, **{"from": WALLET.address})):
+        assert recognize(sent, an_endpoint(), HEADER_BYTES_MAX, refused) is None
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import Any, Final
 import pytest
 from x402.http.utils import decode_payment_required_header, decode_payment_response_header
 
+from ledger.money import nano
 from sidecar.domain.events import Answered
 from sidecar.domain.payments import State
 from sidecar.http.headers import HOP_BY_HOP, PAYMENT
@@ -200,11 +201,12 @@ def accepted(**changes: Any) -> bytes:
 async def test_a_payment_that_is_not_ours_or_not_good_costs_nothing(
     tmp_path: Path, payment: bytes, reason: str | None
 ) -> None:
-    """402 with the spec's reason and fresh terms, before any I/O and before the body."""
+    """402 with the spec's reason and fresh terms, before the body; one signed by its payer is looked up."""
     async with open_stall(tmp_path) as stall:
         buyer = await stall.answer(headers=[(PAYMENT_SIGNATURE, payment)], buyer=Buyer(pieces=(b"unread",)))
 
-        assert stall.trace == NOT_A_BYTE_OF_IO
+        looked_up = [] if reason == reasons.SIGNATURE else ["known_unit"]
+        assert stall.trace == [*looked_up, *NOT_A_BYTE_OF_IO]
         assert buyer._to_send == [b"unread"]
         assert (buyer.status, buyer.document()["code"]) == (402, "payment_invalid")
         assert reason in {None, buyer.document()["reason"]}
@@ -360,12 +362,35 @@ async def test_a_payment_pays_for_one_request(
 
 
 async def test_a_sibling_route_is_not_bought_by_anothers_payment(tmp_path: Path) -> None:
-    """The signed amount is another route's: refused before any I/O."""
+    """The signed amount is another route's: refused, and nothing is claimed."""
     async with open_stall(tmp_path) as stall:
         buyer = await stall.answer("GET", b"/models/gpt", [stall.payment()])
 
         assert (buyer.status, buyer.document()["code"]) == (402, "payment_invalid")
-        assert stall.trace == NOT_A_BYTE_OF_IO
+        assert stall.trace == ["known_unit", *NOT_A_BYTE_OF_IO]
+
+
+@pytest.mark.parametrize("later", ["too old", "another price"])
+async def test_a_repeat_is_never_told_to_pay_anew(tmp_path: Path, later: str) -> None:
+    """A payment that would buy nothing any more is told how its call stands: unknown first, then spent."""
+    async with open_stall(tmp_path) as stall:
+        stall.facilitator.settles = [TimedOut("no answer")]
+        unknown, served = stall.payment(1), stall.payment(2)
+        first = await stall.answer(headers=[unknown])
+        assert (await stall.answer(headers=[served])).status == 200
+        if later == "too old":
+            stall.clock.pass_s(100_000)
+        else:
+            stall.endpoint = an_endpoint(nano(2 * P))
+            stall.buyers = stall._buyers({})
+        again, spent = await stall.answer(headers=[unknown]), await stall.answer(headers=[served])
+        other = await stall.answer(headers=[unknown], target=b"/research?other")
+
+        assert (again.status, again.document()["code"]) == (503, "settlement_unknown")
+        assert again.header(b"sidecar-call-id") == first.header(b"sidecar-call-id") == b"call_1"
+        assert (spent.status, spent.document()["code"]) == (409, "payment_reused")
+        assert (other.status, other.document()["code"]) == (409, "payment_reused")
+        assert stall.count("upstream", "settle") == {"upstream": 2, "settle": 2}
 
 
 async def test_a_copy_meets_the_call_that_runs(tmp_path: Path) -> None:
@@ -396,7 +421,7 @@ async def test_a_payment_that_came_of_age_with_its_body_is_refused(tmp_path: Pat
         await stall.buy(buyer=buyer)
 
         assert (buyer.status, buyer.document()["reason"]) == (402, reasons.VALID_BEFORE)
-        assert stall.trace == NOT_A_BYTE_OF_IO
+        assert stall.trace == ["known_unit", *NOT_A_BYTE_OF_IO]
 
 
 # Free calls.
