@@ -56,6 +56,26 @@ def test_a_facilitator_that_cannot_be_reached_took_nothing(
     assert books.sold_to(sandbox.buyers[0].address) == PRICE
 
 
+def test_a_start_without_a_facilitator_recovers_by_itself(
+    tmp_path: Path, sandbox: Sandbox, agent: str, facilitator: Middleman
+) -> None:
+    """Prices are told, no payment is taken and no work begun until it has said what it settles."""
+    stand = set_up(tmp_path, sandbox, agent, facilitator=facilitator.url)
+    facilitator.down()
+    with stand.serving() as running:
+        payment = running.signed(sandbox.buyers[0], "/chat")
+        away = running.send("/chat", payment)
+        untouched = money.settled_down(stand, running)
+        facilitator.up()
+        recovered = until(lambda: running.send("/chat", payment).status_code == 200)
+        books = money.settled_down(stand, running)
+
+    assert refusal(away) == (503, "facilitator_unavailable")
+    assert untouched.calls == []
+    assert recovered
+    assert books.sold_to(sandbox.buyers[0].address) == PRICE
+
+
 HASH: Final = b"0x" + b"ab" * 32
 UNCLEAR: Final[dict[str, Act | Reply | Hold]] = {
     "fails": Act.FAIL,

@@ -1,11 +1,14 @@
-"""What tests of the sidecar share: an open shop."""
+"""What tests of the sidecar share: an open shop, and sockets whose peers follow a script."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from tests.sidecar.adapters.conftest import listen
 from tests.sidecar.shop import Shop
+
+__all__ = ["listen", "shop"]
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """Settings become the objects of the paid path, once, with nothing lost on the way."""
 
+import asyncio
+import json
 import os
 import signal
 import time
@@ -20,9 +22,11 @@ from sidecar.adapters.system import SystemClock
 from sidecar.ports import StorageUnavailable
 from sidecar.settings import Settings, read
 from sidecar.wiring import PaidPath, open_storage, paid_path
+from tests.sidecar.adapters.conftest import Listen, Script, read_request
 from tests.sidecar.builders import a_payment_header
 from tests.sidecar.configs import PAY_TO, TOKEN
 from tests.sidecar.fakes import Buyer, RecordingObserver
+from tests.sidecar.wrong_configs import SEED
 from tests.sidecar.x402.signing import WALLET
 
 # Port 1 of this machine: nobody listens, so whatever is asked there never leaves.
@@ -150,6 +154,42 @@ async def test_limits_costs_and_fees_arrive_where_they_bound(tmp_path: Path) -> 
         assert services.facilitators.by_name("http://127.0.0.1:1") is not None
         long = await ask(path, "GET", b"/models/x", (b"payment-signature", b"A" * 2049))
         assert long.document()["code"] == "payment_too_large"
+
+
+async def test_every_facilitator_is_asked_where_and_as_whom_it_was_configured(
+    tmp_path: Path, listen: Listen
+) -> None:
+    """Two of them share the networks; one wants a token, the other one a signature by our key."""
+    heads: list[bytes] = []
+
+    def listing(network: str) -> Script:
+        kinds = {"kinds": [{"x402Version": 2, "scheme": "exact", "network": network}]}
+
+        async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            heads.append((await read_request(reader))[0])
+            body = json.dumps(kinds).encode()
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+            await writer.drain()
+
+        return script
+
+    one, two = await listen(listing("eip155:84532")), await listen(listing("eip155:31337"))
+    entries = f"""
+      {{url: "{one}", bearer: t0ken-canary}},
+      {{url: "{two}", jwt: {{key_id: us, algorithm: EdDSA, key: "{SEED}"}}}}
+    """
+    text = CONFIG.replace('facilitators: ["http://127.0.0.1:1"]', f"facilitators: [{entries}]")
+    text = text.replace('{"http://127.0.0.1:1": "$0.001"}', "{}")
+    async with built(tmp_path, text) as path:
+        await path.facilitators.poll()
+        chosen = [path.facilitators.choose(offer.kind) for offer in path.offers[:2]]
+
+        assert [each.name for each in chosen if each] == [one, two]
+        assert path.facilitators.states() == {one: (True, "up"), two: (True, "up")}
+        assert b"authorization: Bearer t0ken-canary\r\n" in heads[0] + heads[1]
+        assert b"authorization: Bearer eyJ" in heads[0] + heads[1]
+        for secret in ("t0ken-canary", SEED):
+            assert secret not in repr(path) + repr(settings_in(tmp_path, text))
 
 
 async def test_only_a_chain_that_was_configured_is_watched(tmp_path: Path) -> None:
