@@ -6,6 +6,8 @@ from typing import Final
 
 from pricing.extract.members import UNREAD, Found, MemberScanner
 
+_NOTHING: Final = object()
+
 
 def read_members(wanted: Mapping[str, int], text: bytes) -> Found:
     """Do what scanning *text* does, at the speed of the standard parser; what that refuses is scanned."""
@@ -26,9 +28,6 @@ def read_members(wanted: Mapping[str, int], text: bytes) -> Found:
         if found is not _NOTHING:
             values[name] = found if bytes_max else UNREAD
     return Found(values, whole=True, begun=True)
-
-
-_NOTHING: Final = object()
 
 
 def _member(holder: object, key: str) -> object:
