@@ -5,7 +5,7 @@ from typing import Final
 
 from ledger.money import Amount, nano
 from pricing.cost import Basis, CostLine, Kind, Source, cost_of, strongest
-from pricing.declared import Malformed, parse_costs
+from pricing.declared import Malformed, gateway_cost, parse_costs
 from pricing.extract import Metered
 from pricing.rates import RateCards
 
@@ -19,30 +19,34 @@ def cost_lines(
     tariff: Amount | None,
     cards: RateCards,
     at_us: int,
+    *,
+    gateway: bytes = b"",
 ) -> tuple[CostLine, ...]:
     """Return the lines to book: one per identity, the strongest source first.
 
     *metered* is None when the agent was asked and its answer was lost: what it
     spent is unknown, and unknown is never zero. *declared* is the combined
-    `Sidecar-Cost` value, empty when there was none.
+    `Sidecar-Cost` value, empty when there was none. *gateway* is the combined
+    `x-litellm-response-cost` value: the cost of the one model answer there is,
+    unless the agent declares costs of models itself; then those are all of them.
     """
-    lines: list[CostLine] = []
-    if metered is None:
-        lines.append(unmetered())
-    else:
-        lines += (cost_of(reading, cards, at_us) for reading in metered.usages)
-        lines += metered.declared
+    found = Metered() if metered is None else metered
+    answers = [cost_of(reading, cards, at_us) for reading in found.usages]
     header = parse_costs(declared)
-    lines += (header.line(),) if isinstance(header, Malformed) else header
+    told = [header.line()] if isinstance(header, Malformed) else [*header]
+    told += found.declared
+    if not any(line.kind is Kind.MODEL for line in told):
+        told += gateway_cost(gateway, answers)
+    lines = [*answers, *told] if metered is not None else [unmetered(), *told]
     if tariff is not None:
         lines.append(
             CostLine(Kind.EXTERNAL, "per_call", tariff, Basis.MEASURED, "config per_call", Source.TARIFF)
         )
     kept, _ = strongest(lines)
-    return tuple(_credible(line) for line in kept)
+    return tuple(credible(line) for line in kept)
 
 
-def _credible(line: CostLine) -> CostLine:
+def credible(line: CostLine) -> CostLine:
     """Return the line, its amount unknown where nobody can have spent so much on it."""
     if line.amount is None or line.amount <= LINE_MAX:
         return line

@@ -43,9 +43,12 @@ class OneModel:
 
 
 def lines(
-    metered: Metered | None = NOTHING, declared: bytes = b"", tariff: Amount | None = None
+    metered: Metered | None = NOTHING,
+    declared: bytes = b"",
+    tariff: Amount | None = None,
+    gateway: bytes = b"",
 ) -> tuple[CostLine, ...]:
-    return cost_lines(metered, declared, tariff, OneModel(), NOW_US)
+    return cost_lines(metered, declared, tariff, OneModel(), NOW_US, gateway=gateway)
 
 
 def test_a_call_that_cost_nothing_has_no_line() -> None:
@@ -106,3 +109,57 @@ def test_a_figure_beyond_belief_is_unknown() -> None:
     assert [(line.amount, line.basis, line.rate) for line in lines(declared=more)] == [
         (None, Basis.UNKNOWN, "")
     ]
+
+
+def test_a_gateways_figure_is_the_cost_of_the_answer() -> None:
+    """It stands for the one answer there is, to the nano-USD, whether or not that could be measured."""
+    blind = Unmeasured(provider="openai", model="gpt-4o", response_id="r1", problem="no usage")
+    reported = CostLine(
+        Kind.MODEL,
+        "gpt-4o",
+        nano(12_000),
+        Basis.REPORTED,
+        "",
+        Source.HEADER,
+        provider="openai",
+        response_id="r1",
+    )
+
+    assert lines(Metered((USAGE,)), gateway=b"1.2e-05") == (reported,)
+    assert lines(Metered((blind,)), gateway=b"1.2e-05") == (reported,)
+
+
+def test_a_gateways_figure_alone_is_a_cost_of_its_own() -> None:
+    """Without an answer it could be about, and beside several, nobody can tell whose it is: it is counted."""
+    other = Usage(provider="openai", model="gpt-4o", response_id="r2", input_tokens=1, output_tokens=1)
+
+    (alone,) = lines(gateway=b"0.5")
+    assert (alone.name, alone.amount, alone.basis) == ("litellm", nano(500_000_000), Basis.REPORTED)
+    assert len(lines(Metered((USAGE, other)), gateway=b"0.5")) == 3
+    assert set(lines(None, gateway=b"0.5")) == {unmetered(), alone}
+
+
+def test_what_the_agent_declares_of_models_is_all_of_it() -> None:
+    """Then the gateway tells one of those costs again; beside a declared tool it is still the model's."""
+    model = b'0.004;kind=model;name="openai/gpt-4o-mini"'
+    stream = Metered(declared=(CostLine(Kind.MODEL, "m", nano(7), Basis.REPORTED, "", Source.HEADER),))
+
+    assert [line.name for line in lines(declared=model, gateway=b"0.5")] == ["openai/gpt-4o-mini"]
+    assert [line.name for line in lines(stream, gateway=b"0.5")] == ["m"]
+    beside_a_tool = lines(Metered((USAGE,)), SEARCH, gateway=b"0.5")
+    assert {line.name for line in beside_a_tool} == {"web_search", "gpt-4o"}
+
+
+def test_a_gateway_that_reckoned_nothing_says_nothing() -> None:
+    """It says zero or None where it has no cost: then the answer is measured as ever."""
+    for nothing in (b"", b"0", b"0.0", b"None"):
+        assert lines(Metered((USAGE,)), gateway=nothing) == (MEASURED,)
+        assert lines(gateway=nothing) == ()
+
+
+def test_a_gateways_figure_that_cannot_be_read_is_unknown() -> None:
+    """Unless the answer could be measured. Two figures are none, nor are millions of dollars."""
+    for odd in (b"free", b"-1", b"0.1, 0.2", b"1e-400000", b"1e300", b"2000000", b"\xff"):
+        (line,) = lines(gateway=odd)
+        assert (line.name, line.amount, line.source) == ("litellm", None, Source.HEADER)
+    assert lines(Metered((USAGE,)), gateway=b"free") == (MEASURED,)
