@@ -1,7 +1,7 @@
 """Usage and rates become cost lines; lines about one cost become one. Knows no wire format and no book."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
@@ -114,35 +114,65 @@ def price_of(usage: Usage, card: Card, at_us: int) -> Fraction | None:
 
 
 def strongest(lines: Iterable[CostLine]) -> tuple[tuple[CostLine, ...], tuple[CostLine, ...]]:
-    """Split *lines* of one call into those to book and those kept as evidence.
+    """Split *lines* of one call into those to book and those kept as evidence, each strongest first."""
+    every = list(lines)
+    booked = standing(every)
+    order = sorted(range(len(every)), key=lambda place: _rank(every[place]))
+    kept = tuple(every[place] for place in order if booked[place])
+    return kept, tuple(every[place] for place in order if not booked[place])
+
+
+def standing(lines: Sequence[CostLine]) -> tuple[bool, ...]:
+    """Tell of each of the *lines* of one call whether it is booked; the others are evidence.
 
     One identity is (step, attempt, kind, response id; without an id on either side, the name). Per identity
     the strongest source is kept, within one source the surest basis; a line that knows no amount yields to
     any that does. Within one source a response id counts once, and every item without an id counts: two web
     searches are two costs. Once the egress saw a model call, usage found in the answer is evidence only.
     """
-    every = list(lines)
-    seen_at_egress = any(line.source is Source.EGRESS and line.kind is Kind.MODEL for line in every)
-    kept: list[CostLine] = []
-    evidence: list[CostLine] = []
-    for line in sorted(every, key=_rank):
-        covered = (seen_at_egress and line.source is Source.USAGE) or any(_same(line, k) for k in kept)
-        (evidence if covered else kept).append(line)
-    return tuple(kept), tuple(evidence)
+    seen_at_egress = any(line.source is Source.EGRESS and line.kind is Kind.MODEL for line in lines)
+    booked = [False] * len(lines)
+    kept = _Kept()
+    for place in sorted(range(len(lines)), key=lambda place: _rank(lines[place])):
+        line = lines[place]
+        booked[place] = not (seen_at_egress and line.source is Source.USAGE) and kept.take(line)
+    return tuple(booked)
+
+
+def name_of_cost(line: CostLine) -> tuple[Kind, str, int, str]:
+    """Return what tells costs without a response id apart.
+
+    A header says openai/gpt-4o, an answer says gpt-4o-2024-08-06: no seller, no snapshot date.
+    """
+    bare = _SNAPSHOT.sub("", line.name.rpartition("/")[2].lower())
+    return line.kind, line.step, line.attempt, bare
+
+
+def id_of_cost(line: CostLine) -> tuple[Kind, str, int, str] | None:
+    """Return what tells costs with a response id apart; None without one."""
+    return (line.kind, line.step, line.attempt, line.response_id) if line.response_id else None
+
+
+class _Kept:
+    """What was kept so far, by what identifies it."""
+
+    def __init__(self) -> None:
+        self._ids: set[tuple[Kind, str, int, str]] = set()
+        self._names: dict[tuple[Kind, str, int, str], set[tuple[Source, bool]]] = {}
+
+    def take(self, line: CostLine) -> bool:
+        """Keep *line* unless something kept is the same cost."""
+        identity = id_of_cost(line)
+        named = self._names.setdefault(name_of_cost(line), set())
+        if identity in self._ids or any(
+            source is not line.source and not (identity and has_id) for source, has_id in named
+        ):
+            return False
+        if identity:
+            self._ids.add(identity)
+        named.add((line.source, identity is not None))
+        return True
 
 
 def _rank(line: CostLine) -> tuple[bool, int, int]:
     return (line.amount is None, STRENGTH[line.source], _CERTAINTY[line.basis])
-
-
-def _same(one: CostLine, other: CostLine) -> bool:
-    if (one.kind, one.step, one.attempt) != (other.kind, other.step, other.attempt):
-        return False
-    if one.response_id and other.response_id:
-        return one.response_id == other.response_id
-    return one.source is not other.source and _bare(one.name) == _bare(other.name)
-
-
-def _bare(name: str) -> str:
-    """A header says openai/gpt-4o, an answer says gpt-4o-2024-08-06: no seller, no snapshot date."""
-    return _SNAPSHOT.sub("", name.rpartition("/")[2].lower())
