@@ -1,16 +1,23 @@
 """One authorization, one call: whatever else it is sent for, however often, and by whomever."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Final
 
+from sidecar.sandbox.process import Sandbox
 from tests.scenarios import hostile, money
 from tests.scenarios.hostile import Good
-from tests.scenarios.middleman import Hold, Moment
-from tests.scenarios.scene import Scene
+from tests.scenarios.middleman import Act, Hold, Moment
+from tests.scenarios.scene import Scene, staged
 from tests.scenarios.stand import refusal, until
 
 UNITS: Final = 10_000
 COPIES: Final = 100
+LEAST_S: Final = 120  # what must be left for the work and the settlement
+SPARE_S: Final = 4
+UNKNOWN: Final = (503, "settlement_unknown")
+SPENT: Final = (409, "payment_reused")
 
 
 def test_a_payment_pays_for_one_request_only(scene: Scene) -> None:
@@ -75,3 +82,34 @@ def test_a_hundred_copies_of_one_payment_buy_one_call(scene: Scene) -> None:
     assert set(told) <= {(200, ""), (503, "call_in_progress"), (409, "payment_reused")}
     assert (scene.asked()[0] - worked, scene.asked()[1] - settled) == (1, 1)
     assert scene.stand.sandbox.balance_of(scene.stand.pay_to) - onchain == UNITS
+
+
+def test_a_repeat_is_never_asked_to_pay_anew_however_late_it_comes(
+    tmp_path: Path, sandbox: Sandbox, agent: str
+) -> None:
+    """Past the time in which it could buy, and at another price after a restart, it is told how it stands."""
+    payer = sandbox.buyers[0]
+    with staged(tmp_path, sandbox, agent) as scene:
+        too_late_s = int(time.time()) + SPARE_S
+        served, lost = (
+            Good(payer, scene.running.signed(payer, "/chat")).signed(validBefore=too_late_s + LEAST_S)
+            for _ in range(2)
+        )
+        first = scene.running.send("/chat", served)
+        scene.facilitator.on["/settle"] = Act.FAIL
+        unknown = scene.running.send("/chat", lost)
+        assert until(lambda: time.time() > too_late_s + 1)
+        late = [refusal(scene.running.send("/chat", each)) for each in (lost, served)]
+    config = scene.stand.config
+    config.write_text(
+        config.read_text().replace('"POST /chat": {price: "$0.01"}', '"POST /chat": {price: "$0.03"}')
+    )
+    with scene.stand.serving() as running:
+        dearer = [running.send("/chat", each) for each in (lost, served)]
+        books = money.read(running)
+
+    assert (first.status_code, refusal(unknown)) == (200, UNKNOWN)
+    assert late == [UNKNOWN, SPENT]
+    assert [refusal(each) for each in dearer] == [UNKNOWN, SPENT]
+    assert dearer[0].headers["sidecar-call-id"] == unknown.headers["sidecar-call-id"]
+    assert (books.broken, len(books.calls)) == ({}, 2)
