@@ -6,7 +6,8 @@ from pricing.extract.openai_responses import ResponsesStream
 from pricing.extract.wire import ANSWERS_MAX, Room
 from pricing.usage import Reading, Unmeasured, Usage
 from tests.pricing.extract.reading import buffered, one, problem_of, streamed
-from tests.pricing.golden.openai import RESPONDED, TEXT, a_response, events_of
+from tests.pricing.golden.openai import TEXT
+from tests.pricing.golden.responses import RESPONDED, a_response, events_of
 from tests.pricing.golden.shape import Json
 
 BROKEN: list[object] = [

@@ -45,7 +45,7 @@ def test_no_answer_makes_a_format_raise(wire_format: Format, found: Found) -> No
 
 
 @pytest.mark.parametrize("wire_format", FORMATS, ids=lambda f: f.name)
-@given(events=st.lists(FOUND, max_size=6))
+@given(events=st.lists(FOUND, max_size=4))
 def test_no_stream_makes_a_format_raise(wire_format: Format, events: list[Found]) -> None:
     """Whatever the events hold, a stream ends in readings; a stream without events has none."""
     reader = wire_format.stream(Room())

@@ -1,5 +1,6 @@
 """All recorded shapes."""
 
-from tests.pricing.golden import anthropic, compatible, gemini, openai
+from tests.pricing.golden import anthropic, compatible, gemini, openai, responses, routers
 
-SHAPES = [*openai.SHAPES, *compatible.SHAPES, *anthropic.SHAPES, *gemini.SHAPES]
+MODULES = (openai, responses, compatible, routers, anthropic, gemini)
+SHAPES = [shape for module in MODULES for shape in module.SHAPES]
