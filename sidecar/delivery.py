@@ -12,7 +12,7 @@ from typing import Protocol
 
 from pricing.extract import Meter, Metered
 from sidecar.domain.refusals import Refusal
-from sidecar.ports import AnswerLost, Headers, UpstreamAnswer
+from sidecar.ports import AnswerLost, Headers, Kept, UpstreamAnswer
 from sidecar.x402.documents import SettleReply
 
 
@@ -43,6 +43,10 @@ class Exchange(Protocol):
         """End the connection so that the buyer can tell the answer is not whole."""
         ...
 
+    async def replay(self, kept: Kept, receipt: SettleReply | None, call: str = "") -> None:
+        """Send a kept answer whole, as the paid answer of *call* if it is another than this one."""
+        ...
+
     async def refuse(self, refusal: Refusal, receipt: SettleReply | None = None) -> None:
         """Answer with a refusal instead; if an answer was begun, cut it. A second refusal is not sent."""
         ...
@@ -54,12 +58,16 @@ class Exchange(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Limits of one delivery: bytes kept while settling, seconds for all of it, and for draining."""
+    """Limits of one delivery: bytes held while settling, seconds for all of it, and for draining.
+
+    `keep_bytes`: how large a whole answer may be to be kept for a repeat.
+    """
 
     read_ahead_bytes: int
     stream_total_s: int
     drain_s: int
     drain_bytes: int
+    keep_bytes: int = 0
 
 
 class Room:
@@ -95,6 +103,13 @@ class Delivery:
         self._ended = False
         self._lost = False
         self._waits_for_buyer = False
+        self._copy: bytearray | None = bytearray()
+
+    @property
+    def whole(self) -> bytes | None:
+        """Return the whole body if it came whole and is small enough to be kept."""
+        came = self._ended and not self._lost
+        return bytes(self._copy) if came and self._copy is not None else None
 
     async def read_ahead(self, until: asyncio.Task[object]) -> None:
         """Read what comes while *until* runs, as far as there is room; then leave it to backpressure."""
@@ -196,4 +211,8 @@ class Delivery:
             self._ended = self._lost = True
             return None
         self._meter.feed(chunk)
+        if self._copy is not None:
+            self._copy += chunk
+            if len(self._copy) > self._bounds.keep_bytes:
+                self._copy = None
         return chunk

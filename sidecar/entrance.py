@@ -2,14 +2,16 @@
 
 from functools import partial
 
-from sidecar.domain.admission import RETRY_AFTER_S, admit_unit, known_unit
+from sidecar.domain.admission import RETRY_AFTER_S, Repeated, admit_unit, known_unit
 from sidecar.domain.call import Admitted, Verified
 from sidecar.domain.refusals import Code, Refusal
 from sidecar.ports import StorageUnavailable
 from sidecar.services import Services
 
 
-async def admit(services: Services, verified: Verified, closed: Refusal | None) -> Admitted | Refusal:
+async def admit(
+    services: Services, verified: Verified, closed: Refusal | None
+) -> Admitted | Repeated | Refusal:
     """Commit the admission of *verified*, or say why not.
 
     *closed* is why nothing may begin with it, as far as is known; that nobody could

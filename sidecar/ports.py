@@ -97,6 +97,27 @@ class UpstreamAnswer(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An agent's whole answer, kept for the buyer who paid for it."""
+
+    status: int
+    headers: tuple[tuple[bytes, bytes], ...]
+    body: bytes
+
+
+class Answers(Protocol):
+    """Where answers are kept for a while. Losing one costs a repeat, never money; nothing here raises."""
+
+    async def keep(self, call: str, kept: Kept, now_us: int) -> None:
+        """Keep the answer of *call* for a while, if there is room."""
+        ...
+
+    async def find(self, call: str, now_us: int) -> Kept | None:
+        """Return the answer kept for *call*, or None."""
+        ...
+
+
 class Upstream(Protocol):
     """The one place calls are forwarded to."""
 

@@ -16,7 +16,7 @@ from sidecar.domain.closing import abandon_unit, close_orphan_unit
 from sidecar.domain.events import NeedsAttention, PaymentSeen, PaymentSettled
 from sidecar.domain.evidence import Arrived, Dead, Heads, Undecidable, Wait, weigh
 from sidecar.domain.outcomes import Paid
-from sidecar.domain.payments import State
+from sidecar.domain.payments import Proof, State
 from sidecar.domain.records import Closing, Payment, RecordsTx
 from sidecar.domain.resolving import arrived_unit, confirmed_by_word_unit, dead_unit, undecidable_unit
 from sidecar.ports import Chain, Fault, StorageGone
@@ -152,7 +152,7 @@ class Recovery:
             arrived_unit,
             claim_key=payment.claim_key,
             log=arrived.log,
-            fee=fees.of_settlement(self._s.fees, payment.facilitator) if payment.facilitator else None,
+            fee=fees.of_settlement(self._s.fees, payment.facilitator),
             now_us=self._s.clock.now_us(),
         )
         if not await self._s.commits.once(unit):
@@ -168,7 +168,7 @@ class Recovery:
         await self._s.commits.once(unit)
         if payment.state is State.UNKNOWN:
             self._settled(payment, "failed", "chain", "")
-        elif payment.state in {State.DELIVERED, State.CREDITED}:
+        elif payment.proof is Proof.WORD:
             self._attention("settlement_disproved", "reported settled, and not on chain", payment)
 
     async def _undecidable(self, payment: Payment) -> None:

@@ -10,7 +10,7 @@ from sidecar.delivery import Bounds as DeliveryBounds
 from sidecar.delivery import Room
 from sidecar.domain.admission import Bounds as AdmissionBounds
 from sidecar.domain.fees import Fees
-from sidecar.ports import Chain, Clock, Facilitators, Observer, Upstream
+from sidecar.ports import Answers, Chain, Clock, Facilitators, Observer, Upstream
 
 FAULT_POINTS: Final = (
     "admitted", "funded", "forwarded", "sending", "asked", "recorded", "started", "streamed", "closed",
@@ -29,6 +29,7 @@ class Services:
 
     commits: Commits
     upstream: Upstream
+    answers: Answers
     facilitators: Facilitators
     chains: Mapping[str, Chain]
     head_block: Callable[[str], int]

@@ -9,6 +9,7 @@ from typing import Final
 
 from pricing.catalogs.overrides import OverriddenCards, Override
 from pricing.rates import RateCards
+from sidecar.adapters.answers import AnswersFile
 from sidecar.adapters.chain import RpcChain
 from sidecar.adapters.facilitator import HttpFacilitator
 from sidecar.adapters.facilitator_auth import token_for
@@ -23,7 +24,7 @@ from sidecar.delivery import Bounds as DeliveryBounds
 from sidecar.delivery import Room
 from sidecar.domain import quoting
 from sidecar.domain.admission import Bounds as AdmissionBounds
-from sidecar.domain.call import Endpoint, Offer
+from sidecar.domain.call import Endpoint, Flow, Offer
 from sidecar.domain.evidence import Heads
 from sidecar.domain.fees import Fees
 from sidecar.domain.records import RecordsTx
@@ -39,6 +40,8 @@ from sidecar.tokens import Tokens
 from sidecar.x402.challenge import prepare
 from sidecar.x402.documents import Resource
 
+ANSWERS_LIFETIME_S: Final = 15 * 60
+ANSWERS_BYTES_MAX: Final = 256 * 1024 * 1024
 DRAIN_BYTES: Final = 10 * 1024 * 1024
 RECOVERY_INTERVAL_MS: Final = 2_000
 SANDBOX_INTERVAL_MS: Final = 250
@@ -52,6 +55,7 @@ class Adapters:
     upstream: HttpUpstream
     facilitators: Sequence[HttpFacilitator]
     chains: Mapping[str, RpcChain]
+    answers: AnswersFile
 
     async def close(self) -> None:
         """Close all of it, the storage last: it finishes what the others brought."""
@@ -60,6 +64,7 @@ class Adapters:
             await facilitator.close()
         for chain in self.chains.values():
             await chain.close()
+        await self.answers.close()
         await self.storage.close()
 
 
@@ -106,14 +111,21 @@ async def paid_path(
 ) -> PaidPath:
     """Build the paid path of *settings* on an open storage. *owner* names this run of the process."""
     kept = load_secrets(settings.storage)
-    adapters = _adapters(settings, storage, clock)
+    adapters = _adapters(settings, storage, clock, kept.answers)
     facilitators = Facilitators(adapters.facilitators, clock, observer)
     heads = {name: Heads(settings.networks[name].confirmations) for name in adapters.chains}
     limits = settings.limits
-    delivery = DeliveryBounds(limits.read_ahead_bytes, limits.stream_total_s, limits.drain_s, DRAIN_BYTES)
+    delivery = DeliveryBounds(
+        limits.read_ahead_bytes,
+        limits.stream_total_s,
+        limits.drain_s,
+        DRAIN_BYTES,
+        keep_bytes=limits.stored_answer_bytes,
+    )
     services = Services(
         commits=Commits(storage, observer),
         upstream=adapters.upstream,
+        answers=adapters.answers,
         facilitators=facilitators,
         chains=adapters.chains,
         head_block=lambda network: heads[network].newest if network in heads else 0,
@@ -152,7 +164,7 @@ async def paid_path(
     return PaidPath(adapters, buyers, recovery, services, facilitators, heads, offers, kept)
 
 
-def _adapters(settings: Settings, storage: SqliteStorage, clock: SystemClock) -> Adapters:
+def _adapters(settings: Settings, storage: SqliteStorage, clock: SystemClock, answers_key: bytes) -> Adapters:
     limits = settings.limits
     longest_s = max((route.timeout_s for route in settings.routes), default=60)
     return Adapters(
@@ -171,6 +183,12 @@ def _adapters(settings: Settings, storage: SqliteStorage, clock: SystemClock) ->
             )
             for each in settings.settlement.facilitators
         ],
+        answers=AnswersFile(
+            settings.storage.with_name(settings.storage.name + ".answers"),
+            answers_key,
+            lifetime_s=ANSWERS_LIFETIME_S,
+            total_bytes_max=ANSWERS_BYTES_MAX,
+        ),
         chains={name: RpcChain(list(network.rpc)) for name, network in settings.networks.items()},
     )
 
@@ -178,7 +196,10 @@ def _adapters(settings: Settings, storage: SqliteStorage, clock: SystemClock) ->
 async def _entry(settings: Settings, route: Route, services: Services) -> Entry:
     if route.price is None:
         return Entry(route.key, None, None, route.timeout_s)
-    offers = tuple(quoting.offer(route.price, _method(accept), route.timeout_s) for accept in settings.accept)
+    flow = Flow(route.settle)
+    offers = tuple(
+        quoting.offer(route.price, _method(accept), route.timeout_s, flow) for accept in settings.accept
+    )
     unit = partial(
         _price_version,
         endpoint=route.key,
@@ -198,6 +219,7 @@ async def _entry(settings: Settings, route: Route, services: Services) -> Entry:
         deny=route.deny,
         tariff=settings.costs.per_call.get(route.key),
         rate_limit=route.rate_limit,
+        flow=flow,
     )
     challenge = prepare([offer.requirements for offer in offers], Resource(settings.public_url))
     return Entry(route.key, endpoint, challenge, route.timeout_s)

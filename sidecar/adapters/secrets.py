@@ -13,7 +13,7 @@ from typing import Final
 from sidecar.adapters.system import random_bytes
 
 SECRET_BYTES: Final = 32
-_NAMES: Final = ("origin", "calls", "operator")
+_NAMES: Final = ("origin", "calls", "operator", "answers")
 
 
 class SecretsUnusable(Exception):
@@ -22,11 +22,15 @@ class SecretsUnusable(Exception):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Secrets:
-    """`origin` signs requests to the agent, `calls` call tokens; `operator` is the API token's text."""
+    """`origin` signs requests to the agent, `calls` call tokens; `operator` is the API token's text.
+
+    `answers` encrypts what buyers were answered.
+    """
 
     origin: bytes
     calls: bytes
     operator: str
+    answers: bytes
 
 
 def beside(database: Path) -> Path:
@@ -50,7 +54,7 @@ def load(database: Path) -> Secrets:
         ) from None
     if any(len(value) != SECRET_BYTES for value in values.values()):
         raise SecretsUnusable(f"The secrets file {path} is damaged: a secret has {SECRET_BYTES} bytes.")
-    return Secrets(values["origin"], values["calls"], values["operator"].hex())
+    return Secrets(values["origin"], values["calls"], values["operator"].hex(), values["answers"])
 
 
 def _make(path: Path) -> None:

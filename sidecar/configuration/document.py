@@ -150,6 +150,7 @@ class LimitsSection(Section):
     upstream_connect: Annotated[int, duration(1, 60)] = _seconds(_LIMITS.upstream_connect_s)
     stream_total: Annotated[int, duration(1, 86_400)] = _seconds(_LIMITS.stream_total_s)
     verify: Annotated[int, duration(1, 60)] = _seconds(_LIMITS.verify_s)
+    stored_answer: Annotated[int, size(0, 16 * MIB)] = _bytes(_LIMITS.stored_answer_bytes)
     settle: Annotated[int, duration(1, 60)] = _seconds(_LIMITS.settle_s)
     open_calls: Annotated[int, count(1, 100_000)] = _LIMITS.open_calls
     reentries: Annotated[int, count(0, 100)] = _LIMITS.reentries

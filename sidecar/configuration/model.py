@@ -126,7 +126,7 @@ class Route:
     pattern: str
     free: bool = False
     price: Amount | None = None
-    settle: Literal["authorization"] = "authorization"
+    settle: Literal["authorization", "upfront"] = "authorization"
     agent: str = ""
     workflow: str = ""
     allow: frozenset[bytes] | None = None
@@ -181,6 +181,7 @@ class Limits:
     paid_body_bytes: int = 1 * MIB
     read_ahead_bytes: int = 1 * MIB  # per call, while it settles
     read_ahead_total_bytes: int = 64 * MIB
+    stored_answer_bytes: int = 256 * KIB  # a larger one is not kept for the buyer who asks again
     header_read_s: int = 10
     body_idle_s: int = 15
     upstream_connect_s: int = 5

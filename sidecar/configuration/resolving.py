@@ -94,6 +94,7 @@ def _limits(draft: Draft) -> Limits:
         paid_body_bytes=section.paid_body,
         read_ahead_bytes=section.read_ahead,
         read_ahead_total_bytes=section.read_ahead_total,
+        stored_answer_bytes=section.stored_answer,
         header_read_s=section.header_read,
         body_idle_s=section.body_idle,
         upstream_connect_s=section.upstream_connect,

@@ -80,11 +80,11 @@ def count(low: int, high: int) -> Written:
 
 
 def _settle(value: object) -> str:
-    if value in {"upfront", "deferred"}:
-        raise WrongValue("unsupported", f"this version does not settle {value} yet; only `authorization`")
-    if value != "authorization":
-        raise WrongValue("settle", "must be authorization")
-    return "authorization"
+    if value == "deferred":
+        raise WrongValue("unsupported", "this version does not settle deferred yet")
+    if value not in {"authorization", "upfront"}:
+        raise WrongValue("settle", "must be authorization or upfront")
+    return str(value)
 
 
 def _dollar_peg(value: object) -> bool:
@@ -142,7 +142,9 @@ Storage = Annotated[
     places.Database, Written(places.storage, text_like(places.STORAGE, "sqlite:///sidecar.db"))
 ]
 ChainId = Annotated[int, Written(networks.network, text_like(_NETWORK, "base", "eip155:8453"))]
-Settle = Annotated[Literal["authorization"], Written(_settle, {"enum": ["authorization"]})]
+Settle = Annotated[
+    Literal["authorization", "upfront"], Written(_settle, {"enum": ["authorization", "upfront"]})
+]
 Decimals = Annotated[int, Written(_decimals, {"type": "integer", "minimum": 0, "maximum": 9})]
 DollarPeg = Annotated[bool, Written(_dollar_peg, {"const": True})]
 Free = Annotated[Literal["free"], Written(_free, {"const": "free"})]

@@ -30,6 +30,13 @@ class Bounds:
     owner: str
 
 
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """This payment has bought this very request before: the answer is given again, nothing is booked."""
+
+    payment: Payment
+
+
 def admit_unit(
     tx: RecordsTx,
     verified: Verified,
@@ -38,35 +45,34 @@ def admit_unit(
     now_us: int,
     *,
     closed: Refusal | None = None,
-) -> Admitted | Refusal:
+) -> Admitted | Repeated | Refusal:
     """Let the payment pay for this call, or say why not. Durable when the unit returns.
 
-    Of any number of copies of one payment exactly one is admitted. *closed* is why
-    nothing may begin now; a payment that was here before is told how it stands all
-    the same.
+    Of any number of copies of one payment exactly one is admitted. A payer whose
+    credit covers the price pays with it. *closed* is why nothing may begin now; a
+    payment that was here before is told how it stands all the same, and that
+    nobody could settle does not matter to a call on credit.
     """
     stored = tx.payment(verified.evidence.claim_key)
-    refusal = (_again(stored, verified, bounds.reentries) if stored else None) or closed
-    if refusal is not None:
-        return refusal
-    if stored is None:
-        entering = _payment(verified, bounds.owner, from_block, now_us)
-        claimed = tx.claim(entering)
-        assert claimed, "a claim key that was just absent can be claimed in the same transaction"
-    else:
-        entering = replace(
-            _payment(verified, bounds.owner, stored.from_block or from_block, now_us),
-            state=after(stored.state, Fact.ENTERED),
-            entries=stored.entries + 1,
-            watched=stored.watched,
-        )
-        tx.change(entering)
+    entering = _payment(verified, bounds.owner, from_block, now_us)
+    entering = replace(entering, on_credit=tx.credit_units(entering.buyer) >= entering.price_nano)
+    if stored is not None:
+        answer = _again(stored, verified, bounds.reentries, on_credit=entering.on_credit)
+        if answer is not None:
+            return answer
+    unresolved = tx.unresolved(entering.payer, entering.request_digest)
+    if unresolved is not None:  # it may have paid for this very request: taking another would charge twice
+        return Refusal(Code.SETTLEMENT_UNKNOWN, call=unresolved.call, retry_after_s=RETRY_AFTER_S)
+    if closed is not None and not (entering.on_credit and closed.code is Code.FACILITATOR_UNAVAILABLE):
+        return closed
+    entering = _claim(tx, stored, entering)
     booked = book.submit(tx, entries.admit(entering, bounds.exposure, now_us))
     if isinstance(booked, Rejected):
         assert booked.status is Status.EXCEEDS_LIMIT, f"an admit is refused only by exposure: {booked}"
         raise Rollback(Refusal(Code.EXPOSURE_EXCEEDED, policy="exposure.per_payer", retry_after_s=30))
     tx.open_call(_call_row(verified, entering))
-    return Admitted(verified, entering, nano(tx.authorized_units(entering.network, entering.buyer)))
+    authorized = nano(tx.authorized_units(entering.network, entering.buyer))
+    return Admitted(verified, entering, authorized, stored.call if stored else "")
 
 
 def known_unit(tx: RecordsTx, claim_key: bytes) -> bool:
@@ -74,7 +80,31 @@ def known_unit(tx: RecordsTx, claim_key: bytes) -> bool:
     return tx.payment(claim_key) is not None
 
 
-def _again(stored: Payment, verified: Verified, reentries: int) -> Refusal | None:
+def _claim(tx: RecordsTx, stored: Payment | None, entering: Payment) -> Payment:
+    """Let the payment enter, for the first time or again; where it has moved money, that stays with it."""
+    if stored is None:
+        if entering.on_credit:
+            entering = replace(entering, state=State.SPENDING, watched=True)
+        claimed = tx.claim(entering)
+        assert claimed, "a claim key that was just absent can be claimed in the same transaction"
+        return entering
+    again = replace(
+        entering,
+        state=after(stored.state, Fact.SPENT if entering.on_credit else Fact.ENTERED),
+        entries=stored.entries + 1,
+        from_block=stored.from_block or entering.from_block,
+        watched=stored.watched or (entering.on_credit and stored.proof is Proof.NONE),
+        facilitator=stored.facilitator,
+        transaction=stored.transaction,
+        proof=stored.proof,
+    )
+    tx.change(again)
+    return again
+
+
+def _again(
+    stored: Payment, verified: Verified, reentries: int, *, on_credit: bool
+) -> Repeated | Refusal | None:
     """Answer a payment that was claimed before; None lets it enter again.
 
     A repeat is bound to the same payload and the same request: anything else
@@ -85,13 +115,17 @@ def _again(stored: Payment, verified: Verified, reentries: int) -> Refusal | Non
     if not (same_payload and same_request):
         return Refusal(Code.PAYMENT_REUSED)
     match stored.state:
-        case State.OPEN | State.SENDING | State.SETTLED:
+        case State.OPEN | State.SPENDING | State.SENDING | State.SETTLED:
             return Refusal(Code.CALL_IN_PROGRESS, call=stored.call, retry_after_s=RETRY_AFTER_S)
         case State.UNKNOWN | State.SUSPENDED:
             return Refusal(Code.SETTLEMENT_UNKNOWN, call=stored.call, retry_after_s=RETRY_AFTER_S)
         case State.FAILED:
             return Refusal(Code.SETTLEMENT_FAILED, reason=stored.reason, call=stored.call)
+        case State.DELIVERED:
+            return Repeated(stored)
         case State.RELEASED if stored.entries <= reentries:
+            return None
+        case State.CREDITED if on_credit:  # paid, not delivered: its own credit pays for this try
             return None
         case _:
             return Refusal(Code.PAYMENT_REUSED, call=stored.call)

@@ -5,6 +5,7 @@ returned, so a raw payment cannot reach the ledger.
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from ledger.money import Amount
 from sidecar.domain.choosing import Kind
@@ -14,6 +15,13 @@ from sidecar.x402.documents import ExactPayment, Requirements
 from sidecar.x402.exact import LocallyValid
 
 NANO_DECIMALS = 9
+
+
+class Flow(StrEnum):
+    """When the money is asked for. The values are the config's words."""
+
+    AUTHORIZATION = "authorization"
+    UPFRONT = "upfront"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +67,7 @@ class Endpoint:
     deny: frozenset[bytes] = frozenset()
     tariff: Amount | None = None
     rate_limit: Rate | None = None
+    flow: Flow = Flow.AUTHORIZATION
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +96,16 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """The claim is durable and the money is held. `authorized` is all the payer has open, nano-USD."""
+    """The claim is durable and the money is held.
+
+    `authorized` is all the payer has open, nano-USD; `earlier` the call this
+    payment entered for before, if it did.
+    """
 
     verified: Verified
     payment: Payment
     authorized: Amount
+    earlier: str = ""
 
 
 @dataclass(frozen=True, slots=True)

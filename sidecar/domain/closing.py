@@ -46,10 +46,11 @@ def close_unit(
         return
     if ending is Ending.DELIVERED:
         _deliver(tx, _of_call(tx, payment), platform_fee, now_us)
+    elif ending is Ending.UNDELIVERED and payment.on_credit:
+        release_unit(tx, payment.claim_key, now_us, reason="undelivered", final=False, watch=False)
     elif ending is Ending.UNDELIVERED:
         give_credit(tx, _of_call(tx, payment), Fact.UNDELIVERED, now_us)
-    lines = lines_of(ending, closing.lines)
-    _book_costs(tx, payment.call, payment.endpoint, lines, now_us)
+    _book_costs(tx, payment.call, payment.endpoint, ending, closing.lines, now_us)
 
 
 def release_and_close_unit(
@@ -70,7 +71,7 @@ def abandon_unit(tx: RecordsTx, claim_key: bytes, call: str, closing: Closing, n
     if payment.call != call:  # released by this call, it pays for another one by now
         close_orphan_unit(tx, call, payment.endpoint, closing, now_us)
         return payment
-    if payment.state is State.OPEN:
+    if payment.state in {State.OPEN, State.SPENDING}:
         payment = release_unit(tx, claim_key, now_us, reason="abandoned", final=False, watch=True)
     elif payment.state is State.SENDING:
         state = after(payment.state, Fact.LOST)
@@ -86,7 +87,7 @@ def abandon_unit(tx: RecordsTx, claim_key: bytes, call: str, closing: Closing, n
 def close_orphan_unit(tx: RecordsTx, call: str, endpoint: str, closing: Closing, now_us: int) -> None:
     """Close a call whose money was settled one way or the other before its run ended."""
     if tx.close_call(call, closing):
-        _book_costs(tx, call, endpoint, lines_of(Ending.AS_IT_IS, closing.lines), now_us)
+        _book_costs(tx, call, endpoint, Ending.AS_IT_IS, closing.lines, now_us)
 
 
 def give_credit(tx: RecordsTx, payment: Payment, fact: Fact, now_us: int) -> Payment:
@@ -105,6 +106,8 @@ def _deliver(tx: RecordsTx, payment: Payment, platform_fee: CostLine | None, now
     record(tx, entries.delivered(moved, fee, now_us))
     tx.add_cost_lines(moved.call, (platform_fee,) if platform_fee else ())
     tx.note_money(moved.call, captured_nano=moved.price_nano, credited_nano=0)
+    if moved.on_credit:
+        tx.note_settlement(moved.call, "settled", "", None)
 
 
 def _of_call(tx: RecordsTx, payment: Payment) -> Payment:
@@ -113,8 +116,10 @@ def _of_call(tx: RecordsTx, payment: Payment) -> Payment:
     return current
 
 
-def _book_costs(tx: RecordsTx, call: str, endpoint: str, lines: tuple[CostLine, ...], now_us: int) -> None:
-    tx.add_cost_lines(call, lines)
-    journal = entries.costs(call, endpoint, lines, now_us)
+def _book_costs(
+    tx: RecordsTx, call: str, endpoint: str, ending: Ending, lines: tuple[CostLine, ...], now_us: int
+) -> None:
+    tx.add_cost_lines(call, lines_of(ending, lines))
+    journal = entries.costs(call, endpoint, lines, now_us, retry=ending is not Ending.DELIVERED)
     if journal is not None:
         record(tx, journal)

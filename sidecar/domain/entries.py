@@ -15,7 +15,12 @@ from sidecar.domain.records import Payment
 
 
 def admit(payment: Payment, cap: Amount, at_us: int) -> Journal:
-    """Authorized money comes in as the buyer's deposit, and the price is held out of it."""
+    """Authorized money comes in as the buyer's deposit, and the price is held out of it.
+
+    On credit nothing comes in: the price is held out of the buyer's credit.
+    """
+    if payment.on_credit:
+        return _admit_on_credit(payment, at_us)
     authorized = chart.authorized(payment.network, payment.buyer, cap)
     deposit = chart.deposit(payment.buyer)
     role = f"{payment.call}/admit"
@@ -25,9 +30,21 @@ def admit(payment: Payment, cap: Amount, at_us: int) -> Journal:
     return Journal(role, "admit", tuple(entries), at_us, subject=payment.call)
 
 
+def _admit_on_credit(payment: Payment, at_us: int) -> Journal:
+    role = f"{payment.call}/admit"
+    credit = chart.buyer(payment.buyer)
+    holds = [
+        Pending(hold_id, debit=credit, credit=account, amount=amount)
+        for hold_id, account, amount in _holds(payment)
+    ]
+    return Journal(role, "admit", tuple(holds), at_us, subject=payment.call)
+
+
 def release(payment: Payment, at_us: int) -> Journal:
-    """Nothing was charged: the hold is void and the authorization returned."""
+    """Nothing was charged: the hold is void and the authorization returned; on credit there is none."""
     role = f"{payment.call}/release"
+    if payment.on_credit:
+        return Journal(role, "release", _voids(payment, role), at_us, subject=payment.call)
     authorized = chart.authorized(payment.network, payment.buyer)
     back = Transfer(
         f"{role}/back", debit=chart.deposit(payment.buyer), credit=authorized, amount=payment.signed
@@ -83,10 +100,10 @@ def undecidable(payment: Payment, at_us: int) -> Journal:
     return Journal(role, "undecidable", (moved,), at_us, subject=payment.call)
 
 
-def late(payment: Payment, at_us: int) -> Journal:
+def late(payment: Payment, fee: Amount | None, at_us: int) -> Journal:
     """A transfer for a call that was not charged: the buyer has paid, so it is the buyer's credit."""
     role = f"{payment.call}/late"
-    entries = _arrival(payment, chart.buyer(payment.buyer), role)
+    entries = (*_arrival(payment, chart.buyer(payment.buyer), role), *_fee(payment, fee, role))
     return Journal(role, "late", entries, at_us, subject=payment.call)
 
 
@@ -111,8 +128,10 @@ def undelivered(payment: Payment, at_us: int) -> Journal:
     return Journal(role, "undelivered", (*_voids(payment, role), returned), at_us, subject=payment.call)
 
 
-def costs(call: str, endpoint: str, lines: Sequence[CostLine], at_us: int) -> Journal | None:
+def costs(call: str, endpoint: str, lines: Sequence[CostLine], at_us: int, *, retry: bool) -> Journal | None:
     """Book the lines metered or declared that have an amount; None when there is none to book.
+
+    *retry*: their work was not delivered. Whom it is owed to is the same.
 
     The facilitator's and the platform's fees are not among them: they are owed
     by other events and booked with those.
@@ -123,7 +142,8 @@ def costs(call: str, endpoint: str, lines: Sequence[CostLine], at_us: int) -> Jo
         if line.amount is None or line.amount.units <= 0:
             continue
         fee = line.kind is Kind.FEE
-        debit = chart.declared_fee(line.name) if fee else chart.cost(line.kind, endpoint, line.name)
+        kind = Kind.RETRY if retry else line.kind
+        debit = chart.declared_fee(line.name) if fee else chart.cost(kind, endpoint, line.name)
         credit = chart.payable(line.kind, line.provider or line.name)
         entries.append(Transfer(f"{role}/{n}", debit=debit, credit=credit, amount=line.amount))
     return Journal(role, "costs", tuple(entries), at_us, subject=call) if entries else None
@@ -133,7 +153,7 @@ def _holds(payment: Payment) -> tuple[tuple[str, Account, Amount], ...]:
     """Name the holds of a call: the price, and what rounding it up to an atomic unit added."""
     price = (f"{payment.call}/hold", chart.revenue(payment.endpoint), payment.price)
     surplus = payment.signed - payment.price
-    if surplus.units == 0:
+    if surplus.units == 0 or payment.on_credit:
         return (price,)
     return (price, (f"{payment.call}/hold/rounding", chart.rounding(), surplus))
 

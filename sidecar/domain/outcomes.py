@@ -55,6 +55,18 @@ def judge(payment: Payment, reply: SettleReply) -> Outcome:
     return Unknown(disagreement, reply.transaction) if disagreement else Paid(reply.transaction)
 
 
+def receipt(payment: Payment) -> SettleReply:
+    """Return what proves to the buyer that its call is paid for; from its credit, nothing moved."""
+    if payment.on_credit:
+        return SettleReply(True, "", payment.network, payment.payer, 0)
+    return SettleReply(True, payment.transaction, payment.network, payment.payer, payment.amount)
+
+
+def not_paid(payment: Payment, reason: str) -> SettleReply:
+    """Return what tells the buyer that its payment was refused, and nothing moved."""
+    return SettleReply(False, "", payment.network, payment.payer, None, reason)
+
+
 def _disagreement(payment: Payment, reply: SettleReply) -> str:
     """Name the first member of a successful answer that does not agree with the intent."""
     if not reply.transaction:

@@ -12,6 +12,7 @@ class State(StrEnum):
     """Where a payment stands. The value is what is stored."""
 
     OPEN = "open"  # claimed, its call runs, nobody was asked to settle
+    SPENDING = "spending"  # its call runs on the buyer's credit; the authorization is never sent
     SENDING = "sending"  # the intent names whom it asks; no answer is on disk
     SETTLED = "settled"  # money is ours, the call is not closed
     UNKNOWN = "unknown"  # asked, and nothing proves how it ended
@@ -26,6 +27,7 @@ class Fact(StrEnum):
     """What may happen to a payment."""
 
     ENTERED = "entered"
+    SPENT = "spent"
     SENT = "sent"
     RENAMED = "renamed"
     CONFIRMED = "confirmed"
@@ -33,6 +35,7 @@ class Fact(StrEnum):
     LOST = "lost"
     NOT_SENT = "not_sent"
     RELEASED = "released"
+    RETURNED = "returned"
     REFUSED = "refused"
     DELIVERED = "delivered"
     UNDELIVERED = "undelivered"
@@ -45,6 +48,12 @@ NEXT: Final[dict[tuple[State, Fact], State]] = {
     (State.OPEN, Fact.RELEASED): State.RELEASED,
     (State.OPEN, Fact.REFUSED): State.FAILED,
     (State.RELEASED, Fact.ENTERED): State.OPEN,
+    # A payer with credit is served from it: the signature proves the wallet, and no more.
+    (State.RELEASED, Fact.SPENT): State.SPENDING,
+    (State.CREDITED, Fact.SPENT): State.SPENDING,
+    (State.SPENDING, Fact.DELIVERED): State.DELIVERED,
+    (State.SPENDING, Fact.RELEASED): State.RELEASED,
+    (State.SPENDING, Fact.RETURNED): State.CREDITED,
     # Nothing left for the one it named, so another one is named: nobody has been asked yet.
     (State.SENDING, Fact.RENAMED): State.SENDING,
     (State.SENDING, Fact.CONFIRMED): State.SETTLED,
@@ -59,6 +68,8 @@ NEXT: Final[dict[tuple[State, Fact], State]] = {
     # Not sent by us, or refused, and yet on chain: whoever broadcast it, the buyer has paid.
     (State.RELEASED, Fact.CONFIRMED): State.CREDITED,
     (State.FAILED, Fact.CONFIRMED): State.CREDITED,
+    # Served from credit, and then the authorization we never sent came all the same: more credit.
+    (State.DELIVERED, Fact.CONFIRMED): State.DELIVERED,
 }
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ledger.money import Amount, nano
 from pricing.price import atomic_up
-from sidecar.domain.call import NANO_DECIMALS, Offer
+from sidecar.domain.call import NANO_DECIMALS, Flow, Offer
 from sidecar.domain.verification import max_timeout_s
 from sidecar.x402.documents import Requirements
 from sidecar.x402.terms import requirements_members
@@ -33,8 +33,9 @@ class Method:
     pay_to_text: str
 
 
-def offer(price: Amount, method: Method, route_timeout_s: int) -> Offer:
-    """Return the offer of *price* by *method*, `exact` (EIP-3009)."""
+def offer(price: Amount, method: Method, route_timeout_s: int, flow: Flow = Flow.AUTHORIZATION) -> Offer:
+    """Return the offer of *price* by *method*, `exact` (EIP-3009). Of the flows `upfront` is announced."""
+    announced = {"paymentFlow": flow.value} if flow is Flow.UPFRONT else {}
     atomic = atomic_up(price, method.decimals)
     return Offer(
         requirements=Requirements(
@@ -44,7 +45,7 @@ def offer(price: Amount, method: Method, route_timeout_s: int) -> Offer:
             asset=method.asset_text,
             pay_to=method.pay_to_text,
             max_timeout_s=max_timeout_s(route_timeout_s),
-            extra={"name": method.domain_name, "version": method.domain_version},
+            extra={"name": method.domain_name, "version": method.domain_version, **announced},
         ),
         chain_id=method.chain_id,
         network=method.network,

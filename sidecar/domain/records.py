@@ -22,7 +22,8 @@ class Payment:
     `claim_key` is (chain id, asset, payer, nonce) as raw bytes. `amount` is in
     atomic units, `*_nano` in nano-USD. `from_block` is the newest block known
     when it was admitted: a transfer in it or before is not ours. `owner` names
-    the process run that works on it.
+    the process run that works on it. `on_credit`: its call is paid from the
+    buyer's credit, so the price alone is held, and what was signed is never sent.
     """
 
     claim_key: bytes
@@ -55,6 +56,7 @@ class Payment:
     reason: str = ""
     proof: Proof = Proof.NONE
     watched: bool = False
+    on_credit: bool = False
 
     @property
     def price(self) -> Amount:
@@ -122,6 +124,14 @@ class RecordsTx(Tx, Protocol):
         """Store *payment* over the row of its claim key, which must exist."""
         ...
 
+    def unresolved(self, payer: bytes, request_digest: bytes) -> Payment | None:
+        """Return a payment of this payer for the same request whose settlement is unknown."""
+        ...
+
+    def credit_units(self, buyer: str) -> int:
+        """Return what the buyer may spend of its credit now, nano-USD."""
+        ...
+
     def transaction_taken(self, network: str, transaction: str, claim_key: bytes) -> bool:
         """Tell whether another payment names this transaction as its own."""
         ...
@@ -165,7 +175,7 @@ class RecordsTx(Tx, Protocol):
         ...
 
     def unknown(self, limit: int) -> list[Payment]:
-        """Return payments whose settlement is unknown, those not looked at for longest first."""
+        """Return payments whose settlement is unknown, oldest first."""
         ...
 
     def unseen(self, limit: int, networks: Sequence[str]) -> list[Payment]:

@@ -16,6 +16,7 @@ class Code(StrEnum):
     PAYMENT_MALFORMED = "payment_malformed"
     PAYMENT_TOO_LARGE = "payment_too_large"
     PAYMENT_REUSED = "payment_reused"
+    ANSWER_GONE = "answer_gone"
     CALL_IN_PROGRESS = "call_in_progress"
     SETTLEMENT_FAILED = "settlement_failed"
     SETTLEMENT_UNKNOWN = "settlement_unknown"

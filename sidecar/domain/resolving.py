@@ -25,10 +25,11 @@ def arrived_unit(
     call goes first, and the evidence is there when that has ended.
     """
     payment = stored(tx, claim_key)
-    if payment.proof is Proof.CHAIN or payment.state in {State.OPEN, State.SENDING}:
+    if payment.proof is Proof.CHAIN or payment.state in {State.OPEN, State.SPENDING, State.SENDING}:
         return True
     if not tx.add_receipt(payment.network, log.transaction, log.log_index, claim_key, payment.amount):
         return False
+    fee = fee if payment.facilitator else None  # nobody was asked, so nobody is owed for it
     proven = replace(
         payment, proof=Proof.CHAIN, transaction=log.transaction, watched=False, changed_us=now_us
     )
@@ -40,13 +41,16 @@ def arrived_unit(
         record(tx, entries.settled_by_chain(proven, fee.amount if fee else None, now_us))
         tx.add_cost_lines(proven.call, (fee,) if fee else ())
         give_credit(tx, proven, Fact.CONFIRMED, now_us)
-    elif payment.state in {State.RELEASED, State.FAILED}:
+    elif payment.proof is Proof.NONE and payment.state in {State.RELEASED, State.FAILED, State.DELIVERED}:
         tx.change(replace(proven, state=after(payment.state, Fact.CONFIRMED)))
-        record(tx, entries.late(proven, now_us))
-        tx.note_money(proven.call, captured_nano=0, credited_nano=proven.amount_nano)
+        record(tx, entries.late(proven, fee.amount if fee else None, now_us))
+        tx.add_cost_lines(proven.call, (fee,) if fee else ())
+        captured_nano = proven.price_nano if payment.state is State.DELIVERED else 0
+        tx.note_money(proven.call, captured_nano=captured_nano, credited_nano=proven.amount_nano)
     else:
         raise AssertionError(f"a payment that is {payment.state} has no late evidence")
-    tx.note_settlement(proven.call, "settled", log.transaction, None)
+    if not (payment.on_credit and payment.proof is Proof.WORD):  # that money has paid for an earlier call
+        tx.note_settlement(proven.call, "settled", log.transaction, None)
     return True
 
 

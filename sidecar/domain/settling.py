@@ -16,8 +16,11 @@ from sidecar.domain.outcomes import Failed, NotSent, Outcome, Paid, Unknown
 from sidecar.domain.payments import Fact, Proof, State, after
 from sidecar.domain.records import Payment, RecordsTx
 
-_LEFT_TO_EVIDENCE: Final = frozenset({State.UNKNOWN, State.CREDITED, State.FAILED, State.SUSPENDED})
-"""Where a payment may stand once its call was abandoned while somebody was asked."""
+_LEFT_TO_EVIDENCE: Final = frozenset(
+    {State.UNKNOWN, State.CREDITED, State.FAILED, State.SUSPENDED, State.SPENDING, State.DELIVERED}
+)
+"""Where a payment may stand once its call was abandoned while somebody was asked: the credit that
+evidence made of it may have been spent by the same payload since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +98,14 @@ def release_unit(
     """
     payment = stored(tx, claim_key)
     fact = Fact.REFUSED if final else Fact.RELEASED
+    if payment.on_credit and payment.proof is not Proof.NONE:
+        fact = Fact.RETURNED  # its money is ours since an earlier call, and the buyer's credit again
     moved = replace(
         payment,
         state=after(payment.state, fact),
         reason=reason,
         changed_us=now_us,
-        watched=payment.watched or watch,
+        watched=payment.watched or (watch and payment.proof is Proof.NONE),
     )
     tx.change(moved)
     record(tx, entries.release(moved, now_us))
@@ -116,7 +121,7 @@ def _after_result(payment: Payment, outcome: Outcome, now_us: int) -> Payment:
         case Failed(reason=reason):
             return replace(moved, state=after(payment.state, Fact.REJECTED), reason=reason)
         case NotSent():
-            return replace(moved, state=after(payment.state, Fact.NOT_SENT))
+            return replace(moved, state=after(payment.state, Fact.NOT_SENT), facilitator="")
         case Unknown(reason=reason, transaction=transaction):
             state = after(payment.state, Fact.LOST)
             return replace(moved, state=state, reason=reason, transaction=transaction)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from sidecar.domain.refusals import Code, Refusal
 from sidecar.http import headers, replies
 from sidecar.http.request_rules import LATE
-from sidecar.ports import Headers
+from sidecar.ports import Headers, Kept
 from sidecar.x402 import version1
 from sidecar.x402.challenge import Challenge
 from sidecar.x402.codec import VERSION, encode_response, encode_response_v1
@@ -134,7 +134,8 @@ class BuyerExchange:
         if receipt is None:
             self.outcome, passing = "failed", headers.answer(fields)
         else:
-            self.outcome, passing = "served", headers.paid_answer(fields, self._receipts(receipt))
+            self.outcome = "served" if 200 <= status < 300 else "failed"
+            passing = headers.paid_answer(fields, self._receipts(receipt))
         if status in BODILESS:
             passing = [field for field in passing if field[0] != b"content-length"]
         passing.append((b"sidecar-call-id", self.call.encode()))
@@ -159,6 +160,14 @@ class BuyerExchange:
         self._stop_watching()
         self.outcome = "failed"
         self._lost = True
+
+    async def replay(self, kept: Kept, receipt: SettleReply | None, call: str = "") -> None:
+        """Send a kept answer whole, with the fields it had."""
+        self.call = call or self.call
+        if not await self.start(kept.status, kept.headers, receipt):
+            return
+        if not kept.body or await self.send(kept.body):
+            await self.finish()
 
     def status_of(self, refusal: Refusal) -> int:
         """Return the status a refusal is answered with."""

@@ -58,6 +58,9 @@ REPLIES: Final[dict[Code, Reply]] = {
     Code.PAYMENT_REUSED: Reply(
         409, "Payment already used", "This payment has paid for a call before.", Action.STOP
     ),
+    Code.ANSWER_GONE: Reply(
+        410, "Answer gone", "This call was paid and answered; its answer is not kept any more.", Action.STOP
+    ),
     Code.CALL_IN_PROGRESS: _again(
         503, "Call in progress", "The call this payment pays for is still running; ask again with it."
     ),
@@ -96,10 +99,10 @@ REPLIES: Final[dict[Code, Reply]] = {
     ),
     Code.REQUEST_MALFORMED: Reply(400, "Malformed request", "The request is not valid HTTP/1.1.", Action.FIX),
     Code.UPSTREAM_UNREACHABLE: _again(
-        502, "Agent not reachable", "The agent gave no answer; you were not charged."
+        502, "Agent not reachable", "The agent gave no answer; what was paid for this call is your credit."
     ),
     Code.UPSTREAM_TIMEOUT: _again(
-        504, "Agent too slow", "The agent gave no answer in time; you were not charged."
+        504, "Agent too slow", "The agent gave no answer in time; what was paid for this call is your credit."
     ),
     Code.STORAGE_UNAVAILABLE: _again(
         503, "Not available", "The call cannot be booked now; repeat it with the same payment."

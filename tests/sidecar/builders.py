@@ -24,8 +24,8 @@ from sidecar.adapters.storage.auditing import CHECKS
 from sidecar.adapters.storage.reading import open_read_only
 from sidecar.adapters.storage.sqlite import SqliteStorage
 from sidecar.domain import verification
-from sidecar.domain.admission import Bounds, admit_unit
-from sidecar.domain.call import Admitted, CallContext, Endpoint, Offer, Verified
+from sidecar.domain.admission import Bounds, Repeated, admit_unit
+from sidecar.domain.call import Admitted, CallContext, Endpoint, Flow, Offer, Verified
 from sidecar.domain.closing import Ending, close_unit
 from sidecar.domain.outcomes import Outcome, Paid, Unknown
 from sidecar.domain.quoting import Method, offer
@@ -64,18 +64,23 @@ USDC: Final = Method(
 )
 
 
-def an_offer(price: Amount = PRICE, method: Method = USDC, timeout_s: int = 60) -> Offer:
-    return offer(price, method, timeout_s)
+def an_offer(
+    price: Amount = PRICE,
+    method: Method = USDC,
+    timeout_s: int = 60,
+    flow: Flow = Flow.AUTHORIZATION,
+) -> Offer:
+    return offer(price, method, timeout_s, flow)
 
 
 def an_endpoint(price: Amount = PRICE, *methods: Method, **changes: Any) -> Endpoint:
     """Build an endpoint with an offer per method; an authorization for it is good for 120 to 360 seconds."""
-    timeout_s = changes.get("timeout_s", 60)
+    timeout_s, flow = changes.get("timeout_s", 60), changes.get("flow", Flow.AUTHORIZATION)
     endpoint = Endpoint(
         name="POST /research",
         price=price,
         price_version=1,
-        offers=tuple(an_offer(price, method, timeout_s) for method in methods or (USDC,)),
+        offers=tuple(an_offer(price, method, timeout_s, flow) for method in methods or (USDC,)),
         timeout_s=timeout_s,
     )
     return replace(endpoint, **changes)
@@ -101,7 +106,8 @@ def a_payment_document(
         "nonce": f"0x{nonce:064x}",
         **signed,
     }
-    ours = {**terms.extra, "chainId": paid.chain_id, "verifyingContract": terms.asset}
+    named = {name: terms.extra[name] for name in ("name", "version")}
+    ours = {**named, "chainId": paid.chain_id, "verifyingContract": terms.asset}
     return {
         "x402Version": 2,
         "accepted": requirements_members(terms),
@@ -182,7 +188,7 @@ class Books:
         owner: str = RUN,
         from_block: int = 7,
         closed: Refusal | None = None,
-    ) -> Admitted | Refusal:
+    ) -> Admitted | Repeated | Refusal:
         bounds = Bounds(exposure, reentries, owner)
         return await self.storage.run(
             partial(
@@ -215,6 +221,12 @@ class Books:
 
     async def settled(self, asked: Verified | None = None, number: int = 1) -> Payment:
         return await self.asked(Paid(a_transaction(number)), asked)
+
+    async def credited(self, asked: Verified | None = None, number: int = 1) -> Payment:
+        """Sell a call that is paid and not delivered: its money is the buyer's credit."""
+        payment = await self.settled(asked, number)
+        await self.close(payment, Ending.UNDELIVERED)
+        return await self.payment(payment)
 
     async def unknown(self, asked: Verified | None = None) -> Payment:
         return await self.asked(Unknown("answer_lost"), asked)

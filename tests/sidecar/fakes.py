@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 from sidecar.adapters.storage.sqlite import SqliteStorage
 from sidecar.domain.events import Event, NeedsAttention
 from sidecar.domain.transfers import TransferLog
-from sidecar.ports import Fault, Funds, Head, Headers, TokenFacts, UpstreamRequest
+from sidecar.ports import Fault, Funds, Head, Headers, Kept, TokenFacts, UpstreamRequest
 from sidecar.x402.documents import SettleReply, SupportedKind, VerifyReply
 from sidecar.x402.evm_text import address_bytes
 from tests.sidecar.builders import NOW_US
@@ -142,6 +142,21 @@ class FakeFacilitator:
         self.asked.set()
         await self.gate.wait()
         return _next(self.settles, honest(body))
+
+
+class MemoryAnswers:
+    """Keeps answers as long as it is told to, and knows how often it was asked to."""
+
+    def __init__(self, lifetime_s: int = 900) -> None:
+        self.lifetime_us = lifetime_s * 1_000_000
+        self.kept: dict[str, tuple[Kept, int]] = {}
+
+    async def keep(self, call: str, kept: Kept, now_us: int) -> None:
+        self.kept[call] = (kept, now_us + self.lifetime_us)
+
+    async def find(self, call: str, now_us: int) -> Kept | None:
+        kept, until_us = self.kept.get(call, (None, 0))
+        return kept if now_us < until_us else None
 
 
 def honest(body: bytes, **changes: Any) -> SettleReply:

@@ -36,6 +36,7 @@ from tests.sidecar.fakes import (
     FakeChain,
     FakeFacilitator,
     ManualClock,
+    MemoryAnswers,
     RecordingObserver,
     Says,
     ScriptedUpstream,
@@ -53,7 +54,9 @@ PAYMENT_BYTES_MAX: Final = 16_384
 BODY_BYTES_MAX: Final = 1_048_576
 STUCK_S: Final = 60
 """After so long, in seconds, a test waits for what will never happen."""
-BOUNDS: Final = DeliveryBounds(read_ahead_bytes=64, stream_total_s=60, drain_s=5, drain_bytes=4096)
+BOUNDS: Final = DeliveryBounds(
+    read_ahead_bytes=64, stream_total_s=60, drain_s=5, drain_bytes=4096, keep_bytes=4096
+)
 RESEARCH: Final = "POST /research"
 MODEL: Final = "GET /models/{name}"
 FREE: Final = "GET /free/*"
@@ -97,6 +100,7 @@ class Stall:
         self.facilitators = Facilitators(members, self.clock, self.observer)
         self.chain = FakeChain(self.trace)
         self.upstream = ScriptedUpstream(self.trace)
+        self.answers = MemoryAnswers()
         self.heads = Heads(settings.get("confirmations", 0))
         self.points: list[str] = []
         self.defects: dict[str, Exception] = {}
@@ -106,6 +110,7 @@ class Stall:
         self.services = Services(
             commits=Commits(self.storage, self.observer),
             upstream=self.upstream,
+            answers=self.answers,
             facilitators=self.facilitators,
             chains={NETWORK: self.chain} if settings.get("chain", True) else {},
             head_block=lambda _: self.heads.newest,

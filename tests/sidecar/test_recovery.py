@@ -67,8 +67,22 @@ async def delivered(books: Books, asked: Verified | None = None) -> Payment:
 
 
 async def credited(books: Books) -> Payment:
-    payment = await books.settled()
-    await books.close(payment, Ending.UNDELIVERED)
+    return await books.credited()
+
+
+async def spending(books: Books) -> Payment:
+    await books.credited(verified(call="call_0", nonce=9), number=9)
+    return await books.admitted()
+
+
+async def spending_again(books: Books) -> Payment:
+    await books.credited(verified(call="call_0"))
+    return await books.admitted()
+
+
+async def on_credit(books: Books) -> Payment:
+    payment = await spending(books)
+    await books.close(payment, Ending.DELIVERED)
     return payment
 
 
@@ -88,12 +102,14 @@ Start = Callable[[Books], Awaitable[Payment]]
         (refused, State.FAILED, NOTHING),
         (not_sent, State.RELEASED, NOTHING),
         (passed_on, State.RELEASED, NOTHING),
+        (spending, State.RELEASED, CREDIT),
+        (spending_again, State.CREDITED, CREDIT),
     ],
 )
 async def test_a_crash_is_put_to_rest_by_what_is_on_disk(
     tmp_path: Path, crashed: Start, state: State, money: dict[str, int]
 ) -> None:
-    """Not asked: let go. Asked: unknown. Settled: the buyer's credit. Nobody is asked for anything."""
+    """Not asked: let go. Asked: unknown. Settled, or on credit: the buyer's credit. Nobody is asked again."""
     async with open_stall(tmp_path) as stall:
         payment = await crashed(stall.books)
 
@@ -107,7 +123,7 @@ async def test_a_crash_is_put_to_rest_by_what_is_on_disk(
         )
 
 
-@pytest.mark.parametrize("crashed", [admitted, sending, settled, unknown])
+@pytest.mark.parametrize("crashed", [admitted, sending, settled, unknown, spending, spending_again])
 async def test_putting_to_rest_again_changes_nothing(tmp_path: Path, crashed: Start) -> None:
     """A recovery that crashed itself may be done again from the start."""
     async with open_stall(tmp_path) as stall:
@@ -119,7 +135,7 @@ async def test_putting_to_rest_again_changes_nothing(tmp_path: Path, crashed: St
         assert stall.books.trace() == before
 
 
-@pytest.mark.parametrize("running", [admitted, sending, settled])
+@pytest.mark.parametrize("running", [admitted, sending, settled, spending])
 async def test_calls_of_this_run_are_left_alone(tmp_path: Path, running: Start) -> None:
     """Only what another run left is an orphan."""
     async with open_stall(tmp_path) as stall:
@@ -257,7 +273,7 @@ async def test_a_transfer_before_the_call_is_not_its_own(tmp_path: Path) -> None
 async def test_a_transfer_pays_one_payment(tmp_path: Path) -> None:
     """Two payments, one transaction: as many are paid as it holds Transfers, the rest is told and waits."""
     async with open_stall(tmp_path) as stall:
-        asked = [verified(call=f"call_{n}", nonce=n) for n in (1, 2, 3)]
+        asked = [verified(call=f"call_{n}", nonce=n, body=b"%d" % n) for n in (1, 2, 3)]
         payments = [await stall.books.unknown(each) for each in asked]
         for payment in payments:
             stall.chain.transfer(payment.nonce, a_log(payment), a_log(payment, log_index=1))
@@ -272,9 +288,9 @@ async def test_a_transfer_pays_one_payment(tmp_path: Path) -> None:
         assert stall.books.balances()["suspense"] == P
 
 
-@pytest.mark.parametrize("start", [refused, not_sent, passed_on])
-async def test_a_late_transfer_is_credit(tmp_path: Path, start: Start) -> None:
-    """Not charged, and yet on chain: whoever broadcast it, the buyer has paid."""
+@pytest.mark.parametrize(("start", "fee"), [(refused, FEE), (not_sent, NOTHING), (passed_on, NOTHING)])
+async def test_a_late_transfer_is_credit(tmp_path: Path, start: Start, fee: dict[str, int]) -> None:
+    """Not charged, and yet on chain: the buyer has paid, and whoever was asked is owed a fee."""
     async with open_stall(tmp_path) as stall:
         payment = await start(stall.books)
         await stall.books.close(payment, Ending.AS_IT_IS)
@@ -282,7 +298,30 @@ async def test_a_late_transfer_is_credit(tmp_path: Path, start: Start) -> None:
         await look(stall)
 
         assert (await stall.books.payment(payment)).state is State.CREDITED
-        assert stall.books.balances() == {**ARRIVED, "buyer": P}
+        assert stall.books.balances() == {**ARRIVED, "buyer": P, **fee}
+
+
+async def test_a_late_transfer_of_what_credit_paid_for_is_more_credit(tmp_path: Path) -> None:
+    """An authorization that we never sent is watched like any other, and whoever sent it, it is paid."""
+    async with open_stall(tmp_path) as stall:
+        payment = await on_credit(stall.books)
+        stall.chain.transfer(payment.nonce, a_log(payment, 2))
+        await look(stall)
+
+        assert (await stall.books.payment(payment)).state is State.DELIVERED
+        assert stall.books.balances() == {**ARRIVED, **SOLD, "buyer": P}
+        assert stall.facilitator.settled == []
+
+
+async def test_what_credit_paid_for_is_watched_until_it_is_dead(tmp_path: Path) -> None:
+    """Then it can never come, and what was delivered stays delivered."""
+    async with open_stall(tmp_path) as stall:
+        payment = await on_credit(stall.books)
+        assert (await stall.books.payment(payment)).watched
+        await look(stall, DEAD_S)
+
+        found = await stall.books.payment(payment)
+        assert (found.state, found.proof, found.watched) == (State.DELIVERED, Proof.NONE, False)
 
 
 @pytest.mark.parametrize("start", [refused, not_sent, passed_on])
@@ -465,7 +504,7 @@ async def test_a_word_that_names_anothers_transaction_is_no_evidence(tmp_path: P
     async with open_stall(tmp_path, chain=False) as stall:
         stall.facilitator.settles = [TimedOut("no answer")]
         await stall.buy(nonce=1)
-        await stall.buy(nonce=2)
+        await stall.buy(nonce=2, target=b"/research?other")
         first = honest(stall.facilitator.settled[0], transaction=a_transaction(2))
         stall.facilitator.settles = [first]
         before = len(stall.observer.of(PaymentSettled))

@@ -166,7 +166,6 @@ WRONG = {
                                 [("routes.POST /research.price", "price_above_ceiling")]),
     "price above exposure": (
         MINIMAL.replace("0.05", "1.01"), [("routes.POST /research.price", "price_above_exposure")]),
-    "upfront": (_priced("settle: upfront"), [("routes.POST /research.settle", "unsupported")]),
     "deferred": (_priced("settle: deferred"), [("routes.POST /research.settle", "unsupported")]),
     "settle typo": (_priced("settle: later"), [("routes.POST /research.settle", "settle")]),
     "rate of nothing": (_priced("rate_limit: 0/minute"),

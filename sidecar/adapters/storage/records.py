@@ -32,7 +32,7 @@ _CHANGE: Final = (
     "WHERE claim_key = ?"
 )
 # Word for word as the partial index has it: SQLite uses the index only where it finds its condition again.
-_UNFINISHED: Final = "state IN ('open', 'sending', 'settled', 'unknown')"
+_UNFINISHED: Final = "state IN ('open', 'spending', 'sending', 'settled', 'unknown')"
 _SELECT: Final = f"SELECT {', '.join(_PAYMENT_COLUMNS)} FROM payments"  # noqa: S608
 _OPEN_CALL: Final = _insert("calls", _CALL_COLUMNS)
 _TAKEN: Final = (
@@ -68,7 +68,8 @@ def payment_from(row: Sequence[object]) -> Payment:
     values = dict(zip(_PAYMENT_FIELDS, row, strict=True))
     values["state"] = State(str(values["state"]))
     values["proof"] = Proof(str(values["proof"]))
-    values["watched"] = bool(values["watched"])
+    for name in ("watched", "on_credit"):
+        values[name] = bool(values[name])
     return Payment(**values)  # type: ignore[arg-type]  # STRICT columns hold the types the schema names
 
 
@@ -111,8 +112,8 @@ class RecordsSqliteTx(SqliteTx):
     def watched(self, limit: int, networks: Sequence[str]) -> list[Payment]:
         """Return payments on *networks* that were not charged but might still arrive on chain."""
         return self._where(
-            f"watched = 1 AND state IN ('released', 'failed') AND {_among('network', networks)} "
-            "ORDER BY valid_before LIMIT ?",
+            "watched = 1 AND state IN ('released', 'failed', 'delivered') AND proof = 'none' "
+            f"AND {_among('network', networks)} ORDER BY valid_before LIMIT ?",
             (*networks, limit),
         )
 
@@ -128,6 +129,16 @@ class RecordsSqliteTx(SqliteTx):
         """Store *payment* over the row of its claim key."""
         changed = self.connection.execute(_CHANGE, (*_values(payment)[1:], payment.claim_key)).rowcount
         assert changed == 1, "a payment that changes is stored"
+
+    def unresolved(self, payer: bytes, request_digest: bytes) -> Payment | None:
+        """Return a payment of this payer for the same request whose settlement is unknown."""
+        found = self._where("state = 'unknown' AND payer = ? AND request_digest = ?", (payer, request_digest))
+        return found[0] if found else None
+
+    def credit_units(self, buyer: str) -> int:
+        """Return what the buyer may spend of its credit now, nano-USD."""
+        balance = self.balance(chart.buyer(buyer).id)
+        return balance.credits_posted - balance.debits_posted - balance.debits_pending
 
     def transaction_taken(self, network: str, transaction: str, claim_key: bytes) -> bool:
         """Tell whether another settled payment names this transaction as its own."""

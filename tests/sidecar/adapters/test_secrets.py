@@ -23,8 +23,8 @@ def test_secrets_are_made_once(tmp_path: Path) -> None:
     assert load(tmp_path / "books.db") == first
     assert beside(tmp_path / "books.db") == tmp_path / "books.db.secrets"
     other = load(tmp_path / "other.db")
-    kept = {first.origin, first.calls, bytes.fromhex(first.operator)}
-    assert len(kept | {other.origin, other.calls, bytes.fromhex(other.operator)}) == 6
+    kept = {first.origin, first.calls, bytes.fromhex(first.operator), first.answers}
+    assert len(kept | {other.origin, other.calls, bytes.fromhex(other.operator), other.answers}) == 8
     assert {len(secret) for secret in kept} == {SECRET_BYTES}
 
 

@@ -46,6 +46,22 @@ def test_read_ahead_fits_into_its_total() -> None:
     ]
 
 
+def test_each_route_has_its_own_flow() -> None:
+    """Upfront where the seller says so; authorization is the default."""
+    said = ("settle: upfront, ", "settle: authorization, ", "")
+    routes = "".join(f'  "POST /{n}": {{{settle}price: "$1"}}\n' for n, settle in enumerate(said))
+    rest = "\n".join(line for line in MINIMAL.splitlines() if not line.startswith("routes"))
+    found = settings(f"{rest}\nroutes:\n{routes}")
+
+    assert [route.settle for route in found.routes] == ["upfront", "authorization", "authorization"]
+
+
+@pytest.mark.parametrize(("text", "size"), [("0B", 0), ("1KiB", 1024), ("16MiB", 16 * 1024 * 1024)])
+def test_how_large_an_answer_is_kept_is_the_sellers_choice(text: str, size: int) -> None:
+    """Nothing at all is a choice, too."""
+    assert settings(MINIMAL + f"limits: {{stored_answer: {text}}}").limits.stored_answer_bytes == size
+
+
 def test_absolute_storage_stays_where_it_is() -> None:
     """Only a relative path depends on the config file."""
     assert str(settings(MINIMAL + "storage: sqlite:////var/lib/s.db").storage) == "/var/lib/s.db"

@@ -14,28 +14,27 @@ from tests.sidecar.builders import a_transaction, verified
 ANSWERS: Final = ("paid", "lie", "failed", "not_sent", "lost", "hint")
 REFUSED: Final = {
     State.OPEN: Code.CALL_IN_PROGRESS,
+    State.SPENDING: Code.CALL_IN_PROGRESS,
     State.SENDING: Code.CALL_IN_PROGRESS,
     State.SETTLED: Code.CALL_IN_PROGRESS,
     State.UNKNOWN: Code.SETTLEMENT_UNKNOWN,
     State.SUSPENDED: Code.SETTLEMENT_UNKNOWN,
     State.FAILED: Code.SETTLEMENT_FAILED,
     State.RELEASED: Code.PAYMENT_REUSED,
-    State.DELIVERED: Code.PAYMENT_REUSED,
     State.CREDITED: Code.PAYMENT_REUSED,
 }
-RESTS: Final = {
-    State.OPEN: State.RELEASED,
-    State.SENDING: State.UNKNOWN,
-    State.SETTLED: State.CREDITED,
-}
-"""What becomes of a payment whose call nobody runs any more."""
+RUNNING: Final = {State.OPEN, State.SPENDING, State.SENDING, State.SETTLED}
+"""Where a payment stands while its call runs."""
 WAITING: Final = (State.UNKNOWN, State.SETTLED, State.DELIVERED, State.FAILED, State.RELEASED)
 """Where the chain is asked."""
 
 
 @dataclass
 class Life:
-    """What is expected of one payment. `chain` is what the chain says, once it has said it."""
+    """What is expected of one payment. `chain` is what the chain says, once it has said it.
+
+    `asked`: a facilitator was. `on_credit`: its call is paid from what the buyer has with us.
+    """
 
     nonce: int
     endpoint: Endpoint
@@ -47,6 +46,30 @@ class Life:
     entries: int = 0
     chain: str = ""
     abandoned: bool = False
+    asked: bool = False
+    on_credit: bool = False
+
+    @property
+    def price(self) -> int:
+        return self.endpoint.price.units
+
+    @property
+    def signed(self) -> int:
+        return self.endpoint.offers[0].amount.units
+
+    @property
+    def put_to_rest(self) -> State | None:
+        """Return what becomes of it when nobody runs its call any more."""
+        match self.state:
+            case State.OPEN:
+                return State.RELEASED
+            case State.SPENDING:
+                return State.RELEASED if self.proof is Proof.NONE else State.CREDITED
+            case State.SENDING:
+                return State.UNKNOWN
+            case State.SETTLED:
+                return State.CREDITED
+        return self.state
 
     @cached_property
     def key(self) -> bytes:
@@ -57,17 +80,19 @@ class Life:
         return a_transaction(10 + self.nonce)
 
     def places(self) -> dict[str, int]:
-        """Return the balances that this payment alone explains."""
-        price, offer = self.endpoint.price.units, self.endpoint.offers[0]
-        signed, atomic = offer.amount.units, offer.requirements.amount
+        """Return the balances that this payment alone explains; credit is nobody's but the buyer's."""
+        price, signed = self.price, self.signed
+        atomic = self.endpoint.offers[0].requirements.amount
         found: Counter[str] = Counter()
         match self.state:
             case State.OPEN | State.SENDING | State.UNKNOWN:
                 found += Counter(authorized=signed, deposit=signed, held=signed)
             case State.SETTLED | State.SUSPENDED:
                 found += Counter(deposit=signed, held=signed)
-            case State.CREDITED:
-                found += Counter(buyer=signed)
+            case State.SPENDING:
+                found += Counter(held=price)
+            case State.DELIVERED if self.on_credit:
+                found += Counter(revenue=price)
             case State.DELIVERED:
                 found += Counter(revenue=price, rounding=signed - price)
         match self.proof:

@@ -8,15 +8,17 @@ from typing import Any
 import pytest
 
 from ledger.money import nano
+from sidecar.domain.admission import Repeated
 from sidecar.domain.call import Admitted, Verified
 from sidecar.domain.closing import Ending
 from sidecar.domain.outcomes import Failed, NotSent, Paid, Unknown
 from sidecar.domain.payments import Proof, State
 from sidecar.domain.records import Payment
 from sidecar.domain.refusals import Code, Refusal
-from sidecar.domain.resolving import undecidable_unit
+from sidecar.domain.resolving import dead_unit, undecidable_unit
 from tests.sidecar.builders import (
     NOW_US,
+    OTHER_WALLET,
     PAYER,
     RUN,
     USDC,
@@ -30,6 +32,8 @@ from tests.sidecar.x402.signing import NOW_S, OFFER
 
 BUYER = "0x" + PAYER.hex()
 AGAIN: dict[str, Any] = {"call": "call_2"}
+CREDIT = {"reported": P, "buyer": P, "fee:facilitator": 10**6, "facilitator_payable": 10**6}
+NOBODY = Refusal(Code.FACILITATOR_UNAVAILABLE, retry_after_s=2)
 
 
 async def test_an_admitted_payment_is_claimed_booked_and_held(books: Books) -> None:
@@ -131,15 +135,118 @@ async def test_a_copy_is_told_about_the_call_it_copies(
     assert books.balances()["deposit"] == P
 
 
-async def test_a_payment_is_used_up_by_delivery(books: Books) -> None:
-    """After delivery, and after its money became credit, a payment pays for nothing."""
-    await books.close(await books.settled(), Ending.DELIVERED)
-    assert await books.admit(verified(**AGAIN)) == Refusal(Code.PAYMENT_REUSED, call="call_1")
+async def test_what_was_delivered_is_answered_again_and_booked_once(books: Books) -> None:
+    """The same payload for the same request finds the payment it is; for another request it is reuse."""
+    payment = await books.settled()
+    await books.close(payment, Ending.DELIVERED)
+    before = books.trace()
 
-    broken = await books.settled(verified(nonce=2, call="call_3"), number=2)
-    await books.close(broken, Ending.UNDELIVERED)
-    again = await books.admit(verified(nonce=2, call="call_4"))
-    assert again == Refusal(Code.PAYMENT_REUSED, call="call_3")
+    assert await books.admit(verified(**AGAIN)) == Repeated(await books.payment(payment))
+    assert await books.admit(verified(**AGAIN, body=b"other")) == Refusal(Code.PAYMENT_REUSED)
+    assert await books.admit(another_payload()) == Refusal(Code.PAYMENT_REUSED)
+    assert books.trace() == before
+
+
+@pytest.mark.parametrize("nonce", [1, 2])
+async def test_credit_pays_for_the_next_call_whatever_payment_comes_with_it(books: Books, nonce: int) -> None:
+    """The signature proves the wallet: the price is held out of its credit, and nothing is authorized."""
+    earlier = await books.credited()
+    admitted = await books.admit(verified(**AGAIN, nonce=nonce), closed=NOBODY)
+
+    assert isinstance(admitted, Admitted)
+    payment = admitted.payment
+    assert (payment.state, payment.on_credit, payment.call) == (State.SPENDING, True, "call_2")
+    assert admitted.authorized == nano(0)
+    assert books.balances() == {**CREDIT, "held": P}
+    if nonce == 1:
+        kept = (earlier.proof, earlier.transaction, earlier.facilitator, 2)
+        assert (payment.proof, payment.transaction, payment.facilitator, payment.entries) == kept
+        assert (admitted.earlier, payment.watched) == ("call_1", earlier.watched)
+    else:
+        assert (payment.proof, payment.facilitator) == (Proof.NONE, "")
+        assert (admitted.earlier, payment.watched) == ("", True)
+    assert await books.admit(verified(call="call_3", nonce=nonce)) == Refusal(
+        Code.CALL_IN_PROGRESS, call="call_2", retry_after_s=2
+    )
+    await books.close(payment, Ending.DELIVERED)
+    spent = {name: units for name, units in CREDIT.items() if name != "buyer"}
+    assert books.balances() == {**spent, "revenue": P}
+
+
+@pytest.mark.parametrize(("price", "state"), [(P, State.SPENDING), (P + 1, State.OPEN)])
+async def test_credit_that_does_not_cover_the_price_is_left_alone(
+    books: Books, price: int, state: State
+) -> None:
+    """A call is paid from credit whole or not at all."""
+    await books.credited()
+    payment = await books.admitted(verified(an_endpoint(nano(price)), **AGAIN, nonce=2))
+
+    assert (payment.state, payment.on_credit) == (state, state is State.SPENDING)
+    assert books.balances()["buyer"] == P
+
+
+async def test_credit_is_the_wallets_own(books: Books) -> None:
+    """Nobody spends what another is owed."""
+    await books.credited()
+    payment = await books.admitted(verified(**AGAIN, nonce=2, wallet=OTHER_WALLET))
+
+    assert payment.state is State.OPEN
+
+
+async def test_a_payment_whose_credit_is_spent_pays_for_nothing_more(books: Books) -> None:
+    """The money of a payment that was not delivered is spent once, whatever it was spent with."""
+    await books.credited()
+    await books.close(await books.admitted(verified(**AGAIN, nonce=2)), Ending.DELIVERED)
+
+    again = await books.admit(verified(call="call_3"))
+    assert again == Refusal(Code.PAYMENT_REUSED, call="call_1")
+    assert books.balances()["revenue"] == P
+
+
+async def test_of_200_payments_at_once_as_many_spend_as_the_credit_covers(books: Books) -> None:
+    """Each sees what the others have held: credit for three calls pays for three."""
+    paid = [await books.settled(verified(call=f"call_{n}", nonce=n), n) for n in (1, 2, 3)]
+    for payment in paid:
+        await books.close(payment, Ending.UNDELIVERED)
+    payments = [verified(call=f"call_{n}", nonce=n) for n in range(10, 210)]
+    answers = await asyncio.gather(*(books.admit(each) for each in payments))
+
+    states = [answer.payment.state for answer in answers if isinstance(answer, Admitted)]
+    assert Counter(states) == {State.SPENDING: 3, State.OPEN: 197}
+    assert books.balances()["authorized"] == 197 * P
+
+
+async def test_a_new_payment_does_not_pay_again_for_what_may_be_paid(books: Books) -> None:
+    """While a settlement is unknown its buyer's next payment for the same request is pointed to it (X8)."""
+    await books.unknown()
+    before = books.trace()
+
+    pointed = await books.admit(verified(**AGAIN, nonce=2))
+    assert pointed == Refusal(Code.SETTLEMENT_UNKNOWN, call="call_1", retry_after_s=2)
+    assert books.trace() == before
+    assert isinstance(await books.admit(verified(**AGAIN, nonce=2, body=b"other")), Admitted)
+    assert isinstance(await books.admit(verified(call="call_3", nonce=3, wallet=OTHER_WALLET)), Admitted)
+
+
+async def test_a_released_payment_waits_for_what_may_be_paid(books: Books) -> None:
+    """It is the same for a payment that has entered before."""
+    await books.release(await books.admitted())
+    await books.unknown(verified(**AGAIN, nonce=2))
+
+    again = await books.admit(verified(call="call_3"))
+    assert again == Refusal(Code.SETTLEMENT_UNKNOWN, call="call_2", retry_after_s=2)
+
+
+async def test_while_nobody_can_settle_no_payment_is_taken(books: Books) -> None:
+    """Refused without a trace, and what is known of an earlier payment is told all the same."""
+    await books.unknown()
+    before = books.trace()
+
+    refused = await books.admit(verified(**AGAIN, nonce=2, body=b"other"), closed=NOBODY)
+    assert refused == Refusal(Code.FACILITATOR_UNAVAILABLE, retry_after_s=2)
+    told = await books.admit(verified(**AGAIN), closed=NOBODY)
+    assert told == Refusal(Code.SETTLEMENT_UNKNOWN, call="call_1", retry_after_s=2)
+    assert books.trace() == before
 
 
 async def test_an_unknown_settlement_is_never_answered_with_a_new_demand(books: Books) -> None:
@@ -242,9 +349,12 @@ async def test_what_an_unknown_settlement_authorized_still_counts(books: Books) 
     """Only a final outcome frees exposure: sending does not, and neither does not knowing."""
     payment = await books.unknown()
 
-    assert isinstance(await books.admit(verified(**AGAIN, nonce=2), exposure=nano(2 * P - 1)), Refusal)
-    assert await books.arrived(payment)
-    assert isinstance(await books.admit(verified(**AGAIN, nonce=2), exposure=nano(P)), Admitted)
+    other = verified(**AGAIN, nonce=2, body=b"other")
+    refused = await books.admit(other, exposure=nano(2 * P - 1))
+    assert isinstance(refused, Refusal)
+    assert refused.code is Code.EXPOSURE_EXCEEDED
+    await books.run(dead_unit, payment.claim_key, NOW_US)
+    assert isinstance(await books.admit(other, exposure=nano(P)), Admitted)
 
 
 async def test_of_200_copies_at_once_one_is_admitted(books: Books) -> None:

@@ -197,6 +197,44 @@ async def test_abandoning_a_call_closes_it_though_its_payment_moved_on(books: Bo
     assert books.balances() == {"authorized": P, "deposit": P, "held": P}
 
 
+async def test_a_call_on_credit_is_revenue_out_of_the_credit(books: Books) -> None:
+    """The price leaves the buyer's credit, what is over stays; nothing is rounded or reported again."""
+    await books.credited(verified(an_endpoint(nano(1_500))))
+    cheap = verified(an_endpoint(nano(1_200)), nonce=2, call="call_2")
+    await books.close(await books.admitted(cheap), Ending.DELIVERED, MODEL)
+
+    assert books.balances() == {
+        "reported": 2_000,
+        "buyer": 800,
+        "revenue": 1_200,
+        "cost:model": 12_000_000,
+        "provider_payable": 12_000_000,
+        **FEE_OWED,
+    }
+    row = books.call("call_2")
+    assert (row["captured_nano"], row["credited_nano"], row["settlement"]) == (1_200, 0, "settled")
+
+
+@pytest.mark.parametrize(("nonce", "state"), [(1, State.CREDITED), (2, State.RELEASED)])
+@pytest.mark.parametrize("crashed", [False, True])
+async def test_a_call_on_credit_that_is_not_delivered_gives_it_back(
+    books: Books, nonce: int, state: State, crashed: bool
+) -> None:
+    """Also when nobody runs it any more; its work is a retry's, owed to whom it was."""
+    await books.credited()
+    payment = await books.admitted(verified(nonce=nonce, call="call_2"))
+    if crashed:
+        closing = Closing("failed", 0, 0, (MODEL,))
+        await books.run(abandon_unit, payment.claim_key, "call_2", closing, NOW_US)
+    else:
+        await books.close(payment, Ending.UNDELIVERED, MODEL)
+
+    assert (await books.payment(payment)).state is state
+    retry = {"cost:retry": 12_000_000, "provider_payable": 12_000_000}
+    assert books.balances() == {"reported": P, "buyer": P, **FEE_OWED, **retry}
+    assert (books.call("call_2")["captured_nano"], books.call("call_2")["credited_nano"]) == (0, 0)
+
+
 async def test_an_orphan_is_closed_once(books: Books) -> None:
     """A call whose money had been decided before its run ended is closed with its costs."""
     payment = await books.unknown()

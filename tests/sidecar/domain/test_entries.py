@@ -1,6 +1,7 @@
 """Entries: each event is one balanced journal on the chart, and its name says which event it is."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 import pytest
@@ -73,7 +74,12 @@ def test_admit_takes_the_deposit_and_holds_the_price_out_of_it(payment: Payment)
             ],
         ),
         (lambda p: entries.seen(p, 1), "seen", [("onchain", "reported", 2_000), ("token", "fx", 2)]),
-        (lambda p: entries.late(p, 1), "late", [("onchain", "buyer", 2_000), ("token", "fx", 2)]),
+        (lambda p: entries.late(p, None, 1), "late", [("onchain", "buyer", 2_000), ("token", "fx", 2)]),
+        (
+            lambda p: entries.late(p, FEE, 1),
+            "late",
+            [("onchain", "buyer", 2_000), ("token", "fx", 2), ("fee", "facilitator_payable", 1_000)],
+        ),
         (lambda p: entries.disproved(p, 1), "disproved", [("suspense", "reported", 2_000)]),
         (lambda p: entries.undecidable(p, 1), "undecidable", [("suspense", "authorized", 2_000)]),
         (lambda p: entries.undelivered(p, 1), "undelivered", [("deposit", "buyer", 2_000)]),
@@ -121,6 +127,21 @@ def test_delivery_posts_both_holds_whole(payment: Payment) -> None:
     ]
 
 
+def test_on_credit_the_price_alone_is_held_out_of_the_credit(payment: Payment) -> None:
+    """Nothing comes in, nothing is rounded: hold, void and post are of the price, out of the credit."""
+    spending = replace(payment, on_credit=True)
+    admit, release = entries.admit(spending, AMPLE, 1), entries.release(spending, 1)
+    (hold,) = admit.entries
+
+    assert isinstance(hold, Pending)
+    assert (hold.id, hold.amount.units) == ("call_1/hold", 1_500)
+    assert (hold.debit, hold.credit) == (chart.buyer(BUYER), chart.revenue("POST /research"))
+    assert release.entries == (Void("call_1/release/0", pending_id="call_1/hold"),)
+    assert entries.delivered(spending, None, 1).entries == (
+        Post("call_1/delivered/0", pending_id="call_1/hold", amount=nano(1_500)),
+    )
+
+
 def test_the_token_is_counted_in_its_own_units(payment: Payment) -> None:
     """Dollars and atomic units are two assets, and neither is moved to an account of the other."""
     usd, units = (entry for entry in entries.seen(payment, 1).entries if isinstance(entry, Transfer))
@@ -141,7 +162,7 @@ def test_costs_are_owed_line_by_line() -> None:
         line(Kind.RETRY, "gpt-4o", 7),
         line(Kind.FEE, "proxy", 3, provider=""),
     )
-    journal = entries.costs("call_1", "GET /a:b", lines, 1)
+    journal = entries.costs("call_1", "GET /a:b", lines, 1, retry=False)
 
     assert journal is not None
     assert [
@@ -157,10 +178,27 @@ def test_costs_are_owed_line_by_line() -> None:
     ]
 
 
+def test_work_that_was_not_delivered_is_a_retrys_and_owed_to_whom_it_was() -> None:
+    """The cost changes its kind, the debt does not; a declared fee stays one."""
+    lines = (line(units=12), TOOL, line(Kind.FEE, "proxy", 3, provider=""))
+    journal = entries.costs("call_1", "GET /", lines, 1, retry=True)
+
+    assert journal is not None
+    assert [
+        (accounts.text(entry.debit.id), accounts.text(entry.credit.id))
+        for entry in journal.entries
+        if isinstance(entry, Transfer)
+    ] == [
+        ("cost:retry:GET /:gpt-4o", "provider_payable:openai"),
+        ("cost:retry:GET /:web_search", "tool_payable:web_search"),
+        ("fee:declared:proxy", "tool_payable:proxy"),
+    ]
+
+
 @pytest.mark.parametrize("lines", [(), (line(units=None),), (line(units=0), line(units=None))])
 def test_nothing_known_is_no_journal(lines: tuple[CostLine, ...]) -> None:
     """A journal records something, or there is none."""
-    assert entries.costs("call_1", "GET /", lines, 1) is None
+    assert entries.costs("call_1", "GET /", lines, 1, retry=False) is None
 
 
 def test_a_payment_books_on_whom_it_was_asked_of(payment: Payment) -> None:

@@ -15,16 +15,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from ledger.money import nano
+from sidecar.domain.admission import Repeated
 from sidecar.domain.call import Admitted
 from sidecar.domain.closing import Ending, abandon_unit, close_orphan_unit
 from sidecar.domain.outcomes import Failed, NotSent, Paid, Unknown
 from sidecar.domain.payments import NEXT, Fact, Proof, State, after
 from sidecar.domain.records import Closing, Payment
-from sidecar.domain.refusals import Refusal
+from sidecar.domain.refusals import Code, Refusal
 from sidecar.domain.resolving import confirmed_by_word_unit, dead_unit, undecidable_unit
 from sidecar.domain.settling import renamed_unit
 from tests.sidecar.builders import NOW_US, OTHER_WALLET, Books, a_log, an_endpoint, verified
-from tests.sidecar.domain.lives import ANSWERS, REFUSED, RESTS, WAITING, Life, an_outcome, on_chain
+from tests.sidecar.domain.lives import ANSWERS, REFUSED, RUNNING, WAITING, Life, an_outcome, on_chain
 from tests.sidecar.shop import FEE, line
 from tests.sidecar.x402.signing import WALLET
 
@@ -34,7 +35,7 @@ REENTRIES: Final = 2
 COST: Final = 7
 FEE_UNITS: Final = 10**6
 MODEL: Final = line(units=COST)
-ENDS: Final = {State.DELIVERED, State.CREDITED, State.SUSPENDED}
+ENDS: Final = {State.SUSPENDED}
 
 
 @pytest.mark.parametrize("state", State)
@@ -49,8 +50,9 @@ def test_a_fact_moves_a_payment_by_the_table_or_not_at_all(state: State, fact: F
 
 
 def test_every_state_is_reached_and_only_decided_ones_are_ends() -> None:
-    """From open a payment can come to every state; it can leave each but those in which all is decided."""
-    reached, todo = {State.OPEN}, [State.OPEN]
+    """From its two beginnings a payment can come to every state; only what waits for a person is an end."""
+    todo = [State.OPEN, State.SPENDING]
+    reached = set(todo)
     while todo:
         here = todo.pop()
         todo += [to for (state, _), to in NEXT.items() if state is here and to not in reached]
@@ -94,6 +96,7 @@ class Lives(RuleBasedStateMachine):
         ]
         self.calls: dict[str, Life] = {}
         self.closed: set[str] = set()
+        self.credit: Counter[str] = Counter()
         self.costs: Counter[str] = Counter()
         self.fees = 0
         self.numbers = itertools.count(1)
@@ -117,15 +120,23 @@ class Lives(RuleBasedStateMachine):
         life, call = self.lives[nonce], f"call_{next(self.numbers)}"
         asked = verified(life.endpoint, call=call, nonce=nonce, wallet=life.wallet)
         answer = self.do(self.books.admit(asked, reentries=REENTRIES))
-        if life.state is None or (life.state is State.RELEASED and life.entries <= REENTRIES):
-            assert isinstance(answer, Admitted)
-            assert answer.payment.entries == life.entries + 1
-            life.state, life.call, life.entries = State.OPEN, call, life.entries + 1
-            life.abandoned = False
-            self.calls[call] = life
-        else:
+        covered = self.available(life) >= life.price
+        elsewhere = [other.call for other in self.fitting(State.UNKNOWN) if other.wallet is life.wallet]
+        if life.state is State.DELIVERED:
+            assert answer == Repeated(self.stored(life))
+        elif not self.may_enter(life, covered):
             assert isinstance(answer, Refusal)
+            assert life.state is not None
             assert (answer.code, answer.call) == (REFUSED[life.state], life.call)
+        elif elsewhere:
+            assert isinstance(answer, Refusal)
+            assert (answer.code, [answer.call]) == (Code.SETTLEMENT_UNKNOWN, elsewhere)
+        else:
+            assert isinstance(answer, Admitted)
+            assert (answer.payment.entries, answer.earlier) == (life.entries + 1, life.call)
+            life.state, life.on_credit = (State.SPENDING if covered else State.OPEN), covered
+            life.call, life.entries = call, life.entries + 1
+            self.calls[call] = life
 
     @precondition(lambda self: self.fitting(State.OPEN))
     @rule(data=st.data())
@@ -133,7 +144,7 @@ class Lives(RuleBasedStateMachine):
         """A call is about to ask for settlement."""
         life = self.some(data, State.OPEN)
         self.do(self.books.sending(self.stored(life)))
-        life.state = State.SENDING
+        life.state, life.asked = State.SENDING, True
 
     @precondition(lambda self: self.fitting(State.SENDING))
     @rule(data=st.data())
@@ -160,7 +171,7 @@ class Lives(RuleBasedStateMachine):
             case Failed():
                 life.state = State.FAILED
             case NotSent():
-                life.state = State.RELEASED
+                life.state, life.asked = State.RELEASED, False
             case Unknown():
                 life.state = State.UNKNOWN
 
@@ -180,6 +191,14 @@ class Lives(RuleBasedStateMachine):
         self.do(self.books.release(self.stored(life), final=final, watch=watch))
         life.state = State.FAILED if final else State.RELEASED
 
+    @precondition(lambda self: self.fitting(State.SPENDING))
+    @rule(data=st.data(), watch=st.booleans())
+    def return_credit(self, data: st.DataObject, watch: bool) -> None:
+        """A call on credit ends without an answer."""
+        life = self.some(data, State.SPENDING)
+        self.do(self.books.release(self.stored(life), watch=watch))
+        life.state = life.put_to_rest
+
     @precondition(lambda self: self.calls)
     @rule(data=st.data(), ending=st.sampled_from(Ending))
     def close(self, data: st.DataObject, ending: Ending) -> None:
@@ -189,13 +208,16 @@ class Lives(RuleBasedStateMachine):
         current = life.call == call
         if not closed and current and life.state in {State.OPEN, State.SENDING}:
             return
-        paid = not closed and current and life.state is State.SETTLED
+        paid = not closed and current and life.state in {State.SETTLED, State.SPENDING}
         if not closed and paid is (ending is Ending.AS_IT_IS):
             return
         copy = replace(self.stored(life), call=call)
         self.do(self.books.close(copy, ending, MODEL))
-        if paid:
-            life.state = State.DELIVERED if ending is Ending.DELIVERED else State.CREDITED
+        if paid and ending is Ending.DELIVERED:
+            self.credit[life.wallet.address] -= life.price if life.on_credit else 0
+            life.state = State.DELIVERED
+        elif paid:
+            self.rest(life)
         self.note_closed(call, "model" if ending is Ending.DELIVERED else "retry")
 
     @precondition(lambda self: self.calls)
@@ -207,8 +229,7 @@ class Lives(RuleBasedStateMachine):
         self.do(self.books.run(abandon_unit, life.key, call, Closing("failed", 0, 0, (MODEL,)), NOW_US))
         if life.call == call:
             life.abandoned |= life.state is State.SENDING
-            assert life.state is not None
-            life.state = RESTS.get(life.state, life.state)
+            self.rest(life)
         self.note_closed(call, "retry")
 
     @precondition(lambda self: self.calls)
@@ -217,7 +238,7 @@ class Lives(RuleBasedStateMachine):
         """Recovery finds a call without an open payment."""
         call = data.draw(st.sampled_from(sorted(self.calls)))
         life = self.calls[call]
-        if life.call == call and life.state in RESTS:
+        if life.call == call and life.state in RUNNING:
             return
         closing = Closing("failed", 0, 0, (MODEL,))
         self.do(self.books.run(close_orphan_unit, call, life.endpoint.name, closing, NOW_US))
@@ -231,11 +252,12 @@ class Lives(RuleBasedStateMachine):
         payment = self.stored(life)
         assert self.do(self.books.arrived(payment, a_log(payment, 10 + life.nonce)))
         life.chain = "used"
-        if life.proof is Proof.CHAIN or life.state in {State.OPEN, State.SENDING}:
+        if life.proof is Proof.CHAIN or life.state in {State.OPEN, State.SPENDING, State.SENDING}:
             return
         if life.proof is Proof.NONE:
-            self.fees += life.state is State.UNKNOWN
-            life.state = State.CREDITED
+            self.fees += life.asked
+            self.credit[life.wallet.address] += life.signed
+            life.state = State.DELIVERED if life.state is State.DELIVERED else State.CREDITED
         life.proof, life.transaction = Proof.CHAIN, life.own_transaction
 
     @precondition(lambda self: self.fitting(*WAITING) and self.fitting(where=on_chain))
@@ -255,6 +277,7 @@ class Lives(RuleBasedStateMachine):
         assert changed == (life.state is State.UNKNOWN and not self.taken(transaction, life))
         if changed:
             life.state, life.proof, life.transaction = State.CREDITED, Proof.WORD, transaction
+            self.credit[life.wallet.address] += life.signed
             self.fees += 1
 
     @precondition(lambda self: self.fitting(where=lambda life: life.chain != "used"))
@@ -276,6 +299,8 @@ class Lives(RuleBasedStateMachine):
         found: Counter[str] = Counter()
         for life in self.lives:
             found.update(life.places())
+        assert min(self.credit.values(), default=0) >= 0
+        found.update(buyer=sum(self.credit.values()))
         owed = sum(self.costs.values())
         found.update({f"cost:{kind}": units for kind, units in self.costs.items()}, provider_payable=owed)
         fees = self.fees * FEE_UNITS
@@ -284,6 +309,22 @@ class Lives(RuleBasedStateMachine):
         assert self.books.balances() == {name: units for name, units in found.items() if units}
         states = self.books.select("SELECT state, proof FROM payments ORDER BY nonce")
         assert states == [(life.state, life.proof) for life in self.lives if life.state]
+
+    def may_enter(self, life: Life, covered: bool) -> bool:
+        if life.state is State.RELEASED:
+            return life.entries <= REENTRIES
+        return life.state is None or (life.state is State.CREDITED and covered)
+
+    def available(self, life: Life) -> int:
+        """Return what the buyer has with us and has not put into a call."""
+        spending = [each for each in self.fitting(State.SPENDING) if each.wallet is life.wallet]
+        return self.credit[life.wallet.address] - sum(each.price for each in spending)
+
+    def rest(self, life: Life) -> None:
+        """Nobody delivers for it any more; what it paid is the buyer's credit."""
+        if life.state is State.SETTLED:
+            self.credit[life.wallet.address] += life.signed
+        life.state = life.put_to_rest
 
     def do(self, step: Coroutine[Any, Any, R]) -> R:
         return self.runner.run(step)

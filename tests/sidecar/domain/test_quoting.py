@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.money import nano
+from sidecar.domain.call import Flow
 from sidecar.domain.quoting import offer, terms
 from tests.sidecar.builders import PRICE, USDC, an_offer
 from tests.sidecar.x402.signing import OFFER
@@ -22,6 +23,14 @@ def test_an_offer_is_the_wires_requirements_beside_what_the_books_need() -> None
     assert (quoted.chain_id, quoted.network, quoted.asset_decimals) == (84532, "eip155:84532", 6)
     assert (quoted.asset, quoted.pay_to) == (USDC.asset, USDC.pay_to)
     assert quoted.amount == PRICE
+
+
+def test_of_the_flows_only_upfront_is_announced() -> None:
+    """A buyer is told when it pays before the work, beside what it needs to sign."""
+    named = {"name": "USDC", "version": "2"}
+
+    assert an_offer(flow=Flow.UPFRONT).requirements.extra == {**named, "paymentFlow": "upfront"}
+    assert an_offer(flow=Flow.AUTHORIZATION).requirements.extra == named
 
 
 @pytest.mark.parametrize(
@@ -72,6 +81,7 @@ def test_terms_are_canonical() -> None:
         {"method": replace(USDC, network="eip155:8453")},
         {"method": replace(USDC, pay_to_text="0x" + "11" * 20)},
         {"method": replace(USDC, domain_version="1")},
+        {"flow": Flow.UPFRONT},
     ],
 )
 def test_other_terms_are_another_text(other: dict[str, Any]) -> None:

@@ -52,6 +52,14 @@ async def released(books: Books) -> Payment:
     return await books.release(await books.admitted())
 
 
+async def on_credit(books: Books) -> Payment:
+    """A call served from credit: its own authorization was never sent."""
+    await credited(books)
+    payment = await books.admitted(verified(nonce=2, call="call_2"))
+    await books.close(payment, Ending.DELIVERED)
+    return await books.payment(payment)
+
+
 async def confirm(books: Books, payment: Payment, number: int = 1, fee: CostLine | None = FEE) -> bool:
     return await books.run(confirmed_by_word_unit, payment.claim_key, a_transaction(number), fee, NOW_US)
 
@@ -71,15 +79,19 @@ async def undecidable(books: Books, payment: Payment) -> Payment:
         (delivered, State.DELIVERED, {**ON_CHAIN, "revenue": P, **FEE_OWED}),
         (credited, State.CREDITED, {**ON_CHAIN, "buyer": P, **FEE_OWED}),
         (Books.unknown, State.CREDITED, {**ON_CHAIN, "buyer": P, **FEE_OWED}),
-        (failed, State.CREDITED, {**ON_CHAIN, "buyer": P}),
+        (failed, State.CREDITED, {**ON_CHAIN, "buyer": P, **FEE_OWED}),
         (not_sent, State.CREDITED, {**ON_CHAIN, "buyer": P}),
         (released, State.CREDITED, {**ON_CHAIN, "buyer": P}),
+        (on_credit, State.DELIVERED, {**ON_CHAIN, "reported": P, "revenue": P, "buyer": P, **FEE_OWED}),
     ],
 )
 async def test_a_transfer_that_is_final_moves_the_money_on_chain(
     books: Books, prepare: Prepare, state: State, balances: dict[str, int]
 ) -> None:
-    """Settled by word: seen. Unknown or not charged: the buyer has paid, so it is credit. Twice is once."""
+    """Settled by word: seen. Unknown, not charged, never sent: the buyer's credit. Twice is once.
+
+    Whoever was asked to settle is owed its fee.
+    """
     payment = await prepare(books)
     assert await books.arrived(payment, a_log(payment, 3, log_index=2))
 
@@ -87,7 +99,7 @@ async def test_a_transfer_that_is_final_moves_the_money_on_chain(
     assert (seen.state, seen.proof, seen.transaction) == (state, Proof.CHAIN, a_transaction(3))
     assert seen.watched is False
     assert books.balances() == balances
-    assert books.call()["settlement"] == "settled"
+    assert books.call(payment.call)["settlement"] == "settled"
     assert books.select("SELECT transaction_hash, log_index, amount FROM receipts") == [
         (a_transaction(3), 2, 50_000)
     ]
@@ -127,8 +139,34 @@ async def test_evidence_waits_for_a_payment_that_entered_again(books: Books, sen
         await books.release(again, "invalid_exact_evm_nonce_already_used", final=True)
     await books.close(again, Ending.AS_IT_IS)
     assert await books.arrived(again)
-    assert books.balances() == {**ON_CHAIN, "buyer": P}
+    assert books.balances() == {**ON_CHAIN, "buyer": P, **(FEE_OWED if sent else {})}
     assert (books.call("call_1")["credited_nano"], books.call("call_2")["credited_nano"]) == (0, P)
+
+
+async def test_what_was_spent_again_is_seen_on_the_call_it_was_paid_for(books: Books) -> None:
+    """The money of an undelivered call, spent by a repeat, is no settlement of the repeat's."""
+    await credited(books)
+    again = await books.admitted(verified(call="call_2"))
+    assert await books.arrived(again)
+    assert (await books.payment(again)).proof is Proof.WORD
+
+    await books.close(again, Ending.DELIVERED)
+    assert await books.arrived(again, a_log(again, 3))
+    assert books.balances() == {**ON_CHAIN, "revenue": P, **FEE_OWED}
+    assert [books.call(call)["transaction_hash"] for call in ("call_1", "call_2")] == [a_transaction(), ""]
+    assert [books.call(call)["settlement"] for call in ("call_1", "call_2")] == ["settled", "settled"]
+
+
+async def test_a_late_transfer_of_what_credit_paid_for_is_more_credit(books: Books) -> None:
+    """The call keeps what it earned, and the money that came is there for the next one."""
+    payment = await on_credit(books)
+    assert await books.arrived(payment, a_log(payment, 3))
+
+    row = books.call("call_2")
+    assert (row["captured_nano"], row["credited_nano"], row["outcome"]) == (P, P, "served")
+    third = await books.admitted(verified(nonce=3, call="call_3"))
+    assert third.state is State.SPENDING
+    await books.close(third, Ending.DELIVERED)
 
 
 async def test_credit_stands_on_the_call_it_was_paid_for(books: Books) -> None:
@@ -186,6 +224,7 @@ async def test_a_word_that_names_anothers_transaction_confirms_nothing(books: Bo
         (Books.unknown, State.FAILED, Proof.NONE, {}),
         (failed, State.FAILED, Proof.NONE, {}),
         (released, State.RELEASED, Proof.NONE, {}),
+        (on_credit, State.DELIVERED, Proof.NONE, {"reported": P, "revenue": P, **FEE_OWED}),
         (delivered, State.DELIVERED, Proof.DISPROVED, {"suspense": P, "revenue": P, **FEE_OWED}),
         (credited, State.CREDITED, Proof.DISPROVED, {"suspense": P, "buyer": P, **FEE_OWED}),
         (

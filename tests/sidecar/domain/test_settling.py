@@ -142,7 +142,7 @@ async def test_a_transaction_settles_one_payment(books: Books) -> None:
 async def test_a_hint_without_proof_takes_no_transaction(books: Books) -> None:
     """An unknown settlement that named a transaction does not keep another from being settled by it."""
     await books.asked(Unknown("facilitator_did_not_settle", a_transaction(1)))
-    second = await books.settled(verified(nonce=2, call="call_2"), number=1)
+    second = await books.settled(verified(nonce=2, call="call_2", body=b"other"), number=1)
 
     assert (second.state, second.transaction) == (State.SETTLED, a_transaction(1))
 
@@ -161,6 +161,46 @@ async def test_an_answer_after_the_call_was_abandoned_leaves_it_to_evidence(
     assert books.balances() == HELD
     assert await books.arrived(payment)
     assert books.balances()["buyer"] == P
+
+
+@pytest.mark.parametrize("delivered", [False, True])
+async def test_an_answer_after_the_credit_was_spent_settles_nothing_twice(
+    books: Books, delivered: bool
+) -> None:
+    """Abandoned, found on chain, and spent by its own repeat: the late word changes neither."""
+    payment = await books.sending(await books.admitted())
+    await books.run(abandon_unit, payment.claim_key, "call_1", Closing("failed", 503, 9), NOW_US)
+    await books.arrived(payment)
+    again = await books.admitted(verified(call="call_2"))
+    assert again.state is State.SPENDING
+    if delivered:
+        await books.close(again, Ending.DELIVERED)
+    before = books.trace()
+    recorded = await books.result(payment, Paid(a_transaction()))
+
+    assert recorded.outcome == Unknown("abandoned", a_transaction())
+    assert books.trace() == before
+    await books.close(again, Ending.DELIVERED)
+
+
+async def test_credit_that_was_held_comes_back(books: Books) -> None:
+    """What had paid before stays paid; what was only signed is let go, and watched."""
+    await books.credited()
+    again = await books.release(await books.admitted(verified(call="call_2")))
+    assert (again.state, again.proof, again.watched) == (State.CREDITED, Proof.WORD, True)
+
+    fresh = await books.release(await books.admitted(verified(nonce=2, call="call_3")), watch=False)
+    assert (fresh.state, fresh.proof, fresh.watched) == (State.RELEASED, Proof.NONE, True)
+    assert books.balances() == {"reported": P, "buyer": P, **FEE_OWED}
+    for payment in (again, fresh):
+        await books.close(payment, Ending.AS_IT_IS)
+
+
+async def test_who_was_not_asked_after_all_is_not_named(books: Books) -> None:
+    """Nothing left for it: should the money come all the same, it is owed nothing."""
+    payment = await books.asked(NotSent())
+
+    assert (payment.state, payment.facilitator) == (State.RELEASED, "")
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ PROMISED: Final = {
     Code.PAYMENT_MALFORMED: (400, False, FIX),
     Code.PAYMENT_TOO_LARGE: (400, False, FIX),
     Code.PAYMENT_REUSED: (409, False, STOP),
+    Code.ANSWER_GONE: (410, False, STOP),
     Code.CALL_IN_PROGRESS: (503, True, RETRY),
     Code.SETTLEMENT_FAILED: (402, False, PAY),
     Code.SETTLEMENT_UNKNOWN: (503, True, RETRY),
@@ -86,6 +87,12 @@ async def reuse(stall: Stall) -> Buyer:
     return await stall.buy(target=b"/research?other=1")
 
 
+async def come_back_late(stall: Stall) -> Buyer:
+    await stall.buy()
+    stall.answers.kept.clear()
+    return await stall.buy()
+
+
 async def send_a_copy(stall: Stall) -> Buyer:
     stall.upstream.gate.clear()
     _, task = stall.ask(headers=[stall.payment()])
@@ -99,7 +106,7 @@ async def send_a_copy(stall: Stall) -> Buyer:
 async def be_too_exposed(stall: Stall) -> Buyer:
     stall.facilitator.settles = [AnswerLost(SECRET)]
     await stall.buy(nonce=1)
-    return await stall.buy(nonce=2)
+    return await stall.buy(nonce=2, target=b"/research?other=1")
 
 
 async def send_too_much(stall: Stall) -> Buyer:
@@ -124,6 +131,7 @@ SCENES: Final[dict[Code, Scene]] = {
     Code.PAYMENT_MALFORMED: paying(b"!"),
     Code.PAYMENT_TOO_LARGE: paying(b"A" * (PAYMENT_BYTES_MAX + 1)),
     Code.PAYMENT_REUSED: reuse,
+    Code.ANSWER_GONE: come_back_late,
     Code.CALL_IN_PROGRESS: send_a_copy,
     Code.SETTLEMENT_FAILED: buying(cannot_be_settled),
     Code.SETTLEMENT_UNKNOWN: buying(lambda stall: stall.facilitator.settles.append(AnswerLost(SECRET))),

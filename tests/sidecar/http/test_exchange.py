@@ -11,6 +11,7 @@ import pytest
 from sidecar.domain.refusals import Code, Refusal
 from sidecar.http import exchange as module
 from sidecar.http.exchange import BuyerExchange, BuyerLeft, PaidBody
+from sidecar.ports import Kept
 from sidecar.x402.documents import SettleReply
 from tests.sidecar.builders import PAYER, a_transaction
 from tests.sidecar.fakes import Buyer, turns, until
@@ -145,6 +146,39 @@ async def test_a_paid_answer_carries_its_receipt() -> None:
     assert buyer.header(b"payment-response") is not None
     assert exchange.outcome == "served"
     await over(exchange)
+
+
+@pytest.mark.parametrize("body", [b"kept", b""])
+async def test_a_kept_answer_is_the_answer_it_was(body: bytes) -> None:
+    """Its fields, its bytes, its receipt, and the id of the call that bought it."""
+    fields = (*TEXT, (b"content-length", b"%d" % len(body)))
+    first, again = Buyer(), Buyer()
+    exchange = of(first)
+    await read(exchange)
+    await exchange.start(203, fields, RECEIPT)
+    if body:
+        await exchange.send(body)
+    await exchange.finish()
+    exchange = of(again)
+    exchange.call = "call_2"
+    await read(exchange)
+    await exchange.replay(Kept(203, fields, body), RECEIPT, "call_1")
+
+    assert (again.status, again.headers, again.body, again.ended) == (203, first.headers, body, True)
+    assert (exchange.call, exchange.outcome) == ("call_1", "served")
+    await turns(3)
+
+
+async def test_a_kept_answer_to_nobody_is_quiet() -> None:
+    """A buyer who left before it came, or between its head and its body."""
+    for strict in (False, True):
+        buyer = Buyer(strict=strict)
+        exchange = of(buyer)
+        await read(exchange)
+        buyer.leave()
+        await exchange.replay(Kept(200, (), b"kept"), RECEIPT)
+        assert buyer.body == b""
+        await over(exchange)
 
 
 async def test_one_request_has_one_answer() -> None:

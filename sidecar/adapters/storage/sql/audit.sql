@@ -14,11 +14,11 @@ SELECT call, sum(units) FROM (
     FROM transfers AS t
     JOIN journals AS j ON j.seq = t.journal_seq
     JOIN accounts AS d ON d.no = t.debit_no
-    WHERE t.kind = 'pending' AND d.id GLOB 'deposit:*'
+    WHERE t.kind = 'pending' AND (d.id GLOB 'deposit:*' OR d.id GLOB 'buyer:*')
       AND NOT EXISTS (SELECT 1 FROM transfers AS r WHERE r.pending_id = t.id)
     UNION ALL
-    SELECT call_id, -amount_nano
-    FROM payments WHERE state IN ('open', 'sending', 'settled', 'unknown', 'suspended')
+    SELECT call_id, -iif(state = 'spending', price_nano, amount_nano)
+    FROM payments WHERE state IN ('open', 'spending', 'sending', 'settled', 'unknown', 'suspended')
 ) GROUP BY call HAVING sum(units) <> 0;
 
 -- authorized_open: a payer's authorized money that is not what its unsettled payments signed for
@@ -77,13 +77,15 @@ SELECT account, sum(units) FROM (
     FROM calls WHERE captured_nano <> 0
 ) GROUP BY account HAVING sum(units) <> 0;
 
--- credits_owed: a buyer's credit that is not what its calls gave back
+-- credits_owed: a buyer's credit that is not what its calls gave back and have not spent
 SELECT account, sum(units) FROM (
     SELECT a.id AS account, iif(m.side = a.side, m.amount, -m.amount) AS units
     FROM accounts AS a JOIN movements AS m ON m.account_no = a.no
     WHERE a.id GLOB 'buyer:*' AND m.phase = 'posted'
     UNION ALL
     SELECT 'buyer:' || buyer, -credited_nano FROM calls WHERE credited_nano <> 0
+    UNION ALL
+    SELECT 'buyer:0x' || lower(hex(payer)), price_nano FROM payments WHERE on_credit = 1 AND state = 'delivered'
 ) GROUP BY account HAVING sum(units) <> 0;
 
 -- costs_booked: a cost account that is not the sum of its lines
@@ -115,7 +117,7 @@ SELECT call_id, n FROM cost_lines WHERE basis = 'measured' AND rate = '';
 
 -- served_paid: a served call without a payment that is proven
 SELECT id FROM calls
-WHERE outcome = 'served' AND id NOT IN (SELECT call_id FROM payments WHERE proof <> 'none');
+WHERE outcome = 'served' AND id NOT IN (SELECT call_id FROM payments WHERE proof <> 'none' OR on_credit = 1);
 
 -- payments_proven: a payment that ended as paid without proof, or whose proof is not in the receipts, once
 SELECT lower(hex(p.claim_key)), p.state, p.proof, count(r.claim_key)
@@ -124,20 +126,21 @@ GROUP BY p.claim_key
 HAVING count(r.claim_key) <> (p.proof = 'chain')
     OR max(r.amount) <> p.amount
     OR max(r.transaction_hash) <> p.transaction_hash
-    OR (p.proof = 'none' AND p.state IN ('settled', 'delivered', 'credited'));
+    OR (p.proof = 'none' AND p.on_credit = 0 AND p.state IN ('settled', 'delivered', 'credited'));
 
 -- intents_named: a payment that was sent without naming who was asked, or settled in no transaction
 SELECT lower(hex(claim_key)), state FROM payments
-WHERE (facilitator = '' AND state IN ('sending', 'settled', 'unknown', 'delivered', 'suspended'))
+WHERE (facilitator = '' AND on_credit = 0
+       AND state IN ('sending', 'settled', 'unknown', 'delivered', 'suspended'))
    OR (transaction_hash = '' AND proof <> 'none');
 
 -- calls_agree: a call that tells another story than its payment
 WITH p AS MATERIALIZED (  -- a table that can be indexed for the join, which payments by themselves cannot
-    SELECT call_id, state, price_nano, amount_nano FROM payments
+    SELECT call_id, state, price_nano, amount_nano, on_credit FROM payments
 )
 SELECT c.id, c.outcome, p.state, c.captured_nano, c.credited_nano
 FROM calls AS c LEFT JOIN p ON p.call_id = c.id
-WHERE (c.outcome <> '' AND p.state IN ('open', 'sending', 'settled'))
+WHERE (c.outcome <> '' AND p.state IN ('open', 'spending', 'sending', 'settled'))
    OR (c.outcome = '' AND p.state = 'delivered')
    OR c.captured_nano <> iif(p.state = 'delivered', p.price_nano, 0)
-   OR c.credited_nano <> iif(p.state = 'credited', p.amount_nano, 0);
+   OR (p.on_credit = 0 AND c.credited_nano <> iif(p.state = 'credited', p.amount_nano, 0));

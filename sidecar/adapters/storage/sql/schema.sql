@@ -30,13 +30,15 @@ CREATE TABLE payments (
     transaction_hash TEXT NOT NULL,
     reason          TEXT NOT NULL,
     proof           TEXT NOT NULL,       -- what says that the money moved
-    watched         INTEGER NOT NULL     -- 1: a late transfer counts, until the authorization is dead
+    watched         INTEGER NOT NULL,    -- 1: a late transfer counts, until the authorization is dead
+    on_credit       INTEGER NOT NULL     -- 1: its call is paid from the buyer's credit
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX payments_unfinished ON payments (state)
-    WHERE state IN ('open', 'sending', 'settled', 'unknown');
-CREATE INDEX payments_unseen ON payments (proof) WHERE proof = 'word';
-CREATE INDEX payments_watched ON payments (watched) WHERE watched = 1;
+    WHERE state IN ('open', 'spending', 'sending', 'settled', 'unknown');
+CREATE INDEX payments_unresolved ON payments (payer, request_digest) WHERE state = 'unknown';
+CREATE INDEX payments_unseen ON payments (network, changed_us) WHERE proof = 'word';
+CREATE INDEX payments_watched ON payments (network, valid_before) WHERE watched = 1;
 CREATE INDEX payments_transaction ON payments (network, transaction_hash) WHERE transaction_hash <> '';
 
 CREATE TABLE calls (

@@ -15,7 +15,19 @@ from sidecar.domain.closing import Ending
 from sidecar.domain.outcomes import Failed, Paid, Unknown
 from sidecar.domain.payments import Proof, State
 from sidecar.domain.records import Closing, Payment
-from tests.sidecar.builders import NOW_US, RUN, Books, P, a_log, a_transaction, open_books, verified
+from tests.sidecar.builders import (
+    NOW_US,
+    PRICE,
+    RUN,
+    USDC,
+    Books,
+    P,
+    a_log,
+    a_transaction,
+    an_endpoint,
+    open_books,
+    verified,
+)
 from tests.sidecar.shop import NETWORK, TOOL, line
 
 INSERT = "INSERT INTO cost_lines VALUES"
@@ -245,11 +257,11 @@ async def test_open_questions_are_asked_oldest_first_and_a_few_at_a_time(books: 
         await books.run(RecordsSqliteTx.change, replace(stored, changed_us=NOW_US - number))
     watched = await books.release(payments[4], watch=True)
     await books.run(RecordsSqliteTx.change, replace(watched, valid_before=1))
-    await books.asked(Failed("insufficient_funds"), verified(nonce=8, call="call_8"))
+    await books.asked(Failed("insufficient_funds"), verified(nonce=8, call="call_8", body=b"other"))
     await books.release(payments[5], watch=False)
 
-    async def found(question: Callable[[RecordsSqliteTx, int], list[Payment]], limit: int) -> list[str]:
-        return [payment.call for payment in await books.run(question, limit)]
+    async def found(question: Callable[..., list[Payment]], *given: object) -> list[str]:
+        return [payment.call for payment in await books.run(question, *given)]
 
     assert await found(RecordsSqliteTx.unknown, 9) == ["call_2", "call_1"]
     assert await found(UNSEEN, 9) == ["call_4", "call_3"]
@@ -257,37 +269,79 @@ async def test_open_questions_are_asked_oldest_first_and_a_few_at_a_time(books: 
     assert await found(RecordsSqliteTx.unknown, 1) == ["call_2"]
     assert await found(UNSEEN, 1) == ["call_4"]
     assert await found(WATCHED, 1) == ["call_5"]
-    for elsewhere in ((), ("eip155:1",)):
-        assert await found(partial(RecordsSqliteTx.unseen, networks=elsewhere), 9) == []
-        assert await found(partial(RecordsSqliteTx.watched, networks=elsewhere), 9) == []
+    for nowhere in ((), ("eip155:8453",)):
+        assert await found(partial(RecordsSqliteTx.unseen, networks=nowhere), 9) == []
+        assert await found(partial(RecordsSqliteTx.watched, networks=nowhere), 9) == []
+
+
+async def test_what_waits_where_nobody_can_be_asked_does_not_fill_the_list(books: Books) -> None:
+    """Payments of a network without a chain never crowd out those of one that has it."""
+    elsewhere = an_endpoint(PRICE, replace(USDC, chain_id=8453, network="eip155:8453"))
+    for number in (1, 2):
+        await books.settled(verified(elsewhere, nonce=number, call=f"call_{number}"), number)
+    await books.settled(verified(nonce=3, call="call_3"), 3)
+
+    (found,) = await books.run(UNSEEN, 1)
+    assert found.call == "call_3"
+
+
+async def test_only_an_unknown_payment_of_the_same_request_is_pointed_to(books: Books) -> None:
+    """By payer and request together, and not once it is decided."""
+    payment = await books.unknown()
+
+    async def unresolved(payer: bytes, digest: bytes) -> Payment | None:
+        return await books.run(RecordsSqliteTx.unresolved, payer, digest)
+
+    assert await unresolved(payment.payer, payment.request_digest) == payment
+    assert await unresolved(bytes(20), payment.request_digest) is None
+    assert await unresolved(payment.payer, bytes(32)) is None
+    await books.arrived(payment)
+    assert await unresolved(payment.payer, payment.request_digest) is None
+
+
+async def test_credit_that_is_held_cannot_be_spent(books: Books) -> None:
+    """What a call may spend is what is posted, less what other calls have put aside."""
+    credited = await books.credited()
+
+    async def credit() -> int:
+        return await books.run(RecordsSqliteTx.credit_units, credited.buyer)
+
+    assert await credit() == P
+    payment = await books.admitted(verified(nonce=2, call="call_2"))
+    assert await credit() == 0
+    await books.release(payment)
+    assert await credit() == P
+    assert await books.run(RecordsSqliteTx.credit_units, "0x00") == 0
 
 
 @pytest.mark.parametrize(
     ("question", "given"),
     [
-        (RecordsSqliteTx.payment, b"key"),
-        (RecordsSqliteTx.orphans, RUN),
-        (RecordsSqliteTx.orphan_calls, RUN),
-        (RecordsSqliteTx.unknown, 9),
-        (UNSEEN, 9),
-        (WATCHED, 9),
+        (RecordsSqliteTx.payment, (b"key",)),
+        (RecordsSqliteTx.orphans, (RUN,)),
+        (RecordsSqliteTx.orphan_calls, (RUN,)),
+        (RecordsSqliteTx.unresolved, (b"payer", b"digest")),
+        (RecordsSqliteTx.unknown, (9,)),
+        (UNSEEN, (9,)),
+        (WATCHED, (9,)),
     ],
 )
 async def test_no_question_reads_a_whole_table(
-    books: Books, question: Callable[[RecordsSqliteTx, Any], object], given: object
+    books: Books, question: Callable[..., object], given: tuple[object, ...]
 ) -> None:
     """What the writer is asked while calls are served is found by an index, however long the books are."""
 
     def plan(tx: RecordsSqliteTx) -> list[str]:
         asked: list[str] = []
         tx.connection.set_trace_callback(asked.append)
-        question(tx, given)
+        question(tx, *given)
         tx.connection.set_trace_callback(None)
         return [row[3] for sql in asked for row in tx.connection.execute(f"EXPLAIN QUERY PLAN {sql}")]
 
     steps = await books.run(plan)
     assert any(step.startswith("SEARCH") for step in steps)
-    assert not any(step.startswith("SCAN") for step in steps)
+    scanned = {step for step in steps if step.startswith("SCAN")}
+    assert all(step.startswith("SCAN json_each") for step in scanned), "only what was given is read through"
 
 
 async def test_exposure_is_the_payers_own_on_one_network(books: Books) -> None:

@@ -1,0 +1,289 @@
+"""One admitted call on its way down: the steps, each with its commit. Their order is `flows.py`.
+
+Whatever ends a call early closes it all the same: released, credited, or unknown.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from pricing.cost import CostLine
+from pricing.extract import meter_for
+from sidecar.costing import Costing
+from sidecar.delivery import Delivery, End, Exchange
+from sidecar.domain import fees
+from sidecar.domain.admission import RETRY_AFTER_S
+from sidecar.domain.call import Admitted
+from sidecar.domain.closing import (
+    Ending,
+    abandon_unit,
+    close_unit,
+    lines_of,
+    release_and_close_unit,
+)
+from sidecar.domain.events import CallClosed, NeedsAttention, UpstreamAnswered
+from sidecar.domain.outcomes import Failed, NotSent, Outcome, Paid, not_paid, receipt
+from sidecar.domain.payments import State
+from sidecar.domain.records import Closing
+from sidecar.domain.refusals import Code, Refusal
+from sidecar.domain.settling import release_unit
+from sidecar.fields import combined, values
+from sidecar.funding import facilitator_body, fund
+from sidecar.ports import (
+    Fault,
+    Kept,
+    NothingSent,
+    StorageUnavailable,
+    TimedOut,
+    UpstreamAnswer,
+    UpstreamRequest,
+)
+from sidecar.services import Services
+from sidecar.settlement import Asked, ask, name_facilitator
+from sidecar.x402 import reasons
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What the agent answered, and its body on the way."""
+
+    answer: UpstreamAnswer
+    delivery: Delivery
+
+    @property
+    def success(self) -> bool:
+        """Tell whether the agent says that it did what was asked."""
+        return 200 <= self.answer.status < 300
+
+
+class Running:
+    """One call. Each step ends with the call going on, or closed and answered."""
+
+    def __init__(self, services: Services, admitted: Admitted, exchange: Exchange, started_us: int) -> None:
+        self._s = services
+        self._admitted = admitted
+        self._payment = admitted.payment
+        self._exchange = exchange
+        self._started_us = started_us
+        tariff = admitted.verified.context.endpoint.tariff
+        self._costing = Costing(services, admitted.payment.call, tariff)
+        self._delivered = 0  # the status of the answer that was delivered
+
+    @property
+    def _paid(self) -> bool:
+        """Tell whether the call's own payment is ours, so that what is not delivered becomes credit."""
+        return self._payment.state is State.SETTLED
+
+    async def fund(self) -> bool:
+        """Ask whether the payer can pay; False if not, or if nobody could be asked."""
+        chain = self._s.chains.get(self._payment.network)
+        funded = await fund(self._admitted, chain, self._s.facilitators, self._s.observer)
+        if isinstance(funded, Refusal):
+            # A used nonce may be somebody else's broadcast of this very payment: it would be credit.
+            used = funded.reason == reasons.NONCE_USED
+            await self._decline(funded, (), final=used, watch=used)
+            return False
+        self._s.reached("funded")
+        return True
+
+    async def forward(self, outgoing: UpstreamRequest) -> Work | None:
+        """Ask the agent; None when there is no answer, with the buyer told and nothing kept of its money."""
+        asked_us = self._s.clock.monotonic_us()
+        payment = self._payment
+        try:
+            answer = await self._s.upstream.send(outgoing)
+        except Fault as fault:
+            code = Code.UPSTREAM_TIMEOUT if isinstance(fault, TimedOut) else Code.UPSTREAM_UNREACHABLE
+            self._s.observer.saw(NeedsAttention(code.value, str(fault), payment.call))
+            lines = () if isinstance(fault, NothingSent) else self._costing.lines(None, b"")
+            await self._decline(self._ask_again(code), lines, final=False, watch=True)
+            return None
+        elapsed_us = self._s.clock.monotonic_us() - asked_us
+        self._s.observer.saw(UpstreamAnswered(payment.call, payment.endpoint, answer.status, elapsed_us))
+        self._s.reached("forwarded")
+        delivery = Delivery(answer, meter_for(*_kind_of(answer)), self._s.delivery, self._s.room)
+        return Work(answer, delivery)
+
+    async def settle(self, work: Work | None) -> bool:
+        """Ask for the money, reading the work's body ahead; False if it is not ours, with the buyer told."""
+        self._payment = await name_facilitator(self._s, self._payment)
+        self._s.reached("sending")
+        body = facilitator_body(self._admitted)
+        asking = asyncio.create_task(ask(self._s, self._payment, body, self._answer_unknown))
+        try:
+            if work is not None:
+                await work.delivery.read_ahead(asking)
+        finally:  # whatever happens to the answer, who was asked to settle is heard out
+            asked = await asking
+        self._payment = asked.recorded.payment
+        if isinstance(asked.recorded.outcome, Paid) and not asked.answered:
+            return True
+        await self._withhold(asked, work)
+        return False
+
+    async def deliver(self, work: Work) -> None:
+        """Let the body out; what it earned is decided by who stopped."""
+        await self._exchange.start(work.answer.status, work.answer.headers, receipt(self._payment))
+        self._s.reached("started")
+        end = await work.delivery.stream(self._exchange)
+        self._delivered = 0 if end is End.BROKEN_OFF else work.answer.status
+        if end is End.BUYER_LEFT:
+            await work.delivery.drain()
+        self._s.reached("streamed")
+        if end is End.BROKEN_OFF:
+            await self._close(Ending.UNDELIVERED, "failed", work.answer.status, work)
+        else:
+            await self._keep(work)
+            await self._close(Ending.DELIVERED, "served", work.answer.status, work)
+        self._s.reached("closed")
+
+    async def replay(self, kept: Kept) -> None:
+        """Deliver an answer that was withheld before; its work was booked then."""
+        await self._exchange.replay(kept, receipt(self._payment))
+        self._delivered = kept.status
+        await self._s.answers.keep(self._payment.call, kept, self._s.clock.now_us())
+        await self._close(Ending.DELIVERED, "served", kept.status, None)
+
+    async def fail(self, work: Work) -> None:
+        """The agent says it failed: its answer goes to the buyer as it is, and nothing is earned.
+
+        What was not asked for yet is released before the answer leaves; what is
+        ours already becomes the buyer's credit, and the receipt says that it was paid.
+        """
+        status, paid = work.answer.status, self._paid
+        if not paid:
+            unit = partial(
+                release_unit,
+                claim_key=self._payment.claim_key,
+                now_us=self._s.clock.now_us(),
+                reason=f"upstream_{status}",
+                final=False,
+                watch=True,
+            )
+            await self._s.commits.once(unit)
+        await self._exchange.start(status, work.answer.headers, receipt(self._payment) if paid else None)
+        if await work.delivery.stream(self._exchange) is End.BUYER_LEFT:
+            await work.delivery.drain()
+        await self._close(Ending.UNDELIVERED if paid else Ending.AS_IT_IS, "failed", status, work)
+
+    async def abandon(self, defect: Exception) -> None:
+        """Close a call that cannot go on: tell the buyer to ask again, and let evidence decide.
+
+        Once the answer was delivered it stays paid for: only what it cost is unknown then.
+        """
+        unavailable = isinstance(defect, StorageUnavailable)
+        detail = str(defect) if unavailable else type(defect).__name__
+        code = "storage_unavailable" if unavailable else "call_abandoned"
+        self._s.observer.saw(NeedsAttention(code, detail, self._payment.call))
+        payment, now_us = self._payment, self._s.clock.now_us()
+        lines = self._costing.lines(None, b"")
+        unit: Callable[..., object]
+        if self._delivered:
+            closing, ending = self._closing("served", self._delivered, lines), Ending.DELIVERED
+            fee = fees.of_platform(self._s.fees, payment.price)
+            unit = partial(
+                close_unit, payment=payment, ending=ending, closing=closing, platform_fee=fee, now_us=now_us
+            )
+        else:
+            await self._exchange.refuse(self._ask_again(Code.STORAGE_UNAVAILABLE))
+            key, closing = payment.claim_key, self._closing("failed", 503, lines)
+            unit = partial(abandon_unit, claim_key=key, call=payment.call, closing=closing, now_us=now_us)
+        await self._s.commits.insist(unit, payment.call)
+
+    async def _decline(
+        self, refusal: Refusal, lines: tuple[CostLine, ...], *, final: bool, watch: bool
+    ) -> None:
+        """End a call without an answer of the agent: give the money back, close the call, then say so."""
+        status = self._exchange.status_of(refusal)
+        closing = self._closing(f"refused:{refusal.code}", status, lines)
+        if self._paid:
+            await self._commit_close(Ending.UNDELIVERED, closing)
+            await self._exchange.refuse(refusal, receipt(self._payment))
+            return
+        unit = partial(
+            release_and_close_unit,
+            payment=self._payment,
+            reason=refusal.reason or refusal.code.value,
+            closing=closing,
+            now_us=self._s.clock.now_us(),
+            final=final,
+            watch=watch,
+        )
+        await self._s.commits.once(unit)
+        await self._exchange.refuse(refusal)
+
+    async def _withhold(self, asked: Asked, work: Work | None) -> None:
+        """Not paid, as far as anybody knows: the body stays here, and its cost is booked all the same."""
+        outcome = asked.recorded.outcome
+        refusal = self._refusal_of(outcome)
+        if not asked.answered:
+            no = not_paid(self._payment, outcome.reason) if isinstance(outcome, Failed) else None
+            await self._exchange.refuse(refusal, no)
+        if work is not None:
+            await work.delivery.drain()
+            await self._keep(work)
+        ending = Ending.UNDELIVERED if isinstance(outcome, Paid) else Ending.AS_IT_IS
+        status = self._exchange.status_of(refusal)
+        await self._close(ending, f"refused:{refusal.code}", status, work)
+
+    def _refusal_of(self, outcome: Outcome) -> Refusal:
+        if isinstance(outcome, Failed):
+            return Refusal(Code.SETTLEMENT_FAILED, reason=outcome.reason, call=self._payment.call)
+        not_sent = isinstance(outcome, NotSent)
+        return self._ask_again(Code.SETTLEMENT_UNAVAILABLE if not_sent else Code.SETTLEMENT_UNKNOWN)
+
+    async def _answer_unknown(self) -> None:
+        await self._exchange.refuse(self._ask_again(Code.SETTLEMENT_UNKNOWN))
+
+    def _ask_again(self, code: Code) -> Refusal:
+        return Refusal(code, call=self._payment.call, retry_after_s=RETRY_AFTER_S)
+
+    async def _keep(self, work: Work) -> None:
+        """Keep a whole answer for the buyer who asks again with the same payment."""
+        body = work.delivery.whole
+        if body is not None:
+            kept = Kept(work.answer.status, tuple(work.answer.headers), body)
+            await self._s.answers.keep(self._payment.call, kept, self._s.clock.now_us())
+
+    async def _close(self, ending: Ending, outcome: str, status: int, work: Work | None) -> None:
+        """Make the last commit of the call, with the cost of its work. The buyer has its answer."""
+        lines: tuple[CostLine, ...] = ()
+        if work is not None:
+            declared = combined(work.answer.headers, b"sidecar-cost")
+            lines = self._costing.lines(await self._costing.measured(work.delivery), declared)
+        await self._commit_close(ending, self._closing(outcome, status, lines))
+
+    async def _commit_close(self, ending: Ending, closing: Closing) -> None:
+        payment = self._payment
+        served = ending is Ending.DELIVERED
+        unit = partial(
+            close_unit,
+            payment=payment,
+            ending=ending,
+            closing=closing,
+            platform_fee=fees.of_platform(self._s.fees, payment.price) if served else None,
+            now_us=self._s.clock.now_us(),
+        )
+        await self._s.commits.insist(unit, payment.call)
+        booked = lines_of(ending, closing.lines)
+        self._s.observer.saw(
+            CallClosed(
+                call=payment.call,
+                endpoint=payment.endpoint,
+                outcome=closing.outcome,
+                captured_nano=payment.price_nano if served else 0,
+                credited_nano=payment.amount_nano if self._paid and not served else 0,
+                cost_nano=tuple((line.kind.value, line.amount.units) for line in booked if line.amount),
+                unknown_costs=sum(line.amount is None for line in booked),
+            )
+        )
+
+    def _closing(self, outcome: str, status: int, lines: tuple[CostLine, ...]) -> Closing:
+        return Closing(outcome, status, self._s.clock.monotonic_us() - self._started_us, lines)
+
+
+def _kind_of(answer: UpstreamAnswer) -> tuple[bytes, bytes]:
+    """Return content type and encoding; several encodings are one list (RFC 9110 section 8.4)."""
+    kinds = values(answer.headers, b"content-type")
+    return (kinds[0] if kinds else b"", combined(answer.headers, b"content-encoding"))
