@@ -54,7 +54,7 @@ async def ask(
     """
     if payment.state is State.OPEN:
         released = Recorded(await _release(services, payment), NotSent())
-        services.observer.saw(_event(released, "", settle_us=0))
+        services.observer.saw(_event(released, settle_us=0))
         return Asked(released, answered=False)
     asked_us = services.clock.monotonic_us()
     payment, outcome = await _ask_in_turn(services, payment, body)
@@ -75,7 +75,7 @@ async def ask(
         await answer_unknown()
         answered = True
         recorded = await services.commits.insist(unit, payment.call)
-    services.observer.saw(_event(recorded, payment.facilitator, settle_us))
+    services.observer.saw(_event(recorded, settle_us))
     services.reached("recorded")
     return Asked(recorded, answered)
 
@@ -140,7 +140,7 @@ async def _outcome(services: Services, payment: Payment, body: bytes) -> Outcome
         return Unknown("answer_lost")
 
 
-def _event(recorded: Recorded, source: str, settle_us: int) -> PaymentSettled:
+def _event(recorded: Recorded, settle_us: int) -> PaymentSettled:
     match recorded.outcome:
         case Paid():
             result, reason = "settled", ""
@@ -155,7 +155,7 @@ def _event(recorded: Recorded, source: str, settle_us: int) -> PaymentSettled:
         call=payment.call,
         network=payment.network,
         result=result,
-        source=source,
+        source=payment.facilitator,
         reason=reason,
         transaction=payment.transaction,
         settle_us=settle_us,

@@ -88,13 +88,14 @@ def _claim(tx: RecordsTx, stored: Payment | None, entering: Payment) -> Payment:
         claimed = tx.claim(entering)
         assert claimed, "a claim key that was just absent can be claimed in the same transaction"
         return entering
+    proven = stored.proof is not Proof.NONE
     again = replace(
         entering,
         state=after(stored.state, Fact.SPENT if entering.on_credit else Fact.ENTERED),
         entries=stored.entries + 1,
         from_block=stored.from_block or entering.from_block,
-        watched=stored.watched or (entering.on_credit and stored.proof is Proof.NONE),
-        facilitator=stored.facilitator,
+        watched=stored.watched or (entering.on_credit and not proven),
+        facilitator=stored.facilitator if proven else "",
         transaction=stored.transaction,
         proof=stored.proof,
     )

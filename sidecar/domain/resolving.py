@@ -29,7 +29,8 @@ def arrived_unit(
         return True
     if not tx.add_receipt(payment.network, log.transaction, log.log_index, claim_key, payment.amount):
         return False
-    fee = fee if payment.facilitator else None  # nobody was asked, so nobody is owed for it
+    if payment.facilitator == "" or payment.state is State.RELEASED:
+        fee = None  # nothing was sent to anybody, so nobody is owed for it
     proven = replace(
         payment, proof=Proof.CHAIN, transaction=log.transaction, watched=False, changed_us=now_us
     )

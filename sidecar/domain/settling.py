@@ -121,7 +121,7 @@ def _after_result(payment: Payment, outcome: Outcome, now_us: int) -> Payment:
         case Failed(reason=reason):
             return replace(moved, state=after(payment.state, Fact.REJECTED), reason=reason)
         case NotSent():
-            return replace(moved, state=after(payment.state, Fact.NOT_SENT), facilitator="")
+            return replace(moved, state=after(payment.state, Fact.NOT_SENT))
         case Unknown(reason=reason, transaction=transaction):
             state = after(payment.state, Fact.LOST)
             return replace(moved, state=state, reason=reason, transaction=transaction)

@@ -237,18 +237,6 @@ async def test_a_released_payment_waits_for_what_may_be_paid(books: Books) -> No
     assert again == Refusal(Code.SETTLEMENT_UNKNOWN, call="call_2", retry_after_s=2)
 
 
-async def test_while_nobody_can_settle_no_payment_is_taken(books: Books) -> None:
-    """Refused without a trace, and what is known of an earlier payment is told all the same."""
-    await books.unknown()
-    before = books.trace()
-
-    refused = await books.admit(verified(**AGAIN, nonce=2, body=b"other"), closed=NOBODY)
-    assert refused == Refusal(Code.FACILITATOR_UNAVAILABLE, retry_after_s=2)
-    told = await books.admit(verified(**AGAIN), closed=NOBODY)
-    assert told == Refusal(Code.SETTLEMENT_UNKNOWN, call="call_1", retry_after_s=2)
-    assert books.trace() == before
-
-
 async def test_an_unknown_settlement_is_never_answered_with_a_new_demand(books: Books) -> None:
     """Unknown, and what nothing can decide, say so: a buyer who pays again pays twice (X8)."""
     unknown = Refusal(Code.SETTLEMENT_UNKNOWN, call="call_1", retry_after_s=2)

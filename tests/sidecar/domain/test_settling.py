@@ -196,13 +196,6 @@ async def test_credit_that_was_held_comes_back(books: Books) -> None:
         await books.close(payment, Ending.AS_IT_IS)
 
 
-async def test_who_was_not_asked_after_all_is_not_named(books: Books) -> None:
-    """Nothing left for it: should the money come all the same, it is owed nothing."""
-    payment = await books.asked(NotSent())
-
-    assert (payment.state, payment.facilitator) == (State.RELEASED, "")
-
-
 @pytest.mark.parametrize(
     ("final", "watch", "state"),
     [

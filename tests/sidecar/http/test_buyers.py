@@ -370,14 +370,15 @@ async def test_a_sibling_route_is_not_bought_by_anothers_payment(tmp_path: Path)
         assert stall.trace == ["known_unit", *NOT_A_BYTE_OF_IO]
 
 
-@pytest.mark.parametrize("later", ["too old", "another price"])
-async def test_a_repeat_is_never_told_to_pay_anew(tmp_path: Path, later: str) -> None:
-    """A payment that would buy nothing any more is told how its call stands: unknown first, then spent."""
+@pytest.mark.parametrize(("later", "status"), [("too old", 410), ("another price", 200)])
+async def test_a_repeat_is_never_told_to_pay_anew(tmp_path: Path, later: str, status: int) -> None:
+    """A payment that would buy nothing any more is told how its call stands: unknown, or what it bought."""
     async with open_stall(tmp_path) as stall:
-        stall.facilitator.settles = [TimedOut("no answer")]
         unknown, served = stall.payment(1), stall.payment(2)
+        bought = await stall.answer(headers=[served])
+        stall.facilitator.settles = [TimedOut("no answer")]
         first = await stall.answer(headers=[unknown])
-        assert (await stall.answer(headers=[served])).status == 200
+        assert (bought.status, first.status) == (200, 503)
         if later == "too old":
             stall.clock.pass_s(100_000)
         else:
@@ -387,8 +388,9 @@ async def test_a_repeat_is_never_told_to_pay_anew(tmp_path: Path, later: str) ->
         other = await stall.answer(headers=[unknown], target=b"/research?other")
 
         assert (again.status, again.document()["code"]) == (503, "settlement_unknown")
-        assert again.header(b"sidecar-call-id") == first.header(b"sidecar-call-id") == b"call_1"
-        assert (spent.status, spent.document()["code"]) == (409, "payment_reused")
+        assert again.header(b"sidecar-call-id") == first.header(b"sidecar-call-id") == b"call_2"
+        assert (spent.status, spent.header(b"sidecar-call-id")) == (status, b"call_1")
+        assert spent.header(b"payment-response") == bought.header(b"payment-response")
         assert (other.status, other.document()["code"]) == (409, "payment_reused")
         assert stall.count("upstream", "settle") == {"upstream": 2, "settle": 2}
 
