@@ -7,6 +7,7 @@ from pricing.cost import CostLine, Kind
 from sidecar.domain import entries
 from sidecar.domain.payments import Fact, State, after
 from sidecar.domain.records import Closing, Payment, RecordsTx
+from sidecar.domain.reporting import Booked, close_costs
 from sidecar.domain.settling import record, release_unit, stored
 
 
@@ -36,21 +37,21 @@ def close_unit(
     closing: Closing,
     platform_fee: CostLine | None,
     now_us: int,
-) -> None:
-    """Close the call that *payment* paid for. Closing it again changes nothing.
+) -> Booked:
+    """Close the call that *payment* paid for; return what it cost. Closing it again changes nothing.
 
     The call is named by the caller's copy of the payment: once released, the
     same payment may already have entered again for another call.
     """
     if not tx.close_call(payment.call, closing):
-        return
+        return Booked()
     if ending is Ending.DELIVERED:
         _deliver(tx, _of_call(tx, payment), platform_fee, now_us)
     elif ending is Ending.UNDELIVERED and payment.on_credit:
         release_unit(tx, payment.claim_key, now_us, reason="undelivered", final=False, watch=False)
     elif ending is Ending.UNDELIVERED:
         give_credit(tx, _of_call(tx, payment), Fact.UNDELIVERED, now_us)
-    _book_costs(tx, payment.call, payment.endpoint, ending, closing.lines, now_us)
+    return _book_costs(tx, payment.call, payment.endpoint, ending, closing.lines, now_us)
 
 
 def release_and_close_unit(
@@ -118,8 +119,11 @@ def _of_call(tx: RecordsTx, payment: Payment) -> Payment:
 
 def _book_costs(
     tx: RecordsTx, call: str, endpoint: str, ending: Ending, lines: tuple[CostLine, ...], now_us: int
-) -> None:
-    tx.add_cost_lines(call, lines_of(ending, lines))
-    journal = entries.costs(call, endpoint, lines, now_us, retry=ending is not Ending.DELIVERED)
+) -> Booked:
+    booked = close_costs(tx, call, lines, retry=ending is not Ending.DELIVERED)
+    journal = entries.costs(
+        call, endpoint, booked.lines, now_us, retry=ending is not Ending.DELIVERED
+    )
     if journal is not None:
         record(tx, journal)
+    return booked

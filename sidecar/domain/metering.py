@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Final
 
 from ledger.money import Amount, nano
-from pricing.cost import Basis, CostLine, Kind, Source, cost_of, strongest
+from pricing.cost import Basis, CostLine, Kind, Source, cost_of
 from pricing.declared import Malformed, gateway_cost, parse_costs
 from pricing.extract import Metered
 from pricing.rates import RateCards
@@ -22,7 +22,7 @@ def cost_lines(
     *,
     gateway: bytes = b"",
 ) -> tuple[CostLine, ...]:
-    """Return the lines to book: one per identity, the strongest source first.
+    """Return all that is known of what the call cost; its close says which of it is booked.
 
     *metered* is None when the agent was asked and its answer was lost: what it
     spent is unknown, and unknown is never zero. *declared* is the combined
@@ -42,8 +42,7 @@ def cost_lines(
         lines.append(
             CostLine(Kind.EXTERNAL, "per_call", tariff, Basis.MEASURED, "config per_call", Source.TARIFF)
         )
-    kept, _ = strongest(lines)
-    return tuple(credible(line) for line in kept)
+    return tuple(credible(line) for line in lines)
 
 
 def credible(line: CostLine) -> CostLine:

@@ -12,6 +12,7 @@ from ledger.money import Amount, nano
 from ledger.store import Tx
 from pricing.cost import CostLine
 from sidecar.domain import chart
+from sidecar.domain.costs import CostsTx
 from sidecar.domain.payments import Proof, State
 
 
@@ -106,10 +107,10 @@ class Closing:
     lines: tuple[CostLine, ...] = ()
 
 
-class RecordsTx(Tx, Protocol):
+class RecordsTx(CostsTx, Tx, Protocol):
     """A ledger transaction that also keeps payments and calls. All of it commits or none of it.
 
-    Rows of `cost_lines` and `receipts` are never changed or removed.
+    Rows of `receipts` are never changed or removed.
     """
 
     def payment(self, claim_key: bytes) -> Payment | None:
@@ -156,10 +157,6 @@ class RecordsTx(Tx, Protocol):
 
     def close_call(self, call: str, closing: Closing) -> bool:
         """Close the call; False if it was closed before, and nothing is changed."""
-        ...
-
-    def add_cost_lines(self, call: str, lines: Sequence[CostLine]) -> None:
-        """Append cost lines to the call, those with an unknown amount too."""
         ...
 
     def price_version(self, endpoint: str, terms: str, since_us: int) -> int:

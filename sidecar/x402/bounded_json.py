@@ -1,4 +1,4 @@
-"""JSON from strangers: objects only, of bounded depth and numbers, read one way or not at all.
+"""JSON from strangers: objects of bounded depth and numbers, read one way or not at all.
 
 A repeated key, a NaN or a lone surrogate is read differently by different programs, so it
 is refused. Knows no document; the caller bounds the size.
@@ -21,7 +21,16 @@ _DIGITS_MAX: Final = len(str(INTEGER_MAX))
 
 def read_object(raw: bytes) -> dict[str, object] | None:
     """The object that *raw* is, with whole numbers only; None for everything else."""
-    return _read(raw, _EXACT)
+    document = _read(raw, _EXACT)
+    return document if isinstance(document, dict) else None
+
+
+def read_objects(raw: bytes) -> list[dict[str, object]] | None:
+    """The objects, with whole numbers only, that *raw* lists, or the one that it is; None for all else."""
+    document = _read(raw, _EXACT)
+    listed = document if isinstance(document, list) else [document]
+    objects = [each for each in listed if isinstance(each, dict)]
+    return objects if len(objects) == len(listed) else None
 
 
 def read_loose_object(raw: bytes) -> dict[str, object] | None:
@@ -29,10 +38,11 @@ def read_loose_object(raw: bytes) -> dict[str, object] | None:
 
     For answers in which members that we do not read may be anything.
     """
-    return _read(raw, _LOOSE)
+    document = _read(raw, _LOOSE)
+    return document if isinstance(document, dict) else None
 
 
-def _read(raw: bytes, decoder: json.JSONDecoder) -> dict[str, object] | None:
+def _read(raw: bytes, decoder: json.JSONDecoder) -> object:
     try:
         text = raw.decode("utf-8")
         if _too_deep(text):
@@ -42,7 +52,7 @@ def _read(raw: bytes, decoder: json.JSONDecoder) -> dict[str, object] | None:
             json.dumps(document, ensure_ascii=False).encode("utf-8")
     except ValueError:
         return None
-    return document if isinstance(document, dict) else None
+    return document
 
 
 def _too_deep(text: str) -> bool:

@@ -17,9 +17,11 @@ from pricing.cost import Basis, CostLine, Kind, Source
 from sidecar.adapters.storage.records import RecordsSqliteTx
 from sidecar.domain import entries
 from sidecar.domain.closing import Ending, close_unit, release_and_close_unit
+from sidecar.domain.costs import Report
 from sidecar.domain.outcomes import Failed, Outcome, Paid, Unknown
 from sidecar.domain.payments import State
 from sidecar.domain.records import CallRow, Closing, Payment
+from sidecar.domain.reporting import Bounds, Taken, report_unit
 from sidecar.domain.settling import result_unit, sending_unit
 
 NETWORK: Final = "eip155:84532"
@@ -38,16 +40,17 @@ def line(
     units: int | None = 12_000_000,
     basis: Basis = Basis.MEASURED,
     provider: str = "openai",
+    source: Source = Source.USAGE,
 ) -> CostLine:
     """Build a cost line of *units* nano-USD; None is unknown."""
     amount = None if units is None else nano(units)
     known = Basis.UNKNOWN if units is None else basis
-    return CostLine(kind, name, amount, known, "prices 2026-05-01", Source.USAGE, provider=provider)
+    return CostLine(kind, name, amount, known, "prices 2026-05-01", source, provider=provider)
 
 
 TOOL: Final = line(Kind.TOOL, "web_search", 3_600_000, Basis.REPORTED, provider="")
-FEE: Final = line(Kind.FEE, "facilitator", 1_000_000, provider=FACILITATOR)
-PLATFORM_FEE: Final = line(Kind.FEE, "platform", 500_000, provider="")
+FEE: Final = line(Kind.FEE, "facilitator", 1_000_000, provider=FACILITATOR, source=Source.TARIFF)
+PLATFORM_FEE: Final = line(Kind.FEE, "platform", 500_000, provider="", source=Source.TARIFF)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +148,12 @@ class Shop:
         payment = await self.settle(await self.admit(sale), Failed("insufficient_funds"))
         outcome = "refused:settlement_failed"
         await self.close(payment, Ending.AS_IT_IS, outcome, *lines, status=402)
+
+    async def report(self, sale: Sale, *reports: Report) -> None:
+        """Report costs of a call, running or closed."""
+        bounds, at_us = Bounds(reports_max=100, window_us=DAY_US), sale.at_us
+        taken = await self.store.run(lambda tx: report_unit(tx, sale.call, reports, bounds, at_us))
+        assert isinstance(taken, Taken), taken
 
     async def release(self, sale: Sale) -> None:
         """Admit a call and let its payment go before anybody was asked."""

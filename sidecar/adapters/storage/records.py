@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Final
 
-from ledger.stores.sqlite import SqliteTx
-from pricing.cost import CostLine
+from sidecar.adapters.storage.costs import CostsSqliteTx, insert
 from sidecar.domain import chart
 from sidecar.domain.payments import Proof, State
 from sidecar.domain.records import CallRow, Closing, Payment
@@ -16,17 +15,12 @@ _PAYMENT_COLUMNS: Final = tuple(_RENAMED.get(name, name) for name in _PAYMENT_FI
 _CALL_COLUMNS: Final = tuple(field.name for field in fields(CallRow))
 
 
-def _insert(table: str, columns: Sequence[str], clause: str = "") -> str:
-    marks = ", ".join("?" * len(columns))
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks}){clause}"  # noqa: S608 own names only
-
-
 def _among(column: str, values: Sequence[str]) -> str:
     return f"{column} IN ({', '.join('?' * len(values))})"
 
 
 # The column lists follow the dataclasses, so a field cannot be forgotten in one of them.
-_CLAIM: Final = _insert("payments", _PAYMENT_COLUMNS, " ON CONFLICT (claim_key) DO NOTHING")
+_CLAIM: Final = insert("payments", _PAYMENT_COLUMNS, " ON CONFLICT (claim_key) DO NOTHING")
 _CHANGE: Final = (
     f"UPDATE payments SET {', '.join(f'{name} = ?' for name in _PAYMENT_COLUMNS[1:])} "  # noqa: S608
     "WHERE claim_key = ?"
@@ -34,7 +28,7 @@ _CHANGE: Final = (
 # Word for word as the partial index has it: SQLite uses the index only where it finds its condition again.
 _UNFINISHED: Final = "state IN ('open', 'spending', 'sending', 'settled', 'unknown')"
 _SELECT: Final = f"SELECT {', '.join(_PAYMENT_COLUMNS)} FROM payments"  # noqa: S608
-_OPEN_CALL: Final = _insert("calls", _CALL_COLUMNS)
+_OPEN_CALL: Final = insert("calls", _CALL_COLUMNS)
 _TAKEN: Final = (
     "SELECT 1 FROM payments WHERE network = ? AND transaction_hash = ? AND transaction_hash <> '' "
     "AND claim_key <> ? AND proof <> 'none'"
@@ -47,20 +41,14 @@ _SETTLEMENT: Final = (
     "UPDATE calls SET settlement = ?, transaction_hash = ?, settle_us = coalesce(?, settle_us) WHERE id = ?"
 )
 _MONEY: Final = "UPDATE calls SET captured_nano = ?, credited_nano = ? WHERE id = ?"
-_CLOSE: Final = "UPDATE calls SET outcome = ?, status = ?, latency_us = ? WHERE id = ? AND outcome = ''"
+_CLOSE: Final = (
+    "UPDATE calls SET outcome = ?, status = ?, latency_us = ?, closed_us = ? WHERE id = ? AND outcome = ''"
+)
 _NEWEST_TERMS: Final = (
     "SELECT version, terms FROM price_versions WHERE endpoint = ? ORDER BY version DESC LIMIT 1"
 )
-_NEW_TERMS: Final = _insert("price_versions", ("endpoint", "version", "terms", "since_us"))
+_NEW_TERMS: Final = insert("price_versions", ("endpoint", "version", "terms", "since_us"))
 _ORPHAN_CALLS: Final = "SELECT id, endpoint FROM calls WHERE outcome = '' AND owner <> ?"
-_LINES: Final = "SELECT count(*) FROM cost_lines WHERE call_id = ?"
-_LINE: Final = _insert(
-    "cost_lines",
-    (
-        "call_id", "n", "kind", "name", "amount_nano", "basis", "rate", "source",
-        "provider", "response_id", "step", "attempt",
-    ),
-)  # fmt: skip
 
 
 def payment_from(row: Sequence[object]) -> Payment:
@@ -73,7 +61,7 @@ def payment_from(row: Sequence[object]) -> Payment:
     return Payment(**values)  # type: ignore[arg-type]  # STRICT columns hold the types the schema names
 
 
-class RecordsSqliteTx(SqliteTx):
+class RecordsSqliteTx(CostsSqliteTx):
     """The ledger's transaction, with the sidecar's own tables."""
 
     def payment(self, claim_key: bytes) -> Payment | None:
@@ -165,26 +153,8 @@ class RecordsSqliteTx(SqliteTx):
 
     def close_call(self, call: str, closing: Closing) -> bool:
         """Close the call; False if it was closed before."""
-        row = (closing.outcome, closing.status, closing.latency_us, call)
+        row = (closing.outcome, closing.status, closing.latency_us, self.recorded_us, call)
         return self.connection.execute(_CLOSE, row).rowcount == 1
-
-    def add_cost_lines(self, call: str, lines: Sequence[CostLine]) -> None:
-        """Append cost lines to the call."""
-        if not lines:
-            return
-        start = self.connection.execute(_LINES, (call,)).fetchone()[0]
-        self.connection.executemany(
-            _LINE,
-            [
-                (
-                    call, start + n, line.kind.value, line.name,
-                    None if line.amount is None else line.amount.units,
-                    line.basis.value, line.rate, line.source.value,
-                    line.provider, line.response_id, line.step, line.attempt,
-                )
-                for n, line in enumerate(lines)
-            ],
-        )  # fmt: skip
 
     def authorized_units(self, network: str, payer: str) -> int:
         """Return the payer's open authorizations on the network, nano-USD."""

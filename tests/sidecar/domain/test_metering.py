@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 from ledger.money import Amount, nano
-from pricing.cost import Basis, CostLine, Kind, Source
+from pricing.cost import Basis, CostLine, Kind, Source, strongest
 from pricing.extract import Metered
 from pricing.rates import Card, Rate
 from pricing.usage import Unit, Unmeasured, Usage
@@ -48,7 +48,9 @@ def lines(
     tariff: Amount | None = None,
     gateway: bytes = b"",
 ) -> tuple[CostLine, ...]:
-    return cost_lines(metered, declared, tariff, OneModel(), NOW_US, gateway=gateway)
+    """Return what of all that is known would be booked."""
+    every = cost_lines(metered, declared, tariff, OneModel(), NOW_US, gateway=gateway)
+    return strongest(every)[0]
 
 
 def test_a_call_that_cost_nothing_has_no_line() -> None:
@@ -74,6 +76,19 @@ def test_the_agents_own_figure_stands_for_its_usage() -> None:
     (kept,) = lines(Metered((USAGE,)), b'0.004;kind=model;name="openai/gpt-4o";id="r1"')
 
     assert (kept.amount, kept.source, kept.basis) == (nano(4_000_000), Source.HEADER, Basis.REPORTED)
+
+
+def test_what_is_told_twice_is_kept_twice() -> None:
+    """Which of it is booked is for the close to say, which also knows what was reported."""
+    header = b'0.004;kind=model;name="openai/gpt-4o";id="r1"'
+    every = cost_lines(Metered((USAGE,)), header, None, OneModel(), NOW_US)
+
+    assert [line.source for line in every] == [Source.USAGE, Source.HEADER]
+
+
+def test_a_misprint_yields_to_what_can_be_believed() -> None:
+    """A header of a million dollars and more does not hide what the answer says it used."""
+    assert lines(Metered((USAGE,)), b'2000000;kind=model;name="gpt-4o"') == (MEASURED,)
 
 
 def test_a_model_nobody_has_a_price_for_is_unknown() -> None:

@@ -74,7 +74,7 @@ async def test_a_served_call_is_a_waterfall_from_price_to_margin(shop: Shop) -> 
                 "provider": FACILITATOR,
                 "step": None,
                 "attempt": 1,
-                "source": "usage",
+                "source": "tariff",
             },
             {
                 "kind": "fee",
@@ -85,7 +85,7 @@ async def test_a_served_call_is_a_waterfall_from_price_to_margin(shop: Shop) -> 
                 "provider": None,
                 "step": None,
                 "attempt": 1,
-                "source": "usage",
+                "source": "tariff",
             },
         ],
         "cost_usd": "0.015600000",

@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.x402.bounded_json import DEPTH_MAX, INTEGER_MAX, read_loose_object, read_object
+from sidecar.x402.bounded_json import (
+    DEPTH_MAX,
+    INTEGER_MAX,
+    read_loose_object,
+    read_object,
+    read_objects,
+)
 
 
 def nested(depth: int) -> bytes:
@@ -86,6 +92,41 @@ def test_an_ordinary_object_is_read(raw: bytes, document: object) -> None:
     assert read_object(raw) == document
 
 
+@pytest.mark.parametrize(
+    ("raw", "objects"),
+    [
+        (b"[]", []),
+        (b'{"a":1}', [{"a": 1}]),
+        (b' [{"a":1}, {} ] ', [{"a": 1}, {}]),
+        (b"[" + nested(DEPTH_MAX - 1) + b"]", [json.loads(nested(DEPTH_MAX - 1))]),
+    ],
+)
+def test_one_object_or_a_list_of_them_is_read(raw: bytes, objects: list[object]) -> None:
+    """A list is one level of depth."""
+    assert read_objects(raw) == objects
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"1",
+        b"null",
+        b"[1]",
+        b"[{},null]",
+        b"[[{}]]",
+        b'[{"a":1,"a":1}]',
+        b'[{"a":1.5}]',
+        b"[{}",
+        b"[{}][]",
+        b"[" + nested(DEPTH_MAX) + b"]",
+    ],
+)
+def test_what_lists_anything_else_is_not_read(raw: bytes) -> None:
+    """One item that is no object, or cannot be read, and none is."""
+    assert read_objects(raw) is None
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-INTEGER_MAX, INTEGER_MAX) | st.text(max_size=10),
     lambda children: (
@@ -115,3 +156,4 @@ def test_no_bytes_raise(raw: bytes) -> None:
     """The answer is an object or None."""
     assert isinstance(read_object(raw), dict | None)
     assert isinstance(read_loose_object(raw), dict | None)
+    assert isinstance(read_objects(raw), list | None)

@@ -108,12 +108,37 @@ SELECT call, sum(units) FROM (
     JOIN transfers AS t ON t.debit_no = a.no
     JOIN journals AS j ON j.seq = t.journal_seq
     WHERE a.id GLOB 'fee:*' AND t.kind = 'transfer'
+    UNION ALL  -- what a later report took back
+    SELECT j.subject, -t.amount
+    FROM accounts AS a
+    JOIN transfers AS t ON t.credit_no = a.no
+    JOIN journals AS j ON j.seq = t.journal_seq
+    WHERE a.id GLOB 'fee:*' AND t.kind = 'transfer'
     UNION ALL
     SELECT call_id, -amount_nano FROM cost_lines WHERE kind = 'fee' AND amount_nano IS NOT NULL
 ) GROUP BY call HAVING sum(units) <> 0;
 
 -- lines_priced: a measured amount without the rate it was measured with
-SELECT call_id, n FROM cost_lines WHERE basis = 'measured' AND rate = '';
+SELECT call_id, n FROM cost_evidence WHERE basis = 'measured' AND rate = '';
+
+-- evidence_booked: a call whose cost is told, and nothing of it booked
+SELECT DISTINCT call_id FROM cost_evidence AS e
+WHERE NOT EXISTS (SELECT 1 FROM cost_lines AS l WHERE l.call_id = e.call_id);
+
+-- changes_turn: a change that leaves a line booked, or not booked, as it was
+SELECT c.call_id, c.n, c.number
+FROM cost_changes AS c JOIN cost_evidence AS e ON e.call_id = c.call_id AND e.n = c.n
+WHERE c.booked <> (e.booked + c.number + 1) % 2;
+
+-- reports_kept: a closed call whose reports are not, word for word, among the evidence of its cost
+SELECT call_id, name, sum(units) FROM (
+    SELECT r.call_id, r.kind, r.name, r.amount_nano, r.rate, r.response_id, r.step, r.attempt, 1 AS units
+    FROM cost_reports AS r JOIN calls AS c ON c.id = r.call_id
+    WHERE c.outcome <> ''
+    UNION ALL
+    SELECT call_id, kind, name, amount_nano, rate, response_id, step, attempt, -1
+    FROM cost_evidence WHERE source = 'report'
+) GROUP BY call_id, kind, name, amount_nano, rate, response_id, step, attempt HAVING sum(units) <> 0;
 
 -- served_paid: a served call without a payment that is proven
 SELECT id FROM calls

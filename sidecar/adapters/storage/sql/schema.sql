@@ -65,12 +65,14 @@ CREATE TABLE calls (
     outcome         TEXT NOT NULL DEFAULT '',    -- '' while it runs
     status          INTEGER NOT NULL DEFAULT 0,
     latency_us      INTEGER NOT NULL DEFAULT 0,
-    settle_us       INTEGER NOT NULL DEFAULT 0
+    settle_us       INTEGER NOT NULL DEFAULT 0,
+    closed_us       INTEGER NOT NULL DEFAULT 0   -- cost reports are taken for a while after
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX calls_running ON calls (outcome) WHERE outcome = '';
+CREATE INDEX calls_of_session ON calls (session, buyer) WHERE session <> '';
 
-CREATE TABLE cost_lines (
+CREATE TABLE cost_evidence (              -- all that anybody said of what a call cost; some of it is booked
     call_id         TEXT NOT NULL REFERENCES calls (id),
     n               INTEGER NOT NULL,
     kind            TEXT NOT NULL,
@@ -83,7 +85,54 @@ CREATE TABLE cost_lines (
     response_id     TEXT NOT NULL,
     step            TEXT NOT NULL,
     attempt         INTEGER NOT NULL,
+    booked          INTEGER NOT NULL CHECK (booked IN (0, 1)),  -- when it came; cost_changes tells of later
+    retry           INTEGER NOT NULL CHECK (retry IN (0, 1)),   -- 1: its work was not delivered
     PRIMARY KEY (call_id, n)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE cost_changes (               -- a later report made a line booked, or made it evidence
+    call_id         TEXT NOT NULL,
+    n               INTEGER NOT NULL,
+    number          INTEGER NOT NULL,    -- the last one of a line holds
+    booked          INTEGER NOT NULL CHECK (booked IN (0, 1)),
+    because         INTEGER NOT NULL,    -- the first line of the reports that changed it
+    PRIMARY KEY (call_id, n, number),
+    FOREIGN KEY (call_id, n) REFERENCES cost_evidence (call_id, n),
+    FOREIGN KEY (call_id, because) REFERENCES cost_evidence (call_id, n)
+) STRICT, WITHOUT ROWID;
+
+-- The evidence, and whether it is booked now.
+CREATE VIEW cost_standings AS
+SELECT call_id, n, kind, name, amount_nano, basis, rate, source, provider, response_id, step, attempt, retry,
+       coalesce((SELECT c.booked FROM cost_changes AS c
+                 WHERE c.call_id = cost_evidence.call_id AND c.n = cost_evidence.n
+                 ORDER BY c.number DESC LIMIT 1), booked) AS stands
+FROM cost_evidence;
+
+-- What is booked: the call's cost lines. Work that was not delivered is the cost of a retry.
+CREATE VIEW cost_lines AS
+SELECT call_id, n, iif(retry = 1 AND kind <> 'fee', 'retry', kind) AS kind, name, amount_nano, basis, rate,
+       source, provider, response_id, step, attempt
+FROM cost_standings WHERE stands = 1;
+
+CREATE TABLE cost_reports (               -- what the agent itself reported, as it came; booked by the close
+    call_id         TEXT NOT NULL REFERENCES calls (id),
+    n               INTEGER NOT NULL,
+    report_id       TEXT NOT NULL,
+    digest          BLOB NOT NULL,       -- tells the same report from another with its id
+    arrived_us      INTEGER NOT NULL,
+    kind            TEXT NOT NULL,
+    name            TEXT NOT NULL,
+    amount_nano     INTEGER CHECK (amount_nano IS NULL OR amount_nano >= 0),
+    basis           TEXT NOT NULL CHECK ((basis = 'unknown') = (amount_nano IS NULL)),
+    rate            TEXT NOT NULL,
+    source          TEXT NOT NULL,
+    provider        TEXT NOT NULL,
+    response_id     TEXT NOT NULL,
+    step            TEXT NOT NULL,
+    attempt         INTEGER NOT NULL,
+    PRIMARY KEY (call_id, n),
+    UNIQUE (call_id, report_id)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE receipts (
@@ -103,10 +152,18 @@ CREATE TABLE price_versions (
     PRIMARY KEY (endpoint, version)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TRIGGER cost_lines_stay BEFORE UPDATE ON cost_lines
-BEGIN SELECT RAISE(ABORT, 'cost lines are never changed'); END;
-CREATE TRIGGER cost_lines_remain BEFORE DELETE ON cost_lines
-BEGIN SELECT RAISE(ABORT, 'cost lines are never removed'); END;
+CREATE TRIGGER cost_evidence_stay BEFORE UPDATE ON cost_evidence
+BEGIN SELECT RAISE(ABORT, 'cost evidence is never changed'); END;
+CREATE TRIGGER cost_evidence_remain BEFORE DELETE ON cost_evidence
+BEGIN SELECT RAISE(ABORT, 'cost evidence is never removed'); END;
+CREATE TRIGGER cost_changes_stay BEFORE UPDATE ON cost_changes
+BEGIN SELECT RAISE(ABORT, 'changes of costs are never changed'); END;
+CREATE TRIGGER cost_changes_remain BEFORE DELETE ON cost_changes
+BEGIN SELECT RAISE(ABORT, 'changes of costs are never removed'); END;
+CREATE TRIGGER cost_reports_stay BEFORE UPDATE ON cost_reports
+BEGIN SELECT RAISE(ABORT, 'cost reports are never changed'); END;
+CREATE TRIGGER cost_reports_remain BEFORE DELETE ON cost_reports
+BEGIN SELECT RAISE(ABORT, 'cost reports are never removed'); END;
 CREATE TRIGGER receipts_stay BEFORE UPDATE ON receipts
 BEGIN SELECT RAISE(ABORT, 'receipts are never changed'); END;
 CREATE TRIGGER receipts_remain BEFORE DELETE ON receipts

@@ -9,6 +9,7 @@ from ledger import book
 from ledger.book import Created
 from ledger.money import nano
 from ledger.transfers import Journal, Transfer
+from pricing.cost import Source
 from sidecar.adapters.storage.auditing import CHECKS, SHOWN_MAX, audit_books, audit_object
 from sidecar.adapters.storage.reading import Unreadable, open_read_only
 from sidecar.adapters.storage.records import RecordsSqliteTx
@@ -28,9 +29,11 @@ from tests.sidecar.shop import (
     line,
     paid,
 )
+from tests.sidecar.told import report, told
 
 DECLARED_FEE = line(TOOL.kind.FEE, "gateway", 250_000, provider="")
 SERVED, BROKEN_OFF, LOST, RUNNING, SEEN, SUSPENDED = (Sale(number) for number in (1, 2, 3, 4, 5, 6))
+REPORTED = Sale(14)
 PAYER, OTHER = "0x" + "aa" * 20, "0x" + "bb" * 20
 
 
@@ -47,6 +50,7 @@ async def busy(shop: Shop) -> Shop:
     await shop.lose(LOST, line(units=None))
     await shop.admit(RUNNING)
     await shop.serve(SEEN)
+    await shop.serve(REPORTED, told(5_000_000, Source.HEADER), DECLARED_FEE, TOOL)
     await shop.lose(SUSPENDED)
     settling = Sale(7, payer=OTHER_PAYER, surplus_nano=400, endpoint="GET /a:b%c")
     await shop.settle(await shop.admit(settling), paid(settling))
@@ -56,6 +60,9 @@ async def busy(shop: Shop) -> Shop:
         await shop.lose(Sale(number, surplus_nano=400))
     await shop.serve(Sale(12))
     await shop.release(Sale(13))
+    await shop.report(RUNNING, report("r1", told(name="running")))
+    await shop.report(REPORTED, report("r1"), report("r2", DECLARED_FEE), report("r3", line(units=None)))
+    await shop.report(BROKEN_OFF, report("r1", told(name="late")))
 
     def evidence(tx: RecordsSqliteTx) -> None:
         for sale in (SEEN, Sale(10, surplus_nano=400), Sale(13)):
@@ -137,16 +144,28 @@ FAULTS = {
         [f"buyer:{PAYER} 1"],
     ),
     "costs_booked": (
-        "UPDATE cost_lines SET amount_nano = amount_nano + 1 WHERE name = 'web_search' AND kind = 'tool'",
+        f"UPDATE cost_evidence SET amount_nano = amount_nano + 1 {where(SERVED)} AND name = 'web_search'",
         ["cost:tool:POST /research:web_search -1"],
     ),
     "fees_booked": (
-        "UPDATE cost_lines SET amount_nano = amount_nano - 1 WHERE name = 'platform'",
+        "UPDATE cost_evidence SET amount_nano = amount_nano - 1 WHERE name = 'platform'",
         [f"{SERVED.call} 1"],
     ),
     "lines_priced": (
-        "UPDATE cost_lines SET rate = '' WHERE name = 'gateway'",
+        f"UPDATE cost_evidence SET rate = '' {where(SERVED)} AND name = 'gateway'",
         [f"{SERVED.call} 4"],
+    ),
+    "evidence_booked": (
+        f"UPDATE cost_evidence SET booked = 0 {where(SEEN)}",
+        [SEEN.call],
+    ),
+    "changes_turn": (
+        f"UPDATE cost_changes SET booked = 1 {where(REPORTED)} AND n = 1",
+        [f"{REPORTED.call} 1 0"],
+    ),
+    "reports_kept": (
+        f"UPDATE cost_reports SET name = 'other' {where(BROKEN_OFF)}",
+        [f"{BROKEN_OFF.call} late -1", f"{BROKEN_OFF.call} other 1"],
     ),
     "served_paid": (
         f"UPDATE payments SET call_id = 'call_other' {where(SERVED)}",
@@ -264,10 +283,11 @@ async def test_calls_find_their_payment_by_an_index(shop: Shop) -> None:
 async def test_few_of_many_findings_are_written_out(busy: Shop) -> None:
     """The count says how many there are; the first say what they look like."""
     with forced(busy.path) as connection:
-        connection.execute("UPDATE cost_lines SET rate = '' WHERE basis = 'measured'")
+        measured = "basis = 'measured' AND source <> 'report'"
+        connection.execute(f"UPDATE cost_evidence SET rate = '' WHERE {measured}")
     (check,) = (each for each in audit_object(audit_books(busy.path))["checks"] if each["rows"])
 
-    assert (check["id"], check["rows"], len(check["found"])) == ("lines_priced", 10, SHOWN_MAX)
+    assert (check["id"], check["rows"], len(check["found"])) == ("lines_priced", 12, SHOWN_MAX)
 
 
 async def test_a_missing_database_is_unreadable(tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ async def test_one_call_and_one_page_are_found_by_id(shop: Shop) -> None:
         steps = plan(shop, "calls", parameters)
 
         assert "SEARCH calls USING PRIMARY KEY (id>? AND id<?)" in steps
-        assert "SEARCH cost_lines USING PRIMARY KEY (call_id=?)" in steps
+        assert "SEARCH cost_evidence USING PRIMARY KEY (call_id=?)" in steps
         assert "SCAN c" not in steps
 
 
@@ -147,7 +147,7 @@ async def test_margins_find_lines_by_their_call(shop: Shop) -> None:
     """Lines of calls outside the time are not read."""
     steps = plan(shop, "margin", ASKED["margin"])
 
-    assert "SEARCH cost_lines USING PRIMARY KEY (call_id=?) LEFT-JOIN" in steps
+    assert "SEARCH cost_evidence USING PRIMARY KEY (call_id=?) LEFT-JOIN" in steps
 
 
 async def test_a_page_of_accounts_adds_up_its_own_entries(shop: Shop) -> None:

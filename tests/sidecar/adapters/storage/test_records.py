@@ -30,8 +30,8 @@ from tests.sidecar.builders import (
 )
 from tests.sidecar.shop import NETWORK, TOOL, line
 
-INSERT = "INSERT INTO cost_lines VALUES"
-REST = "'', 'usage', '', '', '', 1"
+INSERT = "INSERT INTO cost_evidence VALUES"
+REST = "'', 'usage', '', '', '', 1, 1, 0"
 
 
 @pytest.fixture
@@ -160,9 +160,9 @@ async def test_cost_lines_are_numbered_on(books: Books) -> None:
 @pytest.mark.parametrize(
     ("sql", "message"),
     [
-        ("UPDATE cost_lines SET amount_nano = 1", "cost lines are never changed"),
-        ("DELETE FROM cost_lines", "cost lines are never removed"),
-        ("REPLACE INTO cost_lines SELECT * FROM cost_lines", "cost lines are never removed"),
+        ("UPDATE cost_evidence SET amount_nano = 1", "cost evidence is never changed"),
+        ("DELETE FROM cost_evidence", "cost evidence is never removed"),
+        ("REPLACE INTO cost_evidence SELECT * FROM cost_evidence", "cost evidence is never removed"),
         ("UPDATE receipts SET amount = 1", "receipts are never changed"),
         ("DELETE FROM receipts", "receipts are never removed"),
         ("REPLACE INTO receipts SELECT * FROM receipts", "receipts are never removed"),
