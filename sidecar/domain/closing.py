@@ -121,9 +121,7 @@ def _book_costs(
     tx: RecordsTx, call: str, endpoint: str, ending: Ending, lines: tuple[CostLine, ...], now_us: int
 ) -> Booked:
     booked = close_costs(tx, call, lines, retry=ending is not Ending.DELIVERED)
-    journal = entries.costs(
-        call, endpoint, booked.lines, now_us, retry=ending is not Ending.DELIVERED
-    )
+    journal = entries.costs(call, endpoint, booked.lines, now_us, retry=ending is not Ending.DELIVERED)
     if journal is not None:
         record(tx, journal)
     return booked
