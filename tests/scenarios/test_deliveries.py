@@ -1,5 +1,6 @@
 """How a paid call can end between the agent and the buyer: who stopped decides who pays."""
 
+import select
 import socket
 from typing import Final
 
@@ -158,6 +159,58 @@ def test_answers_without_a_body_are_sold_as_well(scene: Scene) -> None:
     assert _standing(scene, payer)[1] == sold + 2 * PRICE
 
 
+def test_every_way_to_frame_a_request_is_sold(scene: Scene) -> None:
+    """Chunks, a body that waits for 100, and a HEAD that is priced as its GET: paid once each."""
+    payer = scene.stand.sandbox.buyers[2]
+    _, sold = _standing(scene, payer)
+    chunked = _raw(
+        scene,
+        "/echo",
+        scene.running.signed(payer, "/echo"),
+        framing="Transfer-Encoding: chunked",
+        body=b"5\r\nwhole\r\n0\r\n\r\n",
+    )
+    waited = _raw(
+        scene,
+        "/echo",
+        scene.running.signed(payer, "/echo"),
+        framing="Content-Length: 5\r\nExpect: 100-continue",
+        body=b"whole",
+    )
+    scene.upstream.on["/models/a"] = Reply(b'{"model":"a"}')
+    head = scene.running.send(
+        "/models/a", scene.running.signed(payer, "/models/a", method="GET"), method="HEAD", content=b""
+    )
+    del scene.upstream.on["/models/a"]
+
+    assert chunked.startswith(b"HTTP/1.1 200 ")
+    assert waited.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 ")
+    assert all(b'"body":"whole"' in answer for answer in (chunked, waited))
+    assert (head.status_code, head.content, receipt(head)["success"]) == (200, b"", True)
+    assert _standing(scene, payer)[1] == sold + 2 * PRICE + PRICE // 10
+
+
+def test_an_answer_larger_than_what_is_read_ahead_waits_for_its_settlement(scene: Scene) -> None:
+    """Not a byte leaves before the settlement, and afterwards every byte does."""
+    payer = scene.stand.sandbox.buyers[3]
+    payment = scene.running.signed(payer, "/mystery")
+    large = bytes(range(256)) * (3 * MIB // 256)
+    scene.upstream.on["/mystery"] = Reply(large)
+    hold = scene.facilitator.on["/settle"] = Hold(Moment.BEFORE)
+    settled = scene.facilitator.asked()["/settle"]
+    with socket.create_connection(("127.0.0.1", scene.running.port), timeout=60) as connection:
+        connection.sendall(_request("/mystery", payment))
+        assert until(lambda: scene.facilitator.asked()["/settle"] > settled)
+        readable, _, _ = select.select([connection], [], [], 0)
+        hold.go.set()
+        answer = _read(connection)
+    del scene.upstream.on["/mystery"], scene.facilitator.on["/settle"]
+    money.settled_down(scene.stand, scene.running)
+
+    assert readable == []
+    assert answer.endswith(b"\r\n\r\n" + large)
+
+
 def test_a_body_that_is_too_large_claims_nothing(scene: Scene) -> None:
     """413 before anything is claimed or asked; at the limit it passes whole, with the same payment."""
     payment = scene.running.signed(scene.stand.sandbox.buyers[1], "/echo")
@@ -180,17 +233,29 @@ def _standing(scene: Scene, account: TestAccount) -> tuple[int, int]:
     return books.owed_to(account.address), books.sold_to(account.address)
 
 
-def _request(path: str, payment: dict[str, object]) -> bytes:
+def _request(path: str, payment: dict[str, object], framing: str = "Content-Length: 0") -> bytes:
     ((name, text),) = hostile.wire(payment)
-    fields = f"Host: agent.invalid\r\nContent-Length: 0\r\nConnection: close\r\n{name}: {text}\r\n"
+    fields = f"Host: agent.invalid\r\n{framing}\r\nConnection: close\r\n{name}: {text}\r\n"
     return f"POST {path} HTTP/1.1\r\n{fields}\r\n".encode()
 
 
-def _raw(scene: Scene, path: str, payment: dict[str, object]) -> bytes:
-    """Return every byte of the answer until the connection ends."""
+def _raw(
+    scene: Scene,
+    path: str,
+    payment: dict[str, object],
+    framing: str = "Content-Length: 0",
+    body: bytes = b"",
+) -> bytes:
+    """Send the body once the sidecar has seen the head; return every byte until the connection ends."""
     with socket.create_connection(("127.0.0.1", scene.running.port), timeout=60) as connection:
-        connection.sendall(_request(path, payment))
-        answer = b""
-        while piece := connection.recv(65_536):
-            answer += piece
+        connection.sendall(_request(path, payment, framing))
+        begun = connection.recv(25) if "100-continue" in framing else b""
+        connection.sendall(body)
+        return begun + _read(connection)
+
+
+def _read(connection: socket.socket) -> bytes:
+    answer = b""
+    while piece := connection.recv(65_536):
+        answer += piece
     return answer

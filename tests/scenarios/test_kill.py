@@ -87,6 +87,16 @@ def test_a_kill_at_any_point_takes_nothing_twice_and_nothing_for_nothing(
         assert receipt(answer)["transaction"] == books.calls[0]["transaction"]
 
 
+def test_only_a_sandbox_can_be_told_to_die(tmp_path: Path, sandbox: Sandbox, agent: str) -> None:
+    """Outside of one, a fault point in the environment does nothing."""
+    stand = set_up(tmp_path, sandbox, agent)
+    stand.config.write_text(stand.config.read_text().replace("sandbox: true", "sandbox: false"))
+    with stand.serving(SIDECAR_FAULT="admitted") as running:
+        served = running.send("/chat", running.signed(sandbox.buyers[0], "/chat"))
+
+    assert served.status_code == 200
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One call with its payment, which is the same on every repeat."""
