@@ -25,11 +25,19 @@ class Costing:
             self._note(defect)
             return None
 
-    def lines(self, metered: Metered | None, declared: bytes) -> tuple[CostLine, ...]:
-        """Return the cost lines to book; a cost that cannot be reckoned is an unknown one."""
+    def lines(
+        self, metered: Metered | None, declared: bytes = b"", gateway: bytes = b""
+    ) -> tuple[CostLine, ...]:
+        """Return the cost lines to book; a cost that cannot be reckoned is an unknown one.
+
+        *declared* is the agent's own `Sidecar-Cost`, *gateway* what a gateway in
+        between said the answer cost.
+        """
         try:
             now_us = self._s.clock.now_us()
-            return metering.cost_lines(metered, declared, self._tariff, self._s.cards, now_us)
+            return metering.cost_lines(
+                metered, declared, self._tariff, self._s.cards, now_us, gateway=gateway
+            )
         except Exception as defect:
             self._note(defect)
             return (metering.unmetered(),)

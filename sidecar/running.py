@@ -27,6 +27,7 @@ from sidecar.domain.outcomes import Failed, NotSent, Outcome, Paid, not_paid, re
 from sidecar.domain.payments import State
 from sidecar.domain.records import Closing
 from sidecar.domain.refusals import Code, Refusal
+from sidecar.domain.reporting import notes
 from sidecar.domain.settling import release_unit
 from sidecar.fields import combined, values
 from sidecar.funding import facilitator_body, fund
@@ -96,7 +97,7 @@ class Running:
         except Fault as fault:
             code = Code.UPSTREAM_TIMEOUT if isinstance(fault, TimedOut) else Code.UPSTREAM_UNREACHABLE
             self._s.observer.saw(NeedsAttention(code.value, str(fault), payment.call))
-            lines = () if isinstance(fault, NothingSent) else self._costing.lines(None, b"")
+            lines = () if isinstance(fault, NothingSent) else self._costing.lines(None)
             await self._decline(self._ask_again(code), lines, final=False, watch=True)
             return None
         elapsed_us = self._s.clock.monotonic_us() - asked_us
@@ -177,7 +178,7 @@ class Running:
         code = "storage_unavailable" if unavailable else "call_abandoned"
         self._s.observer.saw(NeedsAttention(code, detail, self._payment.call))
         payment, now_us = self._payment, self._s.clock.now_us()
-        lines = self._costing.lines(None, b"")
+        lines = self._costing.lines(None)
         unit: Callable[..., object]
         if self._delivered:
             closing, ending = self._closing("served", self._delivered, lines), Ending.DELIVERED
@@ -250,8 +251,12 @@ class Running:
         """Make the last commit of the call, with the cost of its work. The buyer has its answer."""
         lines: tuple[CostLine, ...] = ()
         if work is not None:
-            declared = combined(work.answer.headers, b"sidecar-cost")
-            lines = self._costing.lines(await self._costing.measured(work.delivery), declared)
+            fields = work.answer.headers
+            lines = self._costing.lines(
+                await self._costing.measured(work.delivery),
+                combined(fields, b"sidecar-cost"),
+                combined(fields, b"x-litellm-response-cost"),
+            )
         await self._commit_close(ending, self._closing(outcome, status, lines))
 
     async def _commit_close(self, ending: Ending, closing: Closing) -> None:
@@ -265,8 +270,10 @@ class Running:
             platform_fee=fees.of_platform(self._s.fees, payment.price) if served else None,
             now_us=self._s.clock.now_us(),
         )
-        await self._s.commits.insist(unit, payment.call)
-        booked = lines_of(ending, closing.lines)
+        costs = await self._s.commits.insist(unit, payment.call)
+        for note in notes(payment.call, costs.disputes):
+            self._s.observer.saw(note)
+        booked = lines_of(ending, costs.lines)
         self._s.observer.saw(
             CallClosed(
                 call=payment.call,

@@ -20,10 +20,10 @@ HOP_BY_HOP: Final = frozenset(
 PAYMENT: Final = frozenset(
     (
         b"payment-signature", b"payment-required", b"payment-response", b"x-payment", b"x-payment-response",
-        b"settlement-overrides", b"x-litellm-response-cost",
+        b"settlement-overrides",
     )
 )  # fmt: skip
-_OURS: Final = (b"sidecar-", b"alephant-")
+_OURS: Final = (b"sidecar-", b"alephant-", b"x-litellm-")
 # The client sets its own; identity is asked for because the meter reads what passes.
 _NOT_FORWARDED: Final = frozenset((b"host", b"content-length", b"expect", b"accept-encoding", b"traceparent"))
 # Our server writes these itself; two of each would be one too many.

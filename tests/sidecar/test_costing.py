@@ -33,8 +33,8 @@ async def test_an_answer_read_to_its_end_is_measured(tmp_path: Path) -> None:
         lines = costing_of(stall).lines(metered, b'0.0036;kind=tool;name="web_search"')
 
         assert [(line.kind, line.name, line.amount, line.basis) for line in lines] == [
-            (Kind.TOOL, "web_search", nano(3_600_000), Basis.REPORTED),
             (Kind.MODEL, "house-1", nano(COMPLETION_NANO), Basis.MEASURED),
+            (Kind.TOOL, "web_search", nano(3_600_000), Basis.REPORTED),
         ]
 
 
