@@ -3,8 +3,9 @@
 from dataclasses import replace
 from enum import Enum
 
-from pricing.cost import CostLine, Kind
+from pricing.cost import CostLine
 from sidecar.domain import entries
+from sidecar.domain.cost_entries import kind_booked
 from sidecar.domain.payments import Fact, State, after
 from sidecar.domain.records import Closing, Payment, RecordsTx
 from sidecar.domain.reporting import Booked, close_costs
@@ -25,9 +26,8 @@ def lines_of(ending: Ending, lines: tuple[CostLine, ...]) -> tuple[CostLine, ...
     Work whose output was not delivered is the cost of a retry, whatever kind of
     work it was.
     """
-    if ending is Ending.DELIVERED:
-        return lines
-    return tuple(line if line.kind is Kind.FEE else replace(line, kind=Kind.RETRY) for line in lines)
+    retry = ending is not Ending.DELIVERED
+    return tuple(replace(line, kind=kind_booked(line, retry=retry)) for line in lines)
 
 
 def close_unit(

@@ -1,4 +1,4 @@
-"""The journals of what comes late: costs reported after the close, and what they correct. Pure.
+"""Where costs are booked, and the journals of those that come late, with what they correct. Pure.
 
 A correction takes the earlier line back in full and books the better one beside
 it: both stay in the book, dated when we learned of them.
@@ -29,21 +29,21 @@ def late(
     entries: list[Transfer] = []
     for each in fallen:
         if each.line.amount is not None and each.line.amount.units > 0:
-            cost, owed = _accounts(each.line, about)
+            cost, owed = accounts(each.line, about.endpoint, retry=about.retry)
             name = f"{role}/corrects/{each.n}"
             entries.append(Transfer(name, debit=owed, credit=cost, amount=each.line.amount))
     for place, line in enumerate(lines):
         if line.amount is not None and line.amount.units > 0:
-            cost, owed = _accounts(line, about)
+            cost, owed = accounts(line, about.endpoint, retry=about.retry)
             entries.append(Transfer(f"{role}/{place}", debit=cost, credit=owed, amount=line.amount))
     note = f"corrects {', '.join(str(each.n) for each in fallen)}" if fallen else ""
     kind = "correction" if fallen else "late_costs"
     return Journal(role, kind, tuple(entries), at_us, subject=about.id, note=note) if entries else None
 
 
-def _accounts(line: CostLine, about: ReportedCall) -> tuple[Account, Account]:
+def accounts(line: CostLine, endpoint: str, *, retry: bool) -> tuple[Account, Account]:
     """Return the cost and whom it is owed to, which is the same whether or not the work was delivered."""
-    kind = kind_booked(line, retry=about.retry)
+    kind = kind_booked(line, retry=retry)
     fee = kind is Kind.FEE
-    cost = chart.declared_fee(line.name) if fee else chart.cost(kind, about.endpoint, line.name)
+    cost = chart.declared_fee(line.name) if fee else chart.cost(kind, endpoint, line.name)
     return cost, chart.payable(line.kind, line.provider or line.name)

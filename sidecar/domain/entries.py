@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from ledger.accounts import Account
 from ledger.money import Amount
 from ledger.transfers import Entry, Journal, Pending, Post, Transfer, Void
-from pricing.cost import CostLine, Kind
+from pricing.cost import CostLine
 from sidecar.domain import chart
+from sidecar.domain.cost_entries import accounts
 from sidecar.domain.records import Payment
 
 
@@ -141,10 +142,7 @@ def costs(call: str, endpoint: str, lines: Sequence[CostLine], at_us: int, *, re
     for n, line in enumerate(lines):
         if line.amount is None or line.amount.units <= 0:
             continue
-        fee = line.kind is Kind.FEE
-        kind = Kind.RETRY if retry else line.kind
-        debit = chart.declared_fee(line.name) if fee else chart.cost(kind, endpoint, line.name)
-        credit = chart.payable(line.kind, line.provider or line.name)
+        debit, credit = accounts(line, endpoint, retry=retry)
         entries.append(Transfer(f"{role}/{n}", debit=debit, credit=credit, amount=line.amount))
     return Journal(role, "costs", tuple(entries), at_us, subject=call) if entries else None
 
