@@ -5,8 +5,11 @@ request left (a read timeout is its `ConnectTimeoutError`), so faults are told a
 chain of causes; the tests pin that chain on real sockets.
 """
 
+import atexit
+import time
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Final
 
 from pyreqwest.client import Client, ClientBuilder
@@ -20,6 +23,8 @@ from sidecar.ports import AnswerLost, Fault, NothingSent, TimedOut
 USER_AGENT: Final = "x402-sidecar"
 CONNECT_FAILED: Final = "client error (Connect)"
 """The one cause that proves that no byte of the request left: name, TCP or TLS failed."""
+HAND_OVER_S: Final = 0.1
+"""How long the process waits at its end for the client's threads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,7 @@ def open_client(limits: ClientLimits) -> Client:
 
     No proxy of the environment, no redirects, no decompression, no cookies, no Referer.
     """
+    _outlast_its_threads()
     builder = (
         ClientBuilder()
         .no_proxy()
@@ -66,6 +72,16 @@ def open_client(limits: ClientLimits) -> Client:
         .pool_idle_timeout(ms(limits.pool_idle_ms))
     )
     return builder.build()
+
+
+@cache
+def _outlast_its_threads() -> None:
+    """Once, and for all clients: let Python end only after their threads are done with it.
+
+    The thread that hands over a result may still hold it when the event loop has ended; coming back to an
+    interpreter that is being taken down, it aborts the process, whatever the exit code was to be.
+    """
+    atexit.register(time.sleep, HAND_OVER_S)
 
 
 def origin_of(url: str) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import struct
+import sys
 
 import pytest
 from pyreqwest.client import Client
@@ -220,3 +221,32 @@ def test_a_base_url_that_cannot_be_one_is_refused(url: str) -> None:
     """A configured URL is checked when the adapter is built, not on the first call."""
     with pytest.raises(ValueError, match=r".+"):
         origin_of(url)
+
+
+ENDS_AT_ONCE = """
+import asyncio, sys
+from sidecar.adapters.wire import ClientLimits, exchange, open_client
+
+async def ask(url: str) -> None:
+    client = open_client(ClientLimits(connections_max=1, read_timeout_ms=5_000))
+    for _ in range(4):
+        await exchange(client.get(url), "peer", timeout_ms=5_000, answer_bytes_max=100)
+    await client.close()
+
+asyncio.run(ask(sys.argv[1]))
+"""
+
+
+async def test_a_process_may_end_right_after_an_answer(listen: Listen) -> None:
+    """Its exit code is its own: the client's threads do not come back to an interpreter that is gone."""
+    url = await listen(replying(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n"))
+
+    async def ended() -> tuple[int, bytes]:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", ENDS_AT_ONCE, url, stderr=asyncio.subprocess.PIPE
+        )
+        _, complaints = await process.communicate()
+        return process.returncode or 0, complaints
+
+    for _ in range(5):
+        assert await asyncio.gather(*(ended() for _ in range(4))) == [(0, b"")] * 4
