@@ -12,8 +12,8 @@ from typing import Final
 class ChainMode:
     """What becomes of a transaction. The default is an honest chain; all counts are of blocks.
 
-    `wait`: it is mined only after so many. `undo`: once so many blocks are at stake, its own and those
-    above, they are replaced by empty ones, once. `back`: after so many it is mined again, and never if None.
+    `wait`: it is mined only after so many. `undo`: once there are so many, its own and those above, they
+    are replaced by empty ones. `back`: after so many it is mined again, for good; never if None.
     `rival`: somebody else broadcasts the same authorization first. `forgiving`: the token lets a used
     authorization pass in silence.
     """

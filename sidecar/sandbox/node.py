@@ -48,7 +48,7 @@ class Node:
         self._machine = machine
         self._automine = automine
         self._mode = MODES[HONEST]
-        self._undone: set[bytes] = set()  # a transaction is taken back once
+        self._at_stake: set[bytes] = set()  # taken while the mode undoes, and not undone yet
 
     @property
     def head(self) -> Block:
@@ -99,6 +99,8 @@ class Node:
             self.pool.add(transaction, state_nonce=_nonce(state, sender), first_block=first_block)
         except PoolRefused as refused:
             raise TransactionRefused(str(refused)) from refused
+        if self._mode.undo:
+            self._at_stake.add(bytes(transaction.hash))
 
         # A transaction behind a nonce gap waits, and mines together with the one that fills the gap.
         runnable = self.pool.next_nonce(sender, state_nonce=_nonce(state, sender)) > transaction.nonce
@@ -157,18 +159,22 @@ class Node:
         return int(self.head.header.block_number) + 1
 
     def _undo(self) -> None:
-        """Replace the last blocks by empty ones, if the mode says so and the first of them is at stake."""
+        """Replace the last blocks, if the mode says so and the first of them has a transaction at stake.
+
+        What is not at stake and stood in the others comes back at once.
+        """
         first = self._next_number() - self._mode.undo
         block = self.history.at(first) if self._mode.undo else None
-        if block is None or _hashes(block) <= self._undone:
+        if block is None or not _hashes(block) & self._at_stake:
             return
         back = None if self._mode.back is None else self._next_number() + self._mode.back
         forgotten = self.history.rewind(first - 1)
         state = self._machine.state(self.head.header)
         for each in (mined.transaction for block in forgotten for mined in block.mined):
-            self._undone.add(bytes(each.hash))
-            if back is not None:
-                self.pool.add(each, state_nonce=_nonce(state, each.sender), first_block=back)
+            first_block = back if bytes(each.hash) in self._at_stake else 0
+            self._at_stake.discard(bytes(each.hash))
+            if first_block is not None:
+                self.pool.add(each, state_nonce=_nonce(state, each.sender), first_block=first_block)
         for _ in forgotten:
             self._seal(())
 

@@ -83,6 +83,25 @@ def test_reorganisations(mode: str, comes_back: bool) -> None:
     assert height(node) == 9
 
 
+def test_only_what_was_sent_in_the_mode_is_at_stake() -> None:
+    """A transaction from before stays, and one that stood above what was undone comes back at once."""
+    node = a_node()
+    before = node.submit(settlement(0))
+    node.behave(MODES["reorg-lost"])
+    for _ in range(3):
+        node.mine()
+    assert node.history.place(before) is not None
+
+    lost = node.submit(settlement(1, salt=2))
+    node.behave(MODES[HONEST])
+    above = node.submit(raw(0, sender=keys.BUYERS[1]))
+    node.behave(MODES["reorg-lost"])
+    node.mine()
+    assert node.history.place(lost) is None
+    assert node.history.place(before) is not None
+    assert node.history.place(above) is not None
+
+
 def test_the_sender_of_a_lost_transaction_can_go_on() -> None:
     """Its nonce is free again, and the next settlement is not undone a second time for it."""
     node = a_node_that("reorg-lost")
