@@ -92,7 +92,7 @@ async def run(settings: Settings, on_ready: Callable[[Bound], None]) -> bool:
         named = replace(limits, call_id=lambda: ids.call(clock.now_us()))
         listeners = [
             Listener("buyers", sockets[0], path.buyers, named),
-            Listener("agent", sockets[1], agent_app(), limits),
+            Listener("agent", sockets[1], agent_app(path.reporting), limits),
             Listener("operator", sockets[2], operator, limits),
         ]
         await _serve(settings, listeners, path, readiness, observer, stop, on_ready)

@@ -28,12 +28,14 @@ from sidecar.domain.call import Endpoint, Flow, Offer
 from sidecar.domain.evidence import Heads
 from sidecar.domain.fees import Fees
 from sidecar.domain.records import RecordsTx
+from sidecar.domain.reporting import Bounds as ReportBounds
 from sidecar.domain.routes import BadRoutes, Routes, compile_routes
 from sidecar.http.buyers import Buyers, Entry
 from sidecar.http.buyers import Limits as BuyerLimits
 from sidecar.pipeline import Pipeline
 from sidecar.ports import Observer
 from sidecar.recovery import Recovery, Watched
+from sidecar.reporting import US_PER_S, Reporting
 from sidecar.services import FAULT_POINTS, Services
 from sidecar.settings import Accept, Route, Settings
 from sidecar.tokens import Tokens
@@ -74,6 +76,7 @@ class PaidPath:
 
     adapters: Adapters
     buyers: Buyers
+    reporting: Reporting
     recovery: Recovery
     services: Services
     facilitators: Facilitators
@@ -139,6 +142,9 @@ async def paid_path(
         reached=_fault_point(os.environ.get("SIDECAR_FAULT", "") if settings.sandbox else ""),
     )
     entries = [await _entry(settings, route, services) for route in settings.routes]
+    tokens = Tokens(
+        origin=kept.origin, calls=kept.calls, life_s=_call_max_s(settings) + limits.close_window_s
+    )
     buyers = Buyers(
         entries=entries,
         routes=_routes(settings),
@@ -147,7 +153,7 @@ async def paid_path(
         clock=clock,
         ids=SystemIds(),
         observer=observer,
-        tokens=Tokens(origin=kept.origin, calls=kept.calls),
+        tokens=tokens,
         limits=BuyerLimits(
             limits.payment_header_bytes,
             limits.paid_body_bytes,
@@ -161,17 +167,29 @@ async def paid_path(
     interval_ms = SANDBOX_INTERVAL_MS if settings.sandbox else RECOVERY_INTERVAL_MS
     watched = {name: Watched(chain, heads[name]) for name, chain in adapters.chains.items()}
     recovery = Recovery(services, watched, offers, owner, interval_ms)
-    return PaidPath(adapters, buyers, recovery, services, facilitators, heads, offers, kept)
+    reporting = Reporting(
+        services, tokens, ReportBounds(limits.cost_reports, limits.close_window_s * US_PER_S)
+    )
+    return PaidPath(adapters, buyers, reporting, recovery, services, facilitators, heads, offers, kept)
+
+
+def _call_max_s(settings: Settings) -> int:
+    """Return how long a call may take: a token of it must outlive that, to report what came last."""
+    limits = settings.limits
+    return _headers_max_s(settings) + limits.settle_s + limits.stream_total_s + limits.drain_s
+
+
+def _headers_max_s(settings: Settings) -> int:
+    return max((route.timeout_s for route in settings.routes), default=60)
 
 
 def _adapters(settings: Settings, storage: SqliteStorage, clock: SystemClock, answers_key: bytes) -> Adapters:
     limits = settings.limits
-    longest_s = max((route.timeout_s for route in settings.routes), default=60)
     return Adapters(
         storage=storage,
         upstream=HttpUpstream(
             settings.upstream,
-            headers_timeout_max_s=longest_s,
+            headers_timeout_max_s=_headers_max_s(settings),
             connect_timeout_ms=limits.upstream_connect_s * 1000,
         ),
         facilitators=[

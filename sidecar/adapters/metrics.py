@@ -14,7 +14,15 @@ from typing import Any, Final
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
-from sidecar.domain.events import Answered, CallAdmitted, CallClosed, Event, PaymentSettled, UpstreamAnswered
+from sidecar.domain.events import (
+    Answered,
+    CallAdmitted,
+    CallClosed,
+    CostsReported,
+    Event,
+    PaymentSettled,
+    UpstreamAnswered,
+)
 from sidecar.ports import Clock
 
 NANO_PER_USD: Final = 10**9
@@ -62,6 +70,9 @@ class MetricsObserver:
                 self._revenue_nano[endpoint,] += captured_nano
                 for kind, units in cost_nano:
                     self._cost_nano[endpoint, kind] += units
+            case CostsReported(endpoint=endpoint, cost_nano=cost_nano):
+                for kind, units in cost_nano:
+                    self._cost_nano[endpoint, kind] += max(0, units)  # a counter cannot be corrected down
             case _:
                 pass
 

@@ -38,8 +38,6 @@ SECTIONS: Final[Mapping[Path, type[shape.Section]]] = {
 UNSUPPORTED: Final[Mapping[Path, str]] = {
     ("settlement", "signer"): "this version settles through facilitators only",
     ("limits", "meter_state"): "the meter's state is fixed at 256KiB in this version",
-    ("limits", "cost_reports"): "this version does not take cost reports yet",
-    ("limits", "close_window"): "this version does not take cost reports yet",
     ("costs", "tools"): "this version prices tools only by what the agent declares",
     ("routes", "*", "margin_floor"): "this version does not refuse by margin yet",
 }

@@ -191,6 +191,8 @@ class Limits:
     open_calls: int = 1_000
     reentries: int = 3  # how often one payment may enter again after a call that was not charged
     drain_s: int = 30
+    cost_reports: int = 100  # that the agent may send about one call
+    close_window_s: int = 900  # after its close, for reports that come late
     per_buyer: Rate = field(default_factory=lambda: Rate(100, 60 * 10**6))
     per_address: Rate = field(default_factory=lambda: Rate(50, 10**6))
 

@@ -104,6 +104,8 @@ def _limits(draft: Draft) -> Limits:
         open_calls=section.open_calls,
         reentries=section.reentries,
         drain_s=section.drain,
+        cost_reports=section.cost_reports,
+        close_window_s=section.close_window,
         per_buyer=section.per_buyer,
         per_address=section.per_address,
     )

@@ -75,6 +75,20 @@ class CallClosed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class CostsReported(Event):
+    """The agent reported costs: how many count, and how many are told already by something stronger.
+
+    `cost_nano` is what that changed for a closed call, by kind; empty while it runs.
+    """
+
+    call: str
+    endpoint: str
+    booked: int
+    evidence: int
+    cost_nano: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class PaymentSeen(Event):
     """A settled payment is final on chain."""
 

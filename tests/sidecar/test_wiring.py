@@ -19,6 +19,7 @@ from sidecar import wiring
 from sidecar.adapters.secrets import load as load_secrets
 from sidecar.adapters.storage.reading import open_read_only
 from sidecar.adapters.system import SystemClock
+from sidecar.domain.report_refusals import Code, ReportsRefused
 from sidecar.ports import StorageUnavailable
 from sidecar.settings import Settings, read
 from sidecar.wiring import PaidPath, open_storage, paid_path
@@ -190,6 +191,21 @@ async def test_every_facilitator_is_asked_where_and_as_whom_it_was_configured(
         assert b"authorization: Bearer eyJ" in heads[0] + heads[1]
         for secret in ("t0ken-canary", SEED):
             assert secret not in repr(path) + repr(settings_in(tmp_path, text))
+
+
+async def test_reports_are_taken_with_the_tokens_that_calls_leave_with(tmp_path: Path) -> None:
+    """Both sides share a secret; a token outlives the longest call and its close window; limits hold."""
+    text = CONFIG.replace("reentries: 5", "reentries: 5, settle: 20s, cost_reports: 2, close_window: 60s")
+    async with built(tmp_path, text) as path:
+        now_s = SystemClock().now_us() // 1_000_000
+        token = path.buyers._tokens.for_call("call_9", now_s)
+        assert int(token.split(".")[1]) == now_s + 80 + 20 + 90 + 7 + 60
+        assert path.reporting.call_of(token) == "call_9"
+
+        report = b'{"id": "r1", "kind": "tool", "name": "x", "amount_usd": "1"}'
+        assert await path.reporting.take("call_9", report) == ReportsRefused(Code.CALL_UNKNOWN)
+        many = b"[" + b",".join([report] * 3) + b"]"
+        assert await path.reporting.take("call_9", many) == ReportsRefused(Code.REPORTS_TOO_MANY)
 
 
 async def test_only_a_chain_that_was_configured_is_watched(tmp_path: Path) -> None:

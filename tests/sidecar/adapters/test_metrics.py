@@ -8,6 +8,7 @@ from sidecar.domain.events import (
     Answered,
     CallAdmitted,
     CallClosed,
+    CostsReported,
     DependencyChanged,
     Event,
     Lifecycle,
@@ -134,6 +135,17 @@ def test_many_small_amounts_add_up_exactly() -> None:
         metrics.saw(CallClosed(CALL, ENDPOINT, "served", 100_000_001, 0, (), 0))
 
     assert samples(metrics.exposition(None))["sidecar_revenue_usd_total", (ENDPOINT,)] == 1000.00001
+
+
+def test_a_late_cost_counts_and_a_correction_does_not_count_back(metrics: MetricsObserver) -> None:
+    """A counter only rises: what a report takes back is in the books alone."""
+    before = samples(metrics.exposition(None))
+    metrics.saw(CostsReported(CALL, ENDPOINT, 2, 0, (("model", -5), ("tool", 1_000))))
+    after = samples(metrics.exposition(None))
+
+    model, tool = (("sidecar_cost_usd_total", (ENDPOINT, kind)) for kind in ("model", "tool"))
+    assert after[model] == before[model]
+    assert after[tool] == before[tool] + 1e-6
 
 
 def test_gauges_that_could_not_be_read_are_absent(metrics: MetricsObserver) -> None:
