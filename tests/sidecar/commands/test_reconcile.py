@@ -18,13 +18,6 @@ from tests.sidecar.sandbox.live_chain import Chain
 from tests.sidecar.shop import Shop, forced
 
 SOLD = ("/chat", "/research", "/stream")
-TRANSFER_CALL = "0xa9059cbb"
-
-
-def move(chain: Chain, account: keys.TestAccount, to: str, units: int) -> None:
-    """Move tokens without any authorization."""
-    data = TRANSFER_CALL + to[2:].lower().rjust(64, "0") + f"{units:064x}"
-    assert chain.mined(chain.send(account, to=token.ADDRESS, data=data))["status"] == 1
 
 
 @dataclass(frozen=True)
@@ -35,9 +28,11 @@ class Books:
     block: int
 
     def copied(self, folder: Path) -> "Books":
-        """Copy it, so that it can be spoilt."""
-        for path in (self.stand.config, self.stand.database):
-            shutil.copy(path, folder)
+        """Copy it, so that it can be spoilt; a run that was ended by force leaves its log beside it."""
+        log = self.stand.database.with_name(self.stand.database.name + "-wal")
+        for path in (self.stand.config, self.stand.database, log):
+            if path.exists():
+                shutil.copy(path, folder)
         return replace(self, stand=replace(self.stand, folder=folder))
 
 
@@ -66,8 +61,8 @@ def sold(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox, agent: str)
     chain = Chain(sandbox.rpc_url)
     block = int(chain.get("eth_blockNumber"), 16)
     chain.mined(chain.send(sandbox.buyers[1], to=seller.address, value=10**16, gas=21_000))
-    move(chain, sandbox.buyers[1], seller.address, 777)
-    move(chain, seller, sandbox.buyers[2].address, 50_000)
+    chain.give(sandbox.buyers[1], seller.address, 777)
+    chain.give(seller, sandbox.buyers[2].address, 50_000)
     for _ in range(2):
         chain.get("evm_mine")
     return Books(stand, block)
