@@ -21,7 +21,6 @@ T = TypeVar("T")
 
 USDC = bytes.fromhex(token.ADDRESS[2:])
 PAYER = keys.BUYERS[3]
-TRANSFER_CALL = "0xa9059cbb"
 
 
 def raw(address: str) -> bytes:
@@ -39,11 +38,6 @@ async def transfers(sandbox: Sandbox) -> AsyncIterator[RpcTransfers]:
     await reader.close()
 
 
-def give(chain: Chain, payer: keys.TestAccount, pay_to: str, units: int) -> None:
-    data = TRANSFER_CALL + pay_to[2:].lower().rjust(64, "0") + word(units)
-    assert chain.mined(chain.send(payer, to=token.ADDRESS, data=data))["status"] == 1
-
-
 def height(chain: Chain) -> int:
     return int(chain.get("eth_blockNumber"), 16)
 
@@ -53,10 +47,10 @@ async def test_both_directions_are_found(sandbox: Sandbox, piece_blocks_max: int
     """What came, what left and what went round are found once each, in order; what others moved is not."""
     chain, own, seller = Chain(sandbox.rpc_url), keys.BUYERS[2], raw(keys.BUYERS[2].address)
     before = height(chain)
-    give(chain, PAYER, own.address, 11)
-    give(chain, own, own.address, 12)
-    give(chain, own, NOBODY, 13)
-    give(chain, PAYER, NOBODY, 14)
+    chain.give(PAYER, own.address, 11)
+    chain.give(own, own.address, 12)
+    chain.give(own, NOBODY, 13)
+    chain.give(PAYER, NOBODY, 14)
     after = height(chain)
     transfers = RpcTransfers([sandbox.rpc_url], piece_blocks_max=piece_blocks_max)
     found = await transfers.moved(USDC, seller, from_block=before + 1, to_block=after)
@@ -151,7 +145,7 @@ async def test_a_piece_that_is_refused_is_halved(
     chain, seller = Chain(sandbox.rpc_url), raw(keys.BUYERS[2].address)
     before = height(chain)
     for units in range(1, 8):
-        give(chain, PAYER, keys.BUYERS[2].address, units)
+        chain.give(PAYER, keys.BUYERS[2].address, units)
     after = height(chain)
     transfers._rpc = cast("Rpc", CrowdedRpc(transfers._rpc, blocks_max))
     found = await transfers.moved(USDC, seller, from_block=before + 1, to_block=after)

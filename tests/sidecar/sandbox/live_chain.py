@@ -14,6 +14,7 @@ from tests.sidecar.sandbox import authorizations
 
 PAYER, SENDER = keys.BUYERS[3], keys.BUYERS[4]
 NOBODY = "0x" + "00" * 19 + "99"
+_TRANSFER = "0xa9059cbb"
 
 _client = httpx.Client()  # one for all: making one costs more than most of the calls
 
@@ -69,6 +70,11 @@ class Chain:
     def settle(self, authorization: authorizations.Authorization) -> TxReceipt:
         """Send transferWithAuthorization from the sender's account and wait."""
         return self.mined(self.send(SENDER, to=token.ADDRESS, data=authorization.calldata()))
+
+    def give(self, owner: keys.TestAccount, to: str, units: int) -> None:
+        """Move tokens by a plain transfer, without any authorization."""
+        data = _TRANSFER + topic(to)[2:] + f"{units:064x}"
+        assert self.mined(self.send(owner, to=token.ADDRESS, data=data))["status"] == 1
 
     def balance(self, address: str, block: str = "latest") -> int:
         """Read a token balance."""
