@@ -1,9 +1,10 @@
 """Sealing and calling on the machine alone."""
 
 import pytest
+from eth_typing import Address
 
 from sidecar.sandbox import keys, token
-from sidecar.sandbox.evm import Call
+from sidecar.sandbox.evm import Call, Write
 from tests.sidecar.sandbox import authorizations
 from tests.sidecar.sandbox.transactions import STARTED_S, a_machine, raw, signed
 
@@ -80,3 +81,17 @@ def test_an_exception_half_way_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) 
             machine.seal(machine.genesis.header, STARTED_S, transactions)
     again = machine.seal(machine.genesis.header, STARTED_S, transactions)
     assert [each.succeeded for each in again.block.mined] == [True, True]
+
+
+def test_a_write_is_in_its_block_and_not_in_its_parent() -> None:
+    """Storage can be put there without a transaction, and a transaction of the same block sees it."""
+    machine = a_machine()
+    slot = token.balance_slot(keys.PENNILESS.address)
+    data = "0xa9059cbb" + keys.PAY_TO.address[2:].lower().rjust(64, "0") + f"{7:064x}"
+    spend = machine.decoded(raw(0, to=token.ADDRESS, data=data, gas=200_000, value=0))
+    write = Write(USDC, token.balance_slot(keys.FACILITATOR.address), 9)
+    sealed = machine.seal(machine.genesis.header, STARTED_S, [spend], [write, Write(USDC, slot, 5)]).block
+    before, after = machine.state(machine.genesis.header), machine.state(sealed.header)
+    assert sealed.mined[0].succeeded
+    assert [state.get_storage(Address(USDC), slot) for state in (before, after)] == [0, 5]
+    assert after.get_storage(Address(USDC), write.slot) == 2
