@@ -1,13 +1,17 @@
-"""`sidecar call ID`: one call from its price down to what it earned."""
+"""`sidecar call ID`: one call from its price, line by line, down to what it and its session earned."""
 
 import argparse
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from ledger.money import USD, parse, text
+from pricing.cost import Basis, Kind
+from pricing.margin import KNOWN, ZERO
 from sidecar.commands.configured import add_config
 from sidecar.commands.errors import Exit, Sentence
 from sidecar.commands.opened import books, print_json
 from sidecar.commands.tables import aligned, printable
+from sidecar.finops import sessions
 from sidecar.finops.calls import call_object, one_parameters
 
 NAME: Final = "call"
@@ -20,6 +24,8 @@ _FACTS: Final = (
     "id", "at", "endpoint", "outcome", "status", "settlement", "network", "transaction", "buyer",
     "run", "session", "workflow", "agent", "workspace", "latency_ms", "settle_ms",
 )  # fmt: skip
+_TITLES: Final = ("money", "usd", "source", "basis", "rate", "step", "attempt")
+_SUMS: Final = ("known", "usd", "lines not known")
 _UNKNOWN: Final = "unknown"
 
 
@@ -35,9 +41,10 @@ def run(arguments: argparse.Namespace) -> int:
 
     with books(arguments) as connection:
         rows = fetch(connection, "calls", one_parameters(arguments.id))
+        session = fetch(connection, "session", sessions.parameters(rows[0])) if rows else []
     if not rows:
         raise Sentence(Exit.FOUND_WRONG, f"there is no call {arguments.id}")
-    answer = call_object(rows[0])
+    answer = call_object(rows[0]) | {"session_so_far": sessions.so_far(session)}
     if arguments.json:
         print_json(answer)
     else:
@@ -46,18 +53,39 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def waterfall(call: Mapping[str, Any]) -> str:
-    """Return what is known of a call, then its money step by step. Money is in USD."""
+    """Return what is known of a call, its money line by line, and what it comes to. Money is in USD."""
     facts = [(name, str(call[name])) for name in _FACTS if call[name] not in {None, ""}]
     width = max(len(name) for name, _ in facts)
     told = "\n".join(f"{name.replace('_', ' '):<{width}}  {printable(value)}" for name, value in facts)
-    return f"{told}\n\n{aligned([('money', 'usd', 'basis', 'rate'), *_steps(call)])}"
+    return f"{told}\n\n{aligned([_TITLES, *_steps(call)])}\n\n{aligned([_SUMS, *_sums(call)])}"
 
 
-def _steps(call: Mapping[str, Any]) -> Iterator[tuple[str, str, str | None, str | None]]:
+def _steps(call: Mapping[str, Any]) -> Iterator[tuple[str | None, ...]]:
     for name in ("price", "held", "captured", "credited"):
-        yield name, call[f"{name}_usd"], None, None
+        yield name, call[f"{name}_usd"], *[None] * (len(_TITLES) - 2)
     for line in (*call["costs"], *call["fees"]):
         amount = line["amount_usd"]
         shown = _UNKNOWN if amount is None else f"-{amount}"
-        yield f"{line['kind']} {line['name']}", shown, line["basis"], line["rate"]
-    yield "known margin", call["known_margin_usd"], None, None
+        facts = (line["source"], line["basis"], line["rate"], line["step"], str(line["attempt"]))
+        yield f"{line['kind']} {line['name']}", shown, *facts
+
+
+def _sums(call: Mapping[str, Any]) -> Iterator[tuple[str | None, ...]]:
+    """Give what is known of each kind, and how many lines are not: estimated, or without an amount."""
+    costs, fees = call["costs"], call["fees"]
+    for kind in (Kind.MODEL, Kind.TOOL, Kind.EXTERNAL, Kind.RETRY):
+        yield _sum(kind.value, [line for line in costs if line["kind"] == kind])
+    yield _sum("fees", fees)
+    yield _sum("total", [*costs, *fees])
+    session = call["session_so_far"]
+    if session is not None:
+        count = session["calls"]
+        name = f"session so far, {count} {'call' if count == 1 else 'calls'}"
+        yield name, session["known_margin_usd"], None
+    yield "known margin", call["known_margin_usd"], None
+
+
+def _sum(name: str, lines: Sequence[Mapping[str, Any]]) -> tuple[str, str, str | None]:
+    known = [line for line in lines if Basis(line["basis"]) in KNOWN]
+    total = sum((parse(line["amount_usd"], USD) for line in known), ZERO)
+    return name, text(total), str(len(lines) - len(known)) if len(known) < len(lines) else None

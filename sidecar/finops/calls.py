@@ -49,11 +49,11 @@ def call_object(row: Mapping[str, Any]) -> dict[str, Any]:
     stands in `estimated_cost_usd`, and what nobody knows in `unknown_costs`.
     `status` is null while the call runs, as is everything it does not have.
     """
-    lines: list[Line] = sorted(json.loads(row["lines"]), key=lambda line: int(line["n"]))
+    lines = _lines(row)
     costs = [line for line in lines if line["kind"] != Kind.FEE]
     fees = [line for line in lines if line["kind"] == Kind.FEE]
     running = row["outcome"] == ""
-    margin = row_of(sums_of(_money(row, lines)))
+    margin = row_of(sums_of(money_of(row)))
     return {
         "id": row["id"],
         "at": instants.text(row["at_us"]),
@@ -85,6 +85,10 @@ def call_object(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _lines(row: Mapping[str, Any]) -> list[Line]:
+    return sorted(json.loads(row["lines"]), key=lambda line: int(line["n"]))
+
+
 def _line_object(line: Line) -> dict[str, Any]:
     amount = line["amount_nano"]
     return {
@@ -100,7 +104,9 @@ def _line_object(line: Line) -> dict[str, Any]:
     }
 
 
-def _money(row: Mapping[str, Any], lines: Sequence[Line]) -> CallMoney:
+def money_of(row: Mapping[str, Any]) -> CallMoney:
+    """Return what is booked for a call: its capture, its lines as JSON, and whether its money is final."""
+    lines = _lines(row)
     costs: dict[tuple[Kind, Basis], Amount] = {}
     for line in lines:
         if line["amount_nano"] is not None:

@@ -17,6 +17,7 @@ ASKED: Mapping[str, Mapping[str, object]] = {
     "ours": {},
     "calls": page_parameters(50, None),
     "margin": margins.parameters("endpoint", None, None),
+    "session": {"session": "s_1", "buyer": "0x" + "aa" * 20},
     "gauges": {},
     "accounts": books.accounts_parameters(100, None),
     "journals": books.journals_parameters(100, None, None),
