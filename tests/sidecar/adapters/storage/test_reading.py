@@ -48,7 +48,7 @@ def test_every_query_has_a_sentence_and_is_read_only() -> None:
 @pytest.mark.parametrize("query", sorted(ASKED))
 async def test_both_openings_answer_alike_beside_the_writer(shop: Shop, query: str) -> None:
     """The server and a command read the same rows of a shop that is open."""
-    await shop.serve(Sale())
+    await shop.serve(Sale(session="s_1"))
     reader = await reading(shop)
     served = await reader.fetch(query, ASKED[query])
     await reader.close()
