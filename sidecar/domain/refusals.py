@@ -23,6 +23,8 @@ class Code(StrEnum):
     BUYER_DENIED = "buyer_denied"
     EXPOSURE_EXCEEDED = "exposure_exceeded"
     RATE_LIMITED = "rate_limited"
+    BUDGET_SPENT = "budget_spent"
+    UNCHARGED_LIMIT = "uncharged_limit"
     ROUTE_UNKNOWN = "route_unknown"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     TARGET_AMBIGUOUS = "target_ambiguous"

@@ -84,6 +84,12 @@ REPLIES: Final[dict[Code, Reply]] = {
         429, "Too much unsettled", "Wait until earlier payments of this wallet are final."
     ),
     Code.RATE_LIMITED: _again(429, "Too many calls", "Slow down; repeat the call after Retry-After."),
+    Code.BUDGET_SPENT: _again(
+        503, "Budget spent", "This wallet has spent what it may for now; repeat the call after Retry-After."
+    ),
+    Code.UNCHARGED_LIMIT: _again(
+        429, "Too much unpaid work", "Too many calls of this wallet ended unpaid; come back after Retry-After."
+    ),
     Code.ROUTE_UNKNOWN: Reply(404, "Not sold here", "Nothing is sold under this path.", Action.FIX),
     Code.METHOD_NOT_ALLOWED: Reply(
         405, "Method not sold", "This path is sold under the methods in Allow.", Action.FIX
