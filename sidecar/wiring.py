@@ -25,6 +25,7 @@ from sidecar.delivery import Room
 from sidecar.domain import quoting
 from sidecar.domain.admission import Bounds as AdmissionBounds
 from sidecar.domain.call import Endpoint, Flow, Offer
+from sidecar.domain.days import DayLimits
 from sidecar.domain.evidence import Heads
 from sidecar.domain.fees import Fees
 from sidecar.domain.records import RecordsTx
@@ -136,7 +137,12 @@ async def paid_path(
         observer=observer,
         cards=rate_cards(settings),
         fees=Fees(settings.fees.facilitator, settings.fees.platform),
-        admission=AdmissionBounds(settings.exposure.per_payer, limits.reentries, owner),
+        admission=AdmissionBounds(
+            settings.exposure.per_payer,
+            limits.reentries,
+            owner,
+            DayLimits(settings.exposure.per_day, limits.uncharged_cost),
+        ),
         delivery=delivery,
         room=Room(limits.read_ahead_total_bytes),
         reached=_fault_point(os.environ.get("SIDECAR_FAULT", "") if settings.sandbox else ""),

@@ -130,9 +130,10 @@ class SettlementSection(Section):
 
 
 class ExposureSection(Section):
-    """How much verified and not yet final money one payer may have open."""
+    """How much of one payer's money may be verified and not yet final, and how much it may spend in a day."""
 
     per_payer: Price = as_written("$1.00")
+    per_day: Price | None = None
 
 
 class LimitsSection(Section):
@@ -159,6 +160,7 @@ class LimitsSection(Section):
     drain: Annotated[int, duration(0, 3_600)] = _seconds(_LIMITS.drain_s)
     per_buyer: Pace = as_written("100/minute")
     per_address: Pace = as_written("50/second")
+    uncharged_cost: Money = as_written("$1.00")
 
 
 class RouteSection(Section):

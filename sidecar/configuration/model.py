@@ -112,9 +112,10 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """How much verified and not yet final money one payer may have open."""
+    """How much of one payer's money may be verified and not yet final; what it may spend in a UTC day."""
 
     per_payer: Amount = field(default_factory=lambda: nano(1_000_000_000))
+    per_day: Amount | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +196,7 @@ class Limits:
     close_window_s: int = 900  # after its close, for reports that come late
     per_buyer: Rate = field(default_factory=lambda: Rate(100, 60 * 10**6))
     per_address: Rate = field(default_factory=lambda: Rate(50, 10**6))
+    uncharged_cost: Amount = field(default_factory=lambda: nano(1_000_000_000))  # per payer and UTC day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

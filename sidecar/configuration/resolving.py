@@ -40,7 +40,7 @@ def resolve(draft: Draft, folder: Path) -> Settings | None:
         workspace=document.workspace,
         listen=listen,
         networks=MappingProxyType(networks),
-        exposure=Exposure(document.exposure.per_payer),
+        exposure=Exposure(document.exposure.per_payer, document.exposure.per_day),
         costs=costs,
         fees=fees,
         operator=Operator(document.operator.token),
@@ -108,4 +108,5 @@ def _limits(draft: Draft) -> Limits:
         close_window_s=section.close_window,
         per_buyer=section.per_buyer,
         per_address=section.per_address,
+        uncharged_cost=section.uncharged_cost,
     )

@@ -58,6 +58,10 @@ def _check_price(draft: Draft, path: Path, section: RouteSection) -> None:
     if section.price > draft.document.exposure.per_payer and not draft.has_lost("exposure"):
         sentence = "the price is above exposure.per_payer, so no call could ever be paid"
         draft.refuse((*path, "price"), "price_above_exposure", sentence)
+    per_day = draft.document.exposure.per_day
+    if per_day is not None and section.price > per_day:
+        sentence = "the price is above exposure.per_day, so no call could ever be paid"
+        draft.refuse((*path, "price"), "price_above_exposure", sentence)
     if section.timeout > draft.document.limits.stream_total:
         sentence = "the timeout is above limits.stream_total"
         draft.refuse((*path, "timeout"), "limits_conflict", sentence)

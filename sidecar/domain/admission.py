@@ -11,8 +11,9 @@ from ledger.book import Rejected
 from ledger.money import Amount, nano
 from ledger.rules import Status
 from ledger.store import Rollback
-from sidecar.domain import chart, entries
-from sidecar.domain.call import Admitted, Verified
+from sidecar.domain import chart, days, entries
+from sidecar.domain.call import Admitted, Flow, Verified
+from sidecar.domain.days import UNBOUNDED, DayLimits
 from sidecar.domain.payments import Fact, Proof, State, after
 from sidecar.domain.records import CallRow, Payment, RecordsTx
 from sidecar.domain.refusals import Code, Refusal
@@ -23,11 +24,12 @@ RETRY_AFTER_S = 2
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What bounds an admission: exposure per payer, re-entries of one payment, and whose run this is."""
+    """What bounds an admission: a payer's exposure and day, a payment's re-entries; and whose run this is."""
 
     exposure: Amount
     reentries: int
     owner: str
+    days: DayLimits = UNBOUNDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,9 @@ def admit_unit(
         return Refusal(Code.SETTLEMENT_UNKNOWN, call=unresolved.call, retry_after_s=RETRY_AFTER_S)
     if closed is not None and not (entering.on_credit and closed.code is Code.FACILITATOR_UNAVAILABLE):
         return closed
+    spent = _of_the_day(tx, verified, entering, bounds.days)
+    if spent is not None:
+        return spent
     entering = _claim(tx, stored, entering)
     booked = book.submit(tx, entries.admit(entering, bounds.exposure, now_us))
     if isinstance(booked, Rejected):
@@ -78,6 +83,14 @@ def admit_unit(
 def known_unit(tx: RecordsTx, claim_key: bytes) -> bool:
     """Tell whether a payment with this claim key was here before. Writes nothing."""
     return tx.payment(claim_key) is not None
+
+
+def _of_the_day(tx: RecordsTx, verified: Verified, entering: Payment, limits: DayLimits) -> Refusal | None:
+    """Hold the call against its payer's day, in the transaction that admits: no other sees the same rest."""
+    context = verified.context
+    day = tx.payer_day(entering.buyer, days.day_of(context.at_us))
+    prepaid = entering.on_credit or context.endpoint.flow is Flow.UPFRONT
+    return days.decide(limits, day, entering.price, prepaid=prepaid, at_us=context.at_us)
 
 
 def _claim(tx: RecordsTx, stored: Payment | None, entering: Payment) -> Payment:

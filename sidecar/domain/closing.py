@@ -121,7 +121,14 @@ def _book_costs(
     tx: RecordsTx, call: str, endpoint: str, ending: Ending, lines: tuple[CostLine, ...], now_us: int
 ) -> Booked:
     booked = close_costs(tx, call, lines, retry=ending is not Ending.DELIVERED)
+    if ending is not Ending.DELIVERED:
+        tx.uncount_call(call, _uncharged_nano(booked.lines))
     journal = entries.costs(call, endpoint, booked.lines, now_us, retry=ending is not Ending.DELIVERED)
     if journal is not None:
         record(tx, journal)
     return booked
+
+
+def _uncharged_nano(lines: tuple[CostLine, ...]) -> int:
+    """Return what is known of the work's cost: an unknown amount cannot count against anybody."""
+    return sum(line.amount.units for line in lines if line.kind is not Kind.FEE and line.amount)

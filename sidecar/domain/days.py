@@ -33,6 +33,9 @@ class DayLimits:
     uncharged: Amount | None = None
 
 
+UNBOUNDED: Final = DayLimits()
+
+
 def day_of(at_us: int) -> int:
     """Return the day of *at_us*, in days since the epoch."""
     return at_us // DAY_US
@@ -43,9 +46,7 @@ def rest_s(at_us: int) -> int:
     return -(-((day_of(at_us) + 1) * DAY_US - at_us) // _US_PER_S)
 
 
-def decide(
-    limits: DayLimits, day: PayerDay, price: Amount, *, prepaid: bool, at_us: int
-) -> Refusal | None:
+def decide(limits: DayLimits, day: PayerDay, price: Amount, *, prepaid: bool, at_us: int) -> Refusal | None:
     """Say why a call at *at_us* for *price* does not fit into its payer's *day*, or None.
 
     Past the uncharged cost only what is *prepaid* is served: its money is ours before the work.

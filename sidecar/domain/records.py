@@ -13,6 +13,7 @@ from ledger.store import Tx
 from pricing.cost import CostLine
 from sidecar.domain import chart
 from sidecar.domain.costs import CostsTx
+from sidecar.domain.days import PayerDay
 from sidecar.domain.payments import Proof, State
 
 
@@ -144,7 +145,19 @@ class RecordsTx(CostsTx, Tx, Protocol):
         ...
 
     def open_call(self, call: CallRow) -> None:
-        """Store a call that has been admitted."""
+        """Store a call that has been admitted; its price counts as spent on its buyer's day."""
+        ...
+
+    def uncount_call(self, call: str, uncharged_nano: int) -> None:
+        """Take the call's price off its buyer's day, once: it ended uncharged, and this is what it cost."""
+        ...
+
+    def add_uncharged(self, call: str, cost_nano: int) -> None:
+        """Add to what an uncharged call cost on its buyer's day: a report came late. May be negative."""
+        ...
+
+    def payer_day(self, buyer: str, day: int) -> PayerDay:
+        """Return the sums over the buyer's calls of a day, counted in days since the epoch."""
         ...
 
     def note_settlement(self, call: str, settlement: str, transaction: str, settle_us: int | None) -> None:

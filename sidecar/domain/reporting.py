@@ -139,8 +139,10 @@ def _take(
     )
     if running:
         return Taken(about.endpoint, told, disputes=judged.disputes)
-    lines = _book(tx, about, fresh, judged, now_us)
-    return Taken(about.endpoint, told, _changes(about, lines, judged), judged.disputes)
+    changes = _changes(about, _book(tx, about, fresh, judged, now_us), judged)
+    if about.retry:
+        tx.add_uncharged(about.id, dict(changes).get(Kind.RETRY.value, 0))
+    return Taken(about.endpoint, told, changes, judged.disputes)
 
 
 def _book(

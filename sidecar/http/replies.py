@@ -88,7 +88,9 @@ REPLIES: Final[dict[Code, Reply]] = {
         503, "Budget spent", "This wallet has spent what it may for now; repeat the call after Retry-After."
     ),
     Code.UNCHARGED_LIMIT: _again(
-        429, "Too much unpaid work", "Too many calls of this wallet ended unpaid; come back after Retry-After."
+        429,
+        "Too much unpaid work",
+        "Too many calls of this wallet ended unpaid; repeat it after Retry-After.",
     ),
     Code.ROUTE_UNKNOWN: Reply(404, "Not sold here", "Nothing is sold under this path.", Action.FIX),
     Code.METHOD_NOT_ALLOWED: Reply(

@@ -22,11 +22,13 @@ from ledger.money import Amount, nano
 from pricing.cost import CostLine
 from sidecar.adapters.storage.auditing import CHECKS
 from sidecar.adapters.storage.reading import open_read_only
+from sidecar.adapters.storage.records import RecordsSqliteTx
 from sidecar.adapters.storage.sqlite import SqliteStorage
 from sidecar.domain import verification
 from sidecar.domain.admission import Bounds, Repeated, admit_unit
 from sidecar.domain.call import Admitted, CallContext, Endpoint, Flow, Offer, Verified
 from sidecar.domain.closing import Ending, close_unit
+from sidecar.domain.days import UNBOUNDED, DayLimits, PayerDay, day_of
 from sidecar.domain.outcomes import Outcome, Paid, Unknown
 from sidecar.domain.quoting import Method, offer
 from sidecar.domain.records import Closing, Payment
@@ -185,11 +187,12 @@ class Books:
         *,
         exposure: Amount = AMPLE,
         reentries: int = 3,
+        days: DayLimits = UNBOUNDED,
         owner: str = RUN,
         from_block: int = 7,
         closed: Refusal | None = None,
     ) -> Admitted | Repeated | Refusal:
-        bounds = Bounds(exposure, reentries, owner)
+        bounds = Bounds(exposure, reentries, owner, days)
         return await self.storage.run(
             partial(
                 admit_unit,
@@ -256,6 +259,10 @@ class Books:
         """Return what is stored of a payment, or under a claim key."""
         claim_key = of if isinstance(of, bytes) else of.claim_key
         return await self.run(stored, claim_key)
+
+    async def day(self, buyer: str = "0x" + PAYER.hex()) -> PayerDay:
+        """Return what is summed up of a buyer's calls today."""
+        return await self.run(RecordsSqliteTx.payer_day, buyer, day_of(NOW_US))
 
     def balances(self) -> dict[str, int]:
         """Return what is posted by account, without network and names, and what is held; no zeros."""

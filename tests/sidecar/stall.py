@@ -15,6 +15,7 @@ from sidecar.delivery import Bounds as DeliveryBounds
 from sidecar.delivery import Room
 from sidecar.domain.admission import Bounds as AdmissionBounds
 from sidecar.domain.call import Endpoint
+from sidecar.domain.days import UNBOUNDED
 from sidecar.domain.evidence import Heads
 from sidecar.domain.fees import Fees
 from sidecar.domain.pacing import Rate
@@ -119,7 +120,10 @@ class Stall:
             cards=settings.get("cards", CARDS),
             fees=Fees({FACILITATOR: nano(FEE_NANO)}, settings.get("platform", Fraction(0))),
             admission=AdmissionBounds(
-                settings.get("exposure", nano(10**12)), settings.get("reentries", 3), RUN
+                settings.get("exposure", nano(10**12)),
+                settings.get("reentries", 3),
+                RUN,
+                settings.get("days", UNBOUNDED),
             ),
             delivery=self.bounds,
             room=self.room,

@@ -166,6 +166,8 @@ WRONG = {
                                 [("routes.POST /research.price", "price_above_ceiling")]),
     "price above exposure": (
         MINIMAL.replace("0.05", "1.01"), [("routes.POST /research.price", "price_above_exposure")]),
+    "price above a day": (MINIMAL + 'exposure: {per_day: "$0.04"}',
+                          [("routes.POST /research.price", "price_above_exposure")]),
     "deferred": (_priced("settle: deferred"), [("routes.POST /research.settle", "unsupported")]),
     "settle typo": (_priced("settle: later"), [("routes.POST /research.settle", "settle")]),
     "rate of nothing": (_priced("rate_limit: 0/minute"),

@@ -6,6 +6,7 @@ from typing import Final
 
 from sidecar.adapters.storage.costs import CostsSqliteTx, insert
 from sidecar.domain import chart
+from sidecar.domain.days import DAY_US, PayerDay, day_of
 from sidecar.domain.payments import Proof, State
 from sidecar.domain.records import CallRow, Closing, Payment
 
@@ -49,6 +50,19 @@ _NEWEST_TERMS: Final = (
 )
 _NEW_TERMS: Final = insert("price_versions", ("endpoint", "version", "terms", "since_us"))
 _ORPHAN_CALLS: Final = "SELECT id, endpoint FROM calls WHERE outcome = '' AND owner <> ?"
+_DAY: Final = "SELECT spent_nano, uncharged_nano FROM payer_days WHERE payer = ? AND day = ?"
+_COUNT: Final = (
+    "INSERT INTO payer_days (payer, day, spent_nano, uncharged_nano) VALUES (?, ?, ?, 0) "
+    "ON CONFLICT (payer, day) DO UPDATE SET spent_nano = spent_nano + excluded.spent_nano"
+)
+_UNCOUNT: Final = (
+    "UPDATE payer_days SET spent_nano = spent_nano - c.price_nano, uncharged_nano = uncharged_nano + ? "  # noqa: S608
+    f"FROM calls AS c WHERE c.id = ? AND payer = c.buyer AND day = c.at_us / {DAY_US}"
+)
+_ADD_UNCHARGED: Final = (
+    "UPDATE payer_days SET uncharged_nano = uncharged_nano + ? "  # noqa: S608
+    f"FROM calls AS c WHERE c.id = ? AND payer = c.buyer AND day = c.at_us / {DAY_US}"
+)
 
 
 def payment_from(row: Sequence[object]) -> Payment:
@@ -140,8 +154,24 @@ class RecordsSqliteTx(CostsSqliteTx):
         return self.connection.execute(_RECEIPT, row).rowcount == 1
 
     def open_call(self, call: CallRow) -> None:
-        """Store a call that has been admitted."""
+        """Store a call that has been admitted; its price counts as spent on its buyer's day."""
         self.connection.execute(_OPEN_CALL, [getattr(call, name) for name in _CALL_COLUMNS])
+        self.connection.execute(_COUNT, (call.buyer, day_of(call.at_us), call.price_nano))
+
+    def uncount_call(self, call: str, uncharged_nano: int) -> None:
+        """Take the call's price off its buyer's day and put its cost there."""
+        changed = self.connection.execute(_UNCOUNT, (uncharged_nano, call)).rowcount
+        assert changed == 1, "a call that ends was counted when it began"
+
+    def add_uncharged(self, call: str, cost_nano: int) -> None:
+        """Add to what the buyer's day cost us, or take from it."""
+        changed = self.connection.execute(_ADD_UNCHARGED, (cost_nano, call)).rowcount
+        assert changed == 1, "a call that has ended was counted when it began"
+
+    def payer_day(self, buyer: str, day: int) -> PayerDay:
+        """Return the sums over the buyer's calls of a day."""
+        row = self.connection.execute(_DAY, (buyer, day)).fetchone()
+        return PayerDay() if row is None else PayerDay(*row)
 
     def note_settlement(self, call: str, settlement: str, transaction: str, settle_us: int | None) -> None:
         """Note on the call how its settlement stands."""

@@ -35,3 +35,12 @@ def test_settings_are_built_by_name() -> None:
     """Arguments of one type cannot be swapped."""
     with pytest.raises(TypeError):
         Settings("http://a", "http://b")  # type: ignore[call-arg]  # the point of the test
+
+
+def test_a_day_costs_a_dollar_uncharged_and_is_spent_freely() -> None:
+    """The bound on unpaid work is always on; the one on spending is the operator's to set."""
+    found = settings(MINIMAL)
+    assert (found.limits.uncharged_cost, found.exposure.per_day) == (nano(10**9), None)
+
+    told = settings(MINIMAL + 'exposure: {per_day: "$50"}\nlimits: {uncharged_cost: "$0"}')
+    assert (told.limits.uncharged_cost, told.exposure.per_day) == (nano(0), nano(50 * 10**9))

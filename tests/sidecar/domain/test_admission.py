@@ -8,15 +8,18 @@ from typing import Any
 import pytest
 
 from ledger.money import nano
-from sidecar.domain.admission import Repeated
-from sidecar.domain.call import Admitted, Verified
+from sidecar.adapters.storage.records import RecordsSqliteTx
+from sidecar.domain.admission import Bounds, Repeated, admit_unit
+from sidecar.domain.call import Admitted, Flow, Verified
 from sidecar.domain.closing import Ending
+from sidecar.domain.days import DAY_US, DayLimits, PayerDay, rest_s
 from sidecar.domain.outcomes import Failed, NotSent, Paid, Unknown
 from sidecar.domain.payments import Proof, State
 from sidecar.domain.records import Payment
 from sidecar.domain.refusals import Code, Refusal
 from sidecar.domain.resolving import dead_unit, undecidable_unit
 from tests.sidecar.builders import (
+    AMPLE,
     NOW_US,
     OTHER_WALLET,
     PAYER,
@@ -28,6 +31,7 @@ from tests.sidecar.builders import (
     an_endpoint,
     verified,
 )
+from tests.sidecar.shop import line
 from tests.sidecar.x402.signing import NOW_S, OFFER
 
 BUYER = "0x" + PAYER.hex()
@@ -377,3 +381,76 @@ async def test_one_nonce_on_two_tokens_is_two_payments(books: Books) -> None:
     assert isinstance(await books.admit(verified(an_endpoint(nano(P), other), **AGAIN)), Admitted)
     assert books.accounts()[f"authorized:eip155%3A84532:{BUYER}"] == 2 * P
     assert OFFER.network == "eip155:84532"
+
+
+BUDGET_SPENT = Refusal(Code.BUDGET_SPENT, policy="exposure.per_day", retry_after_s=rest_s(NOW_US))
+UNCHARGED = Refusal(Code.UNCHARGED_LIMIT, policy="limits.uncharged_cost", retry_after_s=rest_s(NOW_US))
+
+
+async def test_of_200_payments_at_once_as_many_enter_as_the_day_admits(books: Books) -> None:
+    """Each sees what the others have spent of the day, also while they run: exactly seven enter."""
+    payments = [verified(call=f"call_{n}", nonce=n) for n in range(200)]
+    limits = DayLimits(spend=nano(7 * P + P - 1))
+    answers = await asyncio.gather(*(books.admit(each, days=limits) for each in payments))
+
+    assert Counter(map(type, answers)) == {Admitted: 7, Refusal: 193}
+    assert [answer for answer in answers if isinstance(answer, Refusal)] == [BUDGET_SPENT] * 193
+    assert await books.day() == PayerDay(7 * P, 0)
+    assert books.balances() == {"authorized": 7 * P, "deposit": 7 * P, "held": 7 * P}
+
+
+async def test_a_day_is_spent_by_what_runs_or_was_delivered(books: Books) -> None:
+    """What was not charged may be spent again, a repeat is answered, and tomorrow is another day."""
+    limits = DayLimits(spend=nano(P))
+    payment = await books.admitted(days=limits)
+    other = verified(nonce=2, call="call_2")
+    before = books.trace()
+    assert await books.admit(other, days=limits) == BUDGET_SPENT
+    assert books.trace() == before
+
+    await books.release(payment)
+    await books.close(payment, Ending.AS_IT_IS)
+    settled = await books.sending(await books.admitted(other, days=limits))
+    settled = (await books.result(settled, Paid(a_transaction()))).payment
+    await books.close(settled, Ending.DELIVERED)
+    assert await books.day() == PayerDay(P, 0)
+
+    assert isinstance(await books.admit(other, days=limits), Repeated)
+    third = verified(nonce=3, call="call_3")
+    assert await books.admit(third, days=limits) == BUDGET_SPENT
+    tomorrow = replace(third, context=replace(third.context, at_us=NOW_US + DAY_US))
+    assert isinstance(await books.admit(tomorrow, days=limits), Admitted)
+
+
+async def test_who_cost_too_much_unpaid_is_served_what_is_paid_first(books: Books) -> None:
+    """Beyond the day's uncharged cost only upfront calls, calls on credit and other buyers get in."""
+    limits = DayLimits(uncharged=nano(100))
+    for number, cost in ((1, 100), (2, 1)):
+        payment = await books.admitted(verified(nonce=number, call=f"call_{number}"), days=limits)
+        await books.release(payment)
+        await books.close(payment, Ending.AS_IT_IS, line(units=cost))
+    assert await books.day() == PayerDay(0, 101)
+
+    assert await books.admit(verified(nonce=3, call="call_3"), days=limits) == UNCHARGED
+    theirs = verified(nonce=3, call="call_4", wallet=OTHER_WALLET)
+    assert isinstance(await books.admit(theirs, days=limits), Admitted)
+    upfront = verified(an_endpoint(flow=Flow.UPFRONT), nonce=4, call="call_5")
+    paid = await books.sending(await books.admitted(upfront, days=limits))
+    await books.close((await books.result(paid, Paid(a_transaction()))).payment, Ending.UNDELIVERED)
+    on_credit = await books.admit(verified(nonce=5, call="call_6"), days=limits)
+    assert isinstance(on_credit, Admitted)
+    assert on_credit.payment.on_credit
+
+
+async def test_an_admission_that_is_undone_leaves_the_day_as_it_was(books: Books) -> None:
+    """The day is written in the admitting transaction: what undoes the one undoes the other."""
+    assert isinstance(await books.admit(exposure=nano(P - 1)), Refusal)
+    assert await books.day() == PayerDay()
+
+    def broken(tx: RecordsSqliteTx) -> None:
+        admit_unit(tx, verified(), Bounds(AMPLE, 3, RUN), 7, NOW_US)
+        raise ArithmeticError
+
+    with pytest.raises(ArithmeticError):
+        await books.storage.run(broken)
+    assert await books.day() == PayerDay()

@@ -32,6 +32,8 @@ PROMISED: Final = {
     Code.SETTLEMENT_UNKNOWN: (503, True, RETRY),
     Code.BUYER_DENIED: (403, False, STOP),
     Code.EXPOSURE_EXCEEDED: (429, True, RETRY),
+    Code.BUDGET_SPENT: (503, True, RETRY),
+    Code.UNCHARGED_LIMIT: (429, True, RETRY),
     Code.ROUTE_UNKNOWN: (404, False, FIX),
     Code.METHOD_NOT_ALLOWED: (405, False, FIX),
     Code.TARGET_AMBIGUOUS: (400, False, FIX),
@@ -50,7 +52,14 @@ PROMISED: Final = {
 """What clients rely on. A code that is not here may be added; these may not change."""
 
 ELSEWHERE: Final = frozenset(
-    {Code.HEADERS_TOO_LARGE, Code.REQUEST_MALFORMED, Code.OVERLOADED, Code.BUYER_DENIED}
+    {
+        Code.HEADERS_TOO_LARGE,
+        Code.REQUEST_MALFORMED,
+        Code.OVERLOADED,
+        Code.BUYER_DENIED,
+        Code.BUDGET_SPENT,
+        Code.UNCHARGED_LIMIT,
+    }
 )
 """Codes that the protocol answers before any app, or that need a stall of their own."""
 

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ import pytest
 from x402.http.utils import decode_payment_required_header, decode_payment_response_header
 
 from ledger.money import nano
+from sidecar.domain.days import DayLimits, rest_s
 from sidecar.domain.events import Answered
 from sidecar.domain.payments import State
 from sidecar.http.headers import HOP_BY_HOP, PAYMENT
@@ -21,11 +23,13 @@ from tests.sidecar.builders import PAYER, P, a_payment_document, a_payment_heade
 from tests.sidecar.fakes import Buyer, Says, turns
 from tests.sidecar.shop import NETWORK
 from tests.sidecar.stall import (
+    ANSWER,
     BODY_BYTES_MAX,
     NOTHING,
     ORIGIN_SECRET,
     PAYMENT_BYTES_MAX,
     PUBLIC_URL,
+    RETRY,
     SOLD,
     open_stall,
 )
@@ -693,3 +697,29 @@ async def test_a_defect_within_an_answer_cuts_it(tmp_path: Path) -> None:
         assert (buyer.status, buyer.body, buyer.ended) == (200, b"half", False)
         assert stall.observer.attention == ["defect"]
         assert stall.upstream.answers[0].closed >= 1
+
+
+async def test_a_spent_day_is_told_with_its_end(tmp_path: Path) -> None:
+    """Come back tomorrow, and not a word of the setting, which only the operator sees."""
+    async with open_stall(tmp_path, days=DayLimits(spend=nano(P))) as stall:
+        assert (await stall.buy()).status == 200
+        refused = await stall.buy(nonce=2)
+
+        assert (refused.status, refused.document()["code"]) == (503, "budget_spent")
+        assert refused.header(b"retry-after") == b"%d" % rest_s(stall.clock.now_us())
+        assert b"exposure" not in refused.body
+        assert stall.observer.of(Answered)[-1].policy == "exposure.per_day"
+        assert len(stall.upstream.requests) == 1
+
+
+async def test_unpaid_work_is_bounded(tmp_path: Path) -> None:
+    """A wallet whose calls cost us and were not paid gets no more of them that day."""
+    async with open_stall(tmp_path, days=DayLimits(uncharged=nano(0))) as stall:
+        stall.upstream.script = [replace(ANSWER, status=500), ANSWER]
+        assert (await stall.buy()).status == 500
+        assert stall.books.balances() == RETRY
+
+        refused = await stall.buy(nonce=2)
+        assert (refused.status, refused.document()["code"]) == (429, "uncharged_limit")
+        assert refused.header(b"retry-after") == b"%d" % rest_s(stall.clock.now_us())
+        assert stall.observer.of(Answered)[-1].policy == "limits.uncharged_cost"

@@ -169,3 +169,14 @@ WHERE (c.outcome <> '' AND p.state IN ('open', 'spending', 'sending', 'settled')
    OR (c.outcome = '' AND p.state = 'delivered')
    OR c.captured_nano <> iif(p.state = 'delivered', p.price_nano, 0)
    OR (p.on_credit = 0 AND c.credited_nano <> iif(p.state = 'credited', p.amount_nano, 0));
+
+-- days_counted: a payer's day whose spending or uncharged cost is not that of its calls
+SELECT payer, day, sum(spent), sum(uncharged) FROM (
+    SELECT payer, day, spent_nano AS spent, uncharged_nano AS uncharged FROM payer_days
+    UNION ALL
+    SELECT buyer, at_us / 86400000000, -price_nano, 0 FROM calls WHERE outcome = '' OR captured_nano > 0
+    UNION ALL
+    SELECT c.buyer, c.at_us / 86400000000, 0, -l.amount_nano
+    FROM cost_lines AS l JOIN calls AS c ON c.id = l.call_id
+    WHERE l.kind = 'retry' AND l.amount_nano > 0 AND c.captured_nano = 0
+) GROUP BY payer, day HAVING sum(spent) <> 0 OR sum(uncharged) <> 0;

@@ -72,6 +72,14 @@ CREATE TABLE calls (
 CREATE INDEX calls_running ON calls (outcome) WHERE outcome = '';
 CREATE INDEX calls_of_session ON calls (session, buyer) WHERE session <> '';
 
+CREATE TABLE payer_days (                 -- sums over calls, kept with them: a limit is decided without adding up
+    payer           TEXT NOT NULL,
+    day             INTEGER NOT NULL,    -- UTC, days since the epoch, of calls.at_us
+    spent_nano      INTEGER NOT NULL CHECK (spent_nano >= 0),      -- prices of calls that run or were delivered
+    uncharged_nano  INTEGER NOT NULL CHECK (uncharged_nano >= 0),  -- what the others cost us
+    PRIMARY KEY (payer, day)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE cost_evidence (              -- all that anybody said of what a call cost; some of it is booked
     call_id         TEXT NOT NULL REFERENCES calls (id),
     n               INTEGER NOT NULL,

@@ -183,6 +183,10 @@ FAULTS = {
         f"UPDATE calls SET outcome = 'failed' WHERE id = '{RUNNING.call}'",
         [f"{RUNNING.call} failed open 0 0"],
     ),
+    "days_counted": (
+        f"UPDATE payer_days SET uncharged_nano = uncharged_nano + 1 WHERE payer = '{PAYER}'",
+        [f"{PAYER} {NOON_US // 86_400_000_000} 0 1"],
+    ),
 }
 
 

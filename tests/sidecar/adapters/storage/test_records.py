@@ -12,6 +12,7 @@ import pytest
 from pricing.cost import Kind
 from sidecar.adapters.storage.records import RecordsSqliteTx
 from sidecar.domain.closing import Ending
+from sidecar.domain.days import PayerDay
 from sidecar.domain.outcomes import Failed, Paid, Unknown
 from sidecar.domain.payments import Proof, State
 from sidecar.domain.records import Closing, Payment
@@ -194,6 +195,7 @@ async def test_a_call_is_closed_once(books: Books) -> None:
     assert await books.run(close, payment.call, Closing("refused:settlement_unknown", 503, 9)) is True
     assert await books.run(close, payment.call, Closing("failed", 500, 8)) is False
     assert await books.run(close, "call_9", Closing("failed", 500, 8)) is False
+    await books.run(RecordsSqliteTx.uncount_call, payment.call, 0)
     row = books.call()
     assert (row["outcome"], row["status"], row["latency_us"]) == ("refused:settlement_unknown", 503, 9)
 
@@ -322,6 +324,7 @@ async def test_credit_that_is_held_cannot_be_spent(books: Books) -> None:
         (RecordsSqliteTx.orphan_calls, (RUN,)),
         (RecordsSqliteTx.unresolved, (b"payer", b"digest")),
         (RecordsSqliteTx.unknown, (9,)),
+        (RecordsSqliteTx.payer_day, ("payer", 1)),
         (UNSEEN, (9,)),
         (WATCHED, (9,)),
     ],
@@ -354,3 +357,25 @@ async def test_exposure_is_the_payers_own_on_one_network(books: Books) -> None:
     assert await authorized(NETWORK, payment.buyer) == 2 * P
     assert await authorized("eip155:8453", payment.buyer) == 0
     assert await authorized(NETWORK, "0x00") == 0
+
+
+async def test_a_day_sums_up_its_calls(books: Books) -> None:
+    """A call that runs or was delivered is spent; one that was not charged leaves what it cost."""
+    assert await books.day() == PayerDay()
+    (first, second) = await several(books, 2)
+    assert await books.day() == PayerDay(2 * P, 0)
+
+    await books.run(RecordsSqliteTx.uncount_call, second.call, 70)
+    assert await books.day() == PayerDay(P, 70)
+    assert await books.day("0x00") == PayerDay()
+    await books.run(RecordsSqliteTx.uncount_call, first.call, 0)
+    assert await books.day() == PayerDay(0, 70)
+    await books.run(put_back, 70)
+
+
+def put_back(tx: RecordsSqliteTx, uncharged_nano: int) -> None:
+    """Leave the books as the auditor expects them: both calls still run."""
+    tx.connection.execute(
+        "UPDATE payer_days SET spent_nano = spent_nano + ?, uncharged_nano = uncharged_nano - ?",
+        (2 * P, uncharged_nano),
+    )
