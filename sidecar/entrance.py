@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from sidecar.domain import expecting
 from sidecar.domain.admission import RETRY_AFTER_S, Repeated, admit_unit, known_unit
 from sidecar.domain.call import Admitted, Verified
 from sidecar.domain.refusals import Code, Refusal
@@ -14,10 +15,13 @@ async def admit(
 ) -> Admitted | Repeated | Refusal:
     """Commit the admission of *verified*, or say why not.
 
-    *closed* is why nothing may begin with it, as far as is known; that nobody could
-    settle it is found out here. A payment that was here before is told how it stands
-    in either case: told to pay anew, an honest buyer would pay twice.
+    *closed* is why nothing may begin with it, as far as is known; that it would not earn
+    enough, or that nobody could settle it, is found out here. A payment that was here before
+    is told how it stands in any case: told to pay anew, an honest buyer would pay twice.
     """
+    now_us = services.clock.now_us()
+    endpoint = verified.context.endpoint
+    closed = closed or expecting.decide(endpoint, services.expected.cost(endpoint.name, now_us))
     if closed is None and not services.facilitators.admits(verified.offer.kind):
         closed = Refusal(Code.FACILITATOR_UNAVAILABLE, retry_after_s=RETRY_AFTER_S)
     unit = partial(
@@ -25,7 +29,7 @@ async def admit(
         verified=verified,
         bounds=services.admission,
         from_block=services.head_block(verified.offer.network),
-        now_us=services.clock.now_us(),
+        now_us=now_us,
         closed=closed,
     )
     try:

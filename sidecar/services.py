@@ -9,6 +9,7 @@ from sidecar.commits import Commits
 from sidecar.delivery import Bounds as DeliveryBounds
 from sidecar.delivery import Room
 from sidecar.domain.admission import Bounds as AdmissionBounds
+from sidecar.domain.expecting import Expected
 from sidecar.domain.fees import Fees
 from sidecar.ports import Answers, Chain, Clock, Facilitators, Observer, Upstream
 
@@ -38,6 +39,7 @@ class Services:
     cards: RateCards
     fees: Fees
     admission: AdmissionBounds
+    expected: Expected
     delivery: DeliveryBounds
     room: Room
     reached: Callable[[str], None]

@@ -1,5 +1,6 @@
 """Wiring: settings become objects, once. The only place that builds things and knows all of them."""
 
+import asyncio
 import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +15,7 @@ from sidecar.adapters.chain import RpcChain
 from sidecar.adapters.facilitator import HttpFacilitator
 from sidecar.adapters.facilitator_auth import token_for
 from sidecar.adapters.facilitators import Facilitators
+from sidecar.adapters.learning import Learning, recall
 from sidecar.adapters.secrets import Secrets
 from sidecar.adapters.secrets import load as load_secrets
 from sidecar.adapters.storage.sqlite import SqliteStorage
@@ -27,7 +29,8 @@ from sidecar.domain.admission import Bounds as AdmissionBounds
 from sidecar.domain.call import Endpoint, Flow, Offer
 from sidecar.domain.days import DayLimits
 from sidecar.domain.evidence import Heads
-from sidecar.domain.fees import Fees
+from sidecar.domain.expecting import Expected
+from sidecar.domain.fees import Fees, of_sale
 from sidecar.domain.records import RecordsTx
 from sidecar.domain.reporting import Bounds as ReportBounds
 from sidecar.domain.routes import BadRoutes, Routes, compile_routes
@@ -114,6 +117,11 @@ async def paid_path(
     settings: Settings, storage: SqliteStorage, clock: SystemClock, observer: Observer, owner: str
 ) -> PaidPath:
     """Build the paid path of *settings* on an open storage. *owner* names this run of the process."""
+    floored = [route.key for route in settings.routes if route.margin_floor is not None]
+    expected = Expected(floored)
+    if floored:
+        await asyncio.to_thread(recall, expected, settings.storage, clock.now_us())
+    observer = Learning(observer, expected, clock)
     kept = load_secrets(settings.storage)
     adapters = _adapters(settings, storage, clock, kept.answers)
     facilitators = Facilitators(adapters.facilitators, clock, observer)
@@ -136,6 +144,7 @@ async def paid_path(
         clock=clock,
         observer=observer,
         cards=rate_cards(settings),
+        expected=expected,
         fees=Fees(settings.fees.facilitator, settings.fees.platform),
         admission=AdmissionBounds(
             settings.exposure.per_payer,
@@ -243,6 +252,8 @@ async def _entry(settings: Settings, route: Route, services: Services) -> Entry:
         deny=route.deny,
         tariff=settings.costs.per_call.get(route.key),
         rate_limit=route.rate_limit,
+        margin_floor=route.margin_floor,
+        fees=of_sale(services.fees, [each.url for each in settings.settlement.facilitators], route.price),
         flow=flow,
     )
     challenge = prepare([offer.requirements for offer in offers], Resource(settings.public_url))

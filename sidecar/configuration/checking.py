@@ -39,7 +39,6 @@ UNSUPPORTED: Final[Mapping[Path, str]] = {
     ("settlement", "signer"): "this version settles through facilitators only",
     ("limits", "meter_state"): "the meter's state is fixed at 256KiB in this version",
     ("costs", "tools"): "this version prices tools only by what the agent declares",
-    ("routes", "*", "margin_floor"): "this version does not refuse by margin yet",
 }
 """Known keys of things not done yet. A policy that is not enforced is not accepted."""
 

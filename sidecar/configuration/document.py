@@ -175,6 +175,7 @@ class RouteSection(Section):
     price_ceiling: Price | None = None
     timeout: Annotated[int, duration(1, 3_600)] = as_written("60s")
     rate_limit: Pace | None = None
+    margin_floor: Share | None = None
 
 
 class OverrideSection(Section):

@@ -49,6 +49,7 @@ def _priced(key: str, method: str, pattern: str, section: RouteSection) -> Route
         price_ceiling=section.price_ceiling,
         timeout_s=section.timeout,
         rate_limit=section.rate_limit,
+        margin_floor=section.margin_floor,
     )
 
 

@@ -6,8 +6,9 @@ returned, so a raw payment cannot reach the ledger.
 
 from dataclasses import dataclass
 from enum import StrEnum
+from fractions import Fraction
 
-from ledger.money import Amount
+from ledger.money import USD, Amount
 from sidecar.domain.choosing import Kind
 from sidecar.domain.pacing import Rate
 from sidecar.domain.records import Payment
@@ -15,6 +16,7 @@ from sidecar.x402.documents import ExactPayment, Requirements
 from sidecar.x402.exact import LocallyValid
 
 NANO_DECIMALS = 9
+_NOTHING = Amount(0, USD)
 
 
 class Flow(StrEnum):
@@ -53,7 +55,11 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A priced route as decisions see it. `timeout_s` bounds the time to the agent's headers."""
+    """A priced route as decisions see it. `timeout_s` bounds the time to the agent's headers.
+
+    `margin_floor` is the share of the price that a call must be expected to earn; `fees`
+    are what selling it costs, as far as that is known before.
+    """
 
     name: str
     price: Amount
@@ -68,6 +74,8 @@ class Endpoint:
     tariff: Amount | None = None
     rate_limit: Rate | None = None
     flow: Flow = Flow.AUTHORIZATION
+    margin_floor: Fraction | None = None
+    fees: Amount = _NOTHING
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 A facilitator whose fee the config does not name has an unknown fee, not a free one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -26,6 +26,13 @@ def of_settlement(fees: Fees, facilitator: str) -> CostLine:
     return CostLine(
         Kind.FEE, "facilitator", amount, basis, rate="config fees", source=Source.TARIFF, provider=facilitator
     )
+
+
+def of_sale(fees: Fees, facilitators: Sequence[str], price: Amount) -> Amount:
+    """Return the fees that selling a call will cost: the platform's, and those of who is asked to settle."""
+    platform = of_platform(fees, price)
+    settling = fees.facilitator.get(facilitators[0]) if facilitators else None
+    return sum((fee for fee in (platform and platform.amount, settling) if fee), nano(0))
 
 
 def of_platform(fees: Fees, revenue: Amount) -> CostLine | None:

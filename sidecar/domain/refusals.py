@@ -21,6 +21,7 @@ class Code(StrEnum):
     SETTLEMENT_FAILED = "settlement_failed"
     SETTLEMENT_UNKNOWN = "settlement_unknown"
     BUYER_DENIED = "buyer_denied"
+    WOULD_LOSE_MONEY = "would_lose_money"
     EXPOSURE_EXCEEDED = "exposure_exceeded"
     RATE_LIMITED = "rate_limited"
     BUDGET_SPENT = "budget_spent"

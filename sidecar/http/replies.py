@@ -80,6 +80,9 @@ REPLIES: Final[dict[Code, Reply]] = {
         503, "No facilitator", "Nobody can settle payments now; repeat the call with the same payment."
     ),
     Code.BUYER_DENIED: Reply(403, "Buyer not allowed", "This wallet may not buy this call.", Action.STOP),
+    Code.WOULD_LOSE_MONEY: Reply(
+        403, "Not sold now", "This call is not sold at its present price.", Action.STOP
+    ),
     Code.EXPOSURE_EXCEEDED: _again(
         429, "Too much unsettled", "Wait until earlier payments of this wallet are final."
     ),

@@ -17,6 +17,7 @@ from sidecar.domain.admission import Bounds as AdmissionBounds
 from sidecar.domain.call import Endpoint
 from sidecar.domain.days import UNBOUNDED
 from sidecar.domain.evidence import Heads
+from sidecar.domain.expecting import Expected
 from sidecar.domain.fees import Fees
 from sidecar.domain.pacing import Rate
 from sidecar.domain.payments import State
@@ -108,6 +109,7 @@ class Stall:
         self.room = Room(settings.get("room_bytes", 1024))
         self.endpoint: Endpoint = settings.get("endpoint", an_endpoint())
         self.bounds: DeliveryBounds = settings.get("bounds", BOUNDS)
+        self.expected = Expected([RESEARCH])
         self.services = Services(
             commits=Commits(self.storage, self.observer),
             upstream=self.upstream,
@@ -118,6 +120,7 @@ class Stall:
             clock=self.clock,
             observer=self.observer,
             cards=settings.get("cards", CARDS),
+            expected=self.expected,
             fees=Fees({FACILITATOR: nano(FEE_NANO)}, settings.get("platform", Fraction(0))),
             admission=AdmissionBounds(
                 settings.get("exposure", nano(10**12)),

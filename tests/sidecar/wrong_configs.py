@@ -172,7 +172,7 @@ WRONG = {
     "settle typo": (_priced("settle: later"), [("routes.POST /research.settle", "settle")]),
     "rate of nothing": (_priced("rate_limit: 0/minute"),
                         [("routes.POST /research.rate_limit", "out_of_range")]),
-    "margin floor": (_priced("margin_floor: 20%"), [("routes.POST /research.margin_floor", "unsupported")]),
+    "margin floor": (_priced("margin_floor: 0.2"), [("routes.POST /research.margin_floor", "share")]),
     "nobody allowed": (_priced("allow: []"), [("routes.POST /research.allow", "empty")]),
     "denied number": (_priced(f"deny: [{BUYER}]"), [("routes.POST /research.deny.0", "address_number")]),
     "timeout without a unit": (_priced("timeout: 60"), [("routes.POST /research.timeout", "duration")]),

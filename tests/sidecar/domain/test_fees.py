@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ledger.money import Amount, nano
 from pricing.cost import Basis, CostLine, Kind, Source
-from sidecar.domain.fees import Fees, of_platform, of_settlement
+from sidecar.domain.fees import Fees, of_platform, of_sale, of_settlement
 
 LISTED = "https://facilitator.example"
 
@@ -75,3 +75,21 @@ def test_the_share_is_within_half_a_unit_of_its_part(share: Fraction, revenue: i
     units = 0 if fee is None or fee.amount is None else fee.amount.units
     assert abs(units - share * revenue) <= Fraction(1, 2)
     assert 0 <= units <= revenue
+
+
+@pytest.mark.parametrize(
+    ("share", "facilitators", "fee"),
+    [
+        (Fraction(0), [], 0),
+        (Fraction(2, 100), [], 2_000),
+        (Fraction(2, 100), [LISTED, "https://free.example"], 1_002_000),
+        (Fraction(0), ["https://other.example", LISTED], 0),
+    ],
+)
+def test_a_sale_costs_the_platforms_fee_and_that_of_who_is_asked_first(
+    share: Fraction, facilitators: list[str], fee: int
+) -> None:
+    """What is known before the sale is added up; an unknown fee is left out."""
+    fees = Fees({LISTED: nano(1_000_000)}, share)
+
+    assert of_sale(fees, facilitators, nano(100_000)) == nano(fee)

@@ -31,6 +31,7 @@ PROMISED: Final = {
     Code.SETTLEMENT_FAILED: (402, False, PAY),
     Code.SETTLEMENT_UNKNOWN: (503, True, RETRY),
     Code.BUYER_DENIED: (403, False, STOP),
+    Code.WOULD_LOSE_MONEY: (403, False, STOP),
     Code.EXPOSURE_EXCEEDED: (429, True, RETRY),
     Code.BUDGET_SPENT: (503, True, RETRY),
     Code.UNCHARGED_LIMIT: (429, True, RETRY),
@@ -57,6 +58,7 @@ ELSEWHERE: Final = frozenset(
         Code.REQUEST_MALFORMED,
         Code.OVERLOADED,
         Code.BUYER_DENIED,
+        Code.WOULD_LOSE_MONEY,
         Code.BUDGET_SPENT,
         Code.UNCHARGED_LIMIT,
     }

@@ -6,6 +6,7 @@ import hmac
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from x402.http.utils import decode_payment_required_header, decode_payment_respo
 from ledger.money import nano
 from sidecar.domain.days import DayLimits, rest_s
 from sidecar.domain.events import Answered
+from sidecar.domain.expecting import NEEDED
 from sidecar.domain.payments import State
 from sidecar.http.headers import HOP_BY_HOP, PAYMENT
 from sidecar.ports import AnswerLost, NothingSent, TimedOut
@@ -723,3 +725,21 @@ async def test_unpaid_work_is_bounded(tmp_path: Path) -> None:
         assert (refused.status, refused.document()["code"]) == (429, "uncharged_limit")
         assert refused.header(b"retry-after") == b"%d" % rest_s(stall.clock.now_us())
         assert stall.observer.of(Answered)[-1].policy == "limits.uncharged_cost"
+
+
+async def test_work_that_would_lose_money_is_refused_before_it_is_done(tmp_path: Path) -> None:
+    """Five calls teach what one costs; the sixth is not done, and one that was sold is answered again."""
+    endpoint = an_endpoint(margin_floor=Fraction(1, 10))
+    async with open_stall(tmp_path, endpoint=endpoint) as stall:
+        for number in range(NEEDED):
+            assert stall.expected.cost(endpoint.name, stall.clock.now_us()) is None
+            assert (await stall.buy(nonce=number + 1)).status == 200
+            stall.expected.note(endpoint.name, P * 9 // 10 + 1, stall.clock.now_us())
+        before = len(stall.upstream.requests)
+
+        refused = await stall.buy(nonce=9)
+        assert (refused.status, refused.document()["code"]) == (403, "would_lose_money")
+        assert b"margin" not in refused.body
+        assert stall.observer.of(Answered)[-1].policy == "routes.margin_floor"
+        assert (await stall.buy(nonce=1)).status == 200
+        assert len(stall.upstream.requests) == before

@@ -19,6 +19,7 @@ ASKED: Mapping[str, Mapping[str, object]] = {
     "margin": margins.parameters("endpoint", None, None),
     "session": {"session": "s_1", "buyer": "0x" + "aa" * 20},
     "gauges": {},
+    "recent_costs": {"calls": 100, "since_us": 0},
     "accounts": books.accounts_parameters(100, None),
     "journals": books.journals_parameters(100, None, None),
     "tills": {},

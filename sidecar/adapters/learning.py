@@ -1,0 +1,38 @@
+"""Learning: what served calls cost goes to the estimates, from the books at start and from events later."""
+
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from pricing.cost import Kind
+from sidecar.adapters.storage.reading import fetch, open_read_only
+from sidecar.domain.events import CallClosed, Event
+from sidecar.domain.expecting import AGE_US, Expected
+from sidecar.ports import Clock, Observer
+
+CALLS_MAX: Final = 2_000
+"""How far back the books are read at start, in calls of all endpoints."""
+
+
+def recall(expected: Expected, path: Path, now_us: int) -> None:
+    """Note what recent calls cost, from the books at *path*. Blocks; reads the newest calls only."""
+    asked = {"calls": CALLS_MAX, "since_us": now_us - AGE_US}
+    with closing(open_read_only(path)) as connection:
+        for row in fetch(connection, "recent_costs", asked):
+            expected.note(row["endpoint"], row["cost_nano"], row["at_us"])
+
+
+class Learning:
+    """An observer before another one: notes the cost of what was served, and tells on whatever happened."""
+
+    def __init__(self, observer: Observer, expected: Expected, clock: Clock) -> None:
+        self._observer = observer
+        self._expected = expected
+        self._clock = clock
+
+    def saw(self, event: Event) -> None:
+        """Note a served call whose cost is wholly known; fees are not the work's cost."""
+        if isinstance(event, CallClosed) and event.captured_nano and not event.unknown_costs:
+            cost_nano = sum(units for kind, units in event.cost_nano if kind != Kind.FEE.value)
+            self._expected.note(event.endpoint, cost_nano, self._clock.now_us())
+        self._observer.saw(event)

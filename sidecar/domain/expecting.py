@@ -1,0 +1,55 @@
+"""Expecting: what the next call of an endpoint will cost, from what its last ones cost. Pure; knows no clock.
+
+The estimate is the mean of recent served calls whose whole cost is known, rounded up. It
+ages: an endpoint that is refused for its cost sells nothing that could prove it cheaper
+again, so old samples are forgotten and a few calls are let in to learn anew.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from typing import Final
+
+from ledger.money import Amount, nano
+from sidecar.domain.call import Endpoint
+from sidecar.domain.refusals import Code, Refusal
+
+KEPT: Final = 100
+"""How many calls of an endpoint an estimate is made of, at most."""
+NEEDED: Final = 5
+"""With fewer calls there is no estimate."""
+AGE_US: Final = 3_600_000_000
+"""How long a call counts."""
+
+
+class Expected:
+    """The recent costs of the endpoints it was made for. Bounded; what is noted of others is dropped."""
+
+    def __init__(self, endpoints: Iterable[str]) -> None:
+        self._recent: dict[str, deque[tuple[int, int]]] = {name: deque(maxlen=KEPT) for name in endpoints}
+
+    def note(self, endpoint: str, cost_nano: int, at_us: int) -> None:
+        """Note what a served call cost, in nano-USD."""
+        if endpoint in self._recent:
+            self._recent[endpoint].append((at_us, cost_nano))
+
+    def cost(self, endpoint: str, now_us: int) -> Amount | None:
+        """Return what a call is expected to cost; None while too little is known."""
+        recent = self._recent.get(endpoint, deque())
+        while recent and recent[0][0] <= now_us - AGE_US:
+            recent.popleft()
+        if len(recent) < NEEDED:
+            return None
+        return nano(-(-sum(cost_nano for _, cost_nano in recent) // len(recent)))
+
+
+def decide(endpoint: Endpoint, cost: Amount | None) -> Refusal | None:
+    """Say why a call that is expected to cost *cost* is not worth its price, or None.
+
+    What is earned is the price less the work's cost and the fees of selling it.
+    """
+    if endpoint.margin_floor is None or cost is None:
+        return None
+    earned_nano = endpoint.price.units - endpoint.fees.units - cost.units
+    if earned_nano >= endpoint.margin_floor * endpoint.price.units:
+        return None
+    return Refusal(Code.WOULD_LOSE_MONEY, policy="routes.margin_floor")
