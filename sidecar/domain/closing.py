@@ -3,7 +3,7 @@
 from dataclasses import replace
 from enum import Enum
 
-from pricing.cost import CostLine
+from pricing.cost import CostLine, Kind
 from sidecar.domain import entries
 from sidecar.domain.cost_entries import kind_booked
 from sidecar.domain.payments import Fact, State, after
