@@ -41,7 +41,7 @@ from sidecar.ports import Observer
 from sidecar.recovery import Recovery, Watched
 from sidecar.reporting import US_PER_S, Reporting
 from sidecar.services import FAULT_POINTS, Services
-from sidecar.settings import Accept, Route, Settings
+from sidecar.settings import Accept, Limits, Route, Settings
 from sidecar.tokens import Tokens
 from sidecar.x402.challenge import prepare
 from sidecar.x402.documents import Resource
@@ -169,13 +169,7 @@ async def paid_path(
         ids=SystemIds(),
         observer=observer,
         tokens=tokens,
-        limits=BuyerLimits(
-            limits.payment_header_bytes,
-            limits.paid_body_bytes,
-            limits.open_calls,
-            limits.per_buyer,
-            limits.per_address,
-        ),
+        limits=_buyer_limits(limits),
         delivery=delivery,
     )
     offers = [offer for entry in entries if entry.endpoint for offer in entry.endpoint.offers]
@@ -186,6 +180,16 @@ async def paid_path(
         services, tokens, ReportBounds(limits.cost_reports, limits.close_window_s * US_PER_S)
     )
     return PaidPath(adapters, buyers, reporting, recovery, services, facilitators, heads, offers, kept)
+
+
+def _buyer_limits(limits: Limits) -> BuyerLimits:
+    return BuyerLimits(
+        limits.payment_header_bytes,
+        limits.paid_body_bytes,
+        limits.open_calls,
+        limits.per_buyer,
+        limits.per_address,
+    )
 
 
 def _call_max_s(settings: Settings) -> int:
