@@ -52,17 +52,22 @@ class Scene:
         return asyncio.run(made())
 
     def meanwhile(self, payment: Mapping[str, Any], act: Callable[[], None]) -> httpx.Response:
-        """Call /chat with *payment*, and do something while the agent works on it."""
+        """Call /chat with *payment*, a request of its own, and do something while the agent works on it."""
         hold = self.upstream.on["/chat"] = Hold(Moment.BEFORE)
         before = self.asked()[0]
         with ThreadPoolExecutor(1) as beside:
-            asking = beside.submit(self.running.send, "/chat", payment)
+            asking = beside.submit(self.again, payment)
             assert until(lambda: self.asked()[0] > before)
             act()
             hold.go.set()
             answer = asking.result()
         del self.upstream.on["/chat"]
         return answer
+
+    def again(self, payment: Mapping[str, Any]) -> httpx.Response:
+        """Make the same call again."""
+        content: str = payment["payload"]["authorization"]["nonce"]
+        return self.running.send("/chat", payment, content=content.encode())
 
     def cancel(self, account: TestAccount, payment: Mapping[str, Any]) -> None:
         """Send the payer's own cancelAuthorization to the chain."""

@@ -155,14 +155,15 @@ def test_a_disk_that_fills_while_a_call_is_settled_keeps_what_was_paid(
             answer = asking.result()
         code = running.ended()
     with stand.serving() as running:
-        books = money.settled_down(stand, running)
+        owed = money.settled_down(stand, running).owed_to(payer.address)
         again = running.send("/chat", payment)
+        books = money.settled_down(stand, running)
 
     assert refusal(answer) == (503, "settlement_unknown")
     assert "chatcmpl" not in answer.text
     assert code == 1
-    assert (books.owed_to(payer.address), books.sold_to(payer.address)) == (PRICE, 0)
-    assert refusal(again) == (409, "payment_reused")
+    assert (owed, again.status_code) == (PRICE, 200)
+    assert (books.owed_to(payer.address), books.sold_to(payer.address)) == (0, PRICE)
 
 
 def _sent(running: Running, payment: dict[str, Any], path: str = "/chat") -> httpx.Response | None:

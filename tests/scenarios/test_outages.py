@@ -119,7 +119,7 @@ def test_an_unclear_settlement_is_unknown_until_there_is_evidence(
         for name, act in UNCLEAR.items():
             facilitator.on["/settle"] = act
             payment = running.signed(payer, "/chat")
-            told[name] = [running.send("/chat", payment) for _ in range(3)]
+            told[name] = [running.send("/chat", payment, content=name.encode()) for _ in range(3)]
             assert refusal(running.send("/mystery", payment)) == (409, "payment_reused")
             # Too many in a row, and nobody would be asked any more.
             del facilitator.on["/settle"]
@@ -147,12 +147,12 @@ def test_a_facilitator_that_fails_in_a_row_is_left_alone_until_it_is_well(
         served = running.signed(other, "/chat")
         assert running.send("/chat", served).status_code == 200
         facilitator.on["/settle"] = Act.FAIL
-        payments = [running.signed(payer, "/chat") for _ in range(FAULTS_MAX)]
-        calls = [running.send("/chat", payment).headers["sidecar-call-id"] for payment in payments]
+        asked = [(running.signed(payer, "/chat"), b"%d" % number) for number in range(FAULTS_MAX)]
+        calls = [running.send("/chat", each, content=body).headers["sidecar-call-id"] for each, body in asked]
         worked = upstream.asked()["/chat"]
         fresh = running.signed(payer, "/chat")
         turned_away = running.send("/chat", fresh)
-        again = [running.send("/chat", payment) for payment in payments]
+        again = [running.send("/chat", each, content=body) for each, body in asked]
         spent = running.send("/chat", served)
         idle = upstream.asked()["/chat"] - worked
         del facilitator.on["/settle"]
@@ -163,8 +163,7 @@ def test_a_facilitator_that_fails_in_a_row_is_left_alone_until_it_is_well(
     assert int(turned_away.headers["retry-after"]) > 0
     assert [refusal(each) for each in again] == [(503, "settlement_unknown")] * FAULTS_MAX
     assert [each.headers["sidecar-call-id"] for each in again] == calls
-    assert refusal(spent) == (409, "payment_reused")
-    assert idle == 0
+    assert (spent.status_code, idle) == (200, 0)
     assert (books.sold_to(payer.address), books.of("authorized")) == (PRICE, FAULTS_MAX * PRICE)
 
 
@@ -224,12 +223,14 @@ def test_a_settlement_that_was_denied_and_yet_happened_is_the_buyers_credit(
     with stand.serving() as running:
         payment = running.signed(payer, "/chat")
         first = running.send("/chat", payment)
-        books = money.settled_down(stand, running)
+        between = money.settled_down(stand, running)
         again = running.send("/chat", payment)
+        books = money.settled_down(stand, running)
 
     assert refusal(first) == (503, "settlement_unknown")
-    assert refusal(again) == (409, "payment_reused")
-    assert (books.owed_to(payer.address), books.sold_to(payer.address)) == (PRICE, 0)
+    assert (between.owed_to(payer.address), between.sold_to(payer.address)) == (PRICE, 0)
+    assert (again.status_code, receipt(again)["transaction"]) == (200, "")
+    assert (books.owed_to(payer.address), books.sold_to(payer.address)) == (0, PRICE)
     assert (books.of("deposit"), books.of("authorized")) == (0, 0)
 
 
@@ -265,14 +266,14 @@ def test_a_released_payment_that_somebody_broadcasts_is_the_buyers_credit(
         payment = running.signed(payer, "/chat")
         away = running.send("/chat", payment)
         stand.broadcast(payment)
-        books = money.settled_down(stand, running)
+        between = money.settled_down(stand, running)
         upstream.up()
         again = running.send("/chat", payment)
+        books = money.settled_down(stand, running)
 
     assert refusal(away) == (502, "upstream_unreachable")
-    assert books.owed_to(payer.address) == PRICE
-    assert refusal(again) == (409, "payment_reused")
-    assert upstream.asked()["/chat"] == 0
+    assert (between.owed_to(payer.address), again.status_code) == (PRICE, 200)
+    assert (books.owed_to(payer.address), books.sold_to(payer.address)) == (0, PRICE)
 
 
 def test_funds_nobody_can_be_asked_about_are_unknown_and_the_payment_stays_good(
