@@ -77,6 +77,7 @@ class Running:
         self.process = process
         self.port = ports["buyers"]
         self.url = f"http://127.0.0.1:{self.port}"
+        self.agent_url = f"http://127.0.0.1:{ports['agent']}"
         self._operator_url = f"http://127.0.0.1:{ports['operator']}"
         self._http = httpx.Client(trust_env=False, timeout=60)
 
