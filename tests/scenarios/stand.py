@@ -46,12 +46,12 @@ routes:
   "POST /chat": {{price: "$0.01"}}
   "POST /mystery": {{price: "$0.01"}}
   "POST /stream": {{price: "$0.02"}}
-  "POST /slow": {{price: "$0.01"}}
   "POST /fail": {{price: "$0.01"}}
   "POST /broken": {{price: "$0.01"}}
   "POST /echo": {{price: "$0.01"}}
   "POST /research": {{price: "$0.05"}}
   "POST /late": {{price: "$0.01", timeout: 1s}}
+  "POST /slow": {{price: "$0.01", settle: upfront}}
   "GET /models/{{name}}": {{price: "$0.001"}}
   "GET /free/*": free
 fees:

@@ -21,7 +21,7 @@ from tests.scenarios.stand import Running, Stand, receipt, refusal, set_up
 
 PRICE: Final = 10_000_000  # nano-USD
 UNITS: Final = 10_000
-KILLS: Final = int(os.environ.get("SIDECAR_SOAK_KILLS", "12"))
+KILLS: Final = int(os.environ.get("SIDECAR_SOAK_KILLS", "10"))
 PATHS: Final = ("/chat", "/stream", "/mystery", "/slow", "/fail", "/broken", "/research")
 CALLS_MAX: Final = 8
 STARTS_KILLED: Final = 0.25
@@ -53,28 +53,43 @@ AFTER: Final = {
 }
 
 
-@pytest.mark.parametrize("point", FAULT_POINTS)
+# Settled before the agent is asked, it is paid sooner and worked for later.
+UPFRONT: Final = {
+    "sending": Aftermath(UNKNOWN, worked=0, taken=0),
+    "asked": Aftermath(UNKNOWN | SERVED),
+    "recorded": Aftermath(SERVED),
+    "forwarded": Aftermath(SERVED, worked=2),
+    "started": Aftermath(SERVED, worked=2),
+}
+CASES: Final = (
+    *(("/chat", point, AFTER[point]) for point in FAULT_POINTS),
+    *(("/slow", point, expected) for point, expected in UPFRONT.items()),
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "point", "expected"), CASES, ids=[f"{path[1:]}-{point}" for path, point, _ in CASES]
+)
 def test_a_kill_at_any_point_takes_nothing_twice_and_nothing_for_nothing(
-    point: str, tmp_path: Path, sandbox: Sandbox, agent: str
+    path: str, point: str, expected: Aftermath, tmp_path: Path, sandbox: Sandbox, agent: str
 ) -> None:
     """After a restart the payment has bought its call once, at once or by its own credit, or took nothing."""
     stand = set_up(tmp_path, sandbox, agent)
     payer = sandbox.buyers[0]
-    worked = _worked(agent)
+    worked = _worked(agent, path)
     with stand.serving(SIDECAR_FAULT=point) as dying:
-        payment = dying.signed(payer, "/chat")
+        payment = dying.signed(payer, path)
         try:
-            answer = dying.send("/chat", payment)
+            answer = dying.send(path, payment)
         except httpx.TransportError:
             answer = None
         assert dying.ended() == -signal.SIGKILL
 
-    expected = AFTER[point]
     with stand.serving() as running:
         dead = money.read(running)
-        told = [refusal(running.send("/chat", payment))]
+        told = [refusal(running.send(path, payment))]
         money.settled_down(stand, running)
-        told += [refusal(running.send("/chat", payment)) for _ in range(2)]
+        told += [refusal(running.send(path, payment)) for _ in range(2)]
         books = money.settled_down(stand, running)
 
     assert dead.broken == {}
@@ -83,7 +98,7 @@ def test_a_kill_at_any_point_takes_nothing_twice_and_nothing_for_nothing(
     assert stand.taken() == ({payer.address.lower(): UNITS} if expected.taken else {})
     assert (books.sold_to(payer.address), books.owed_to(payer.address)) == (expected.taken, 0)
     assert books.of("deposit") == books.of("authorized") == PRICE - expected.taken
-    assert _worked(agent) - worked == expected.worked
+    assert _worked(agent, path) - worked == expected.worked
     if answer is not None:
         assert receipt(answer)["transaction"] in books.paid_in()
 
@@ -178,5 +193,5 @@ async def _killed_amid(
         return await asyncio.gather(*calls)
 
 
-def _worked(agent: str) -> int:
-    return int(httpx.get(agent + "/_seen", trust_env=False).json().get("/chat", 0))
+def _worked(agent: str, path: str) -> int:
+    return int(httpx.get(agent + "/_seen", trust_env=False).json().get(path, 0))
