@@ -1,6 +1,8 @@
 """The agent listener's one table of refusals is complete and says what to do."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +10,7 @@ from sidecar.domain.report_refusals import Code, ReportsRefused
 from sidecar.http.agent_replies import REPLIES, reply
 from sidecar.http.replies import Action
 
+OPERATING = Path(__file__).resolve().parents[3] / "docs/operating.md"
 PROMISED = {
     Code.UNAUTHORIZED: (401, "fix"),
     Code.EXPIRED: (401, "stop"),
@@ -41,6 +44,21 @@ def test_the_promised_answers_are_given(code: Code) -> None:
     assert ("www-authenticate" in answer.headers) == (answer.status_code == 401)
     assert answer.headers["content-type"] == "application/problem+json"
     assert members["detail"].endswith(".")
+
+
+def test_the_page_for_operators_names_them_all() -> None:
+    """Each code an agent can meet at the costs, with its status, and no other."""
+    page = OPERATING.read_text(encoding="utf-8")
+    section = page.partition("## What the agent reports")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (`.+?) \| (\d+) \| (.+) \|$", section, re.MULTILINE)
+    told = {
+        code: int(status)
+        for codes, status, _ in rows
+        for code in re.findall(r"`(\w+_\w+|unauthorized)`", codes)
+    }
+
+    elsewhere = {Code.NOT_FOUND, Code.METHOD_NOT_ALLOWED}
+    assert told == {code.value: status for code, (status, _) in PROMISED.items() if code not in elsewhere}
 
 
 def test_members_are_there_when_there_is_something_to_say() -> None:
