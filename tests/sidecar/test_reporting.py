@@ -12,7 +12,7 @@ from sidecar.ports import StorageUnavailable, TimedOut
 from sidecar.tokens import TOKEN_LIFE_S
 from tests.sidecar.fakes import Says
 from tests.sidecar.reporter import SEARCH, TOKENS, reporter_of
-from tests.sidecar.stall import ANSWER, COMPLETION_NANO, JSON, SOLD, Stall, open_stall
+from tests.sidecar.stall import ANSWER, COMPLETION, COMPLETION_NANO, JSON, SOLD, Stall, open_stall
 from tests.sidecar.told import BOUNDS
 from tests.sidecar.x402.signing import NOW_S
 
@@ -66,6 +66,26 @@ async def test_the_answer_and_the_header_are_booked_once(tmp_path: Path) -> None
         assert stall.books.balances() == {**SOLD, **COSTS}
         (closed,) = stall.observer.of(CallClosed)
         assert dict(closed.cost_nano) == {"model": COMPLETION_NANO}
+
+
+@pytest.mark.parametrize("reported", [False, True])
+async def test_a_stream_that_tells_its_cost_in_a_comment_is_booked_once(
+    tmp_path: Path, reported: bool
+) -> None:
+    """The usage of its last event, the comment after it and a report are one cost."""
+    chunk = COMPLETION.replace(b"chat.completion", b"chat.completion.chunk")
+    comment = b': sidecar-cost 0.00012;kind=model;name="house-1"\n\n'
+    stream = ((b"content-type", b"text/event-stream"),)
+    async with open_stall(tmp_path) as stall, reporter_of(stall) as agent:
+        stall.upstream.otherwise = Says(headers=stream, chunks=(b"data: " + chunk + b"\n\n", comment))
+        await stall.buy()
+        if reported:
+            assert await agent.statuses({**MODEL, "response_id": "c1"}) == ["booked"]
+
+        source = ("report", "measured") if reported else ("header", "reported")
+        assert booked(stall) == [("model", COMPLETION_NANO, *source)]
+        assert stall.books.balances() == {**SOLD, **COSTS}
+        assert stall.observer.attention == []
 
 
 async def test_sources_that_do_not_agree_are_told_to_people(tmp_path: Path) -> None:
