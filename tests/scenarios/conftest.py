@@ -1,6 +1,8 @@
 """Fixtures of the scenarios: middlemen before everybody the sidecar asks."""
 
+import signal
 from collections.abc import Iterator
+from types import FrameType
 
 import pytest
 
@@ -8,6 +10,18 @@ from sidecar.sandbox.process import Sandbox
 from tests.scenarios import middleman
 from tests.scenarios.middleman import Middleman
 from tests.scenarios.scene import Scene, staged
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _leave_nothing_behind() -> Iterator[None]:
+    """End a run that is told to stop as if it were interrupted, so that every process it started ends too."""
+
+    def interrupted(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupted)
+    yield
+    signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture
