@@ -51,7 +51,7 @@ routes:
   "POST /echo": {{price: "$0.01"}}
   "POST /research": {{price: "$0.05"}}
   "POST /late": {{price: "$0.01", timeout: 1s}}
-  "POST /slow": {{price: "$0.01", settle: upfront}}
+  "POST /slow": {{price: "$0.01"}}
   "GET /models/{{name}}": {{price: "$0.001"}}
   "GET /free/*": free
 fees:

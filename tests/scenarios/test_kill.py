@@ -22,7 +22,7 @@ from tests.scenarios.stand import Running, Stand, receipt, refusal, set_up
 
 PRICE: Final = 10_000_000  # nano-USD
 UNITS: Final = 10_000
-KILLS: Final = int(os.environ.get("SIDECAR_SOAK_KILLS", "10"))
+KILLS: Final = int(os.environ.get("SIDECAR_SOAK_KILLS", "8"))
 PATHS: Final = ("/chat", "/stream", "/mystery", "/slow", "/fail", "/broken", "/research")
 POLLS: Final = 50
 POLL_S: Final = 0.1
@@ -64,35 +64,38 @@ UPFRONT: Final = {
     "forwarded": Aftermath(SERVED, worked=2),
     "started": Aftermath(SERVED, worked=2),
 }
+CHAT: Final = '"POST /chat": {price: "$0.01"}'
 CASES: Final = (
-    *(("/chat", point, AFTER[point]) for point in FAULT_POINTS),
-    *(("/slow", point, expected) for point, expected in UPFRONT.items()),
+    *(("authorization", point, AFTER[point]) for point in FAULT_POINTS),
+    *(("upfront", point, expected) for point, expected in UPFRONT.items()),
 )
 
 
 @pytest.mark.parametrize(
-    ("path", "point", "expected"), CASES, ids=[f"{path[1:]}-{point}" for path, point, _ in CASES]
+    ("flow", "point", "expected"), CASES, ids=[f"{flow}-{point}" for flow, point, _ in CASES]
 )
 def test_a_kill_at_any_point_takes_nothing_twice_and_nothing_for_nothing(
-    path: str, point: str, expected: Aftermath, tmp_path: Path, sandbox: Sandbox, agent: str
+    flow: str, point: str, expected: Aftermath, tmp_path: Path, sandbox: Sandbox, agent: str
 ) -> None:
     """After a restart the payment has bought its call once, at once or by its own credit, or took nothing."""
     stand = set_up(tmp_path, sandbox, agent)
+    text = stand.config.read_text()
+    stand.config.write_text(text.replace(CHAT, CHAT.replace("}", f", settle: {flow}}}")))
     payer = sandbox.buyers[0]
-    worked = _worked(agent, path)
+    worked = _worked(agent)
     with stand.serving(SIDECAR_FAULT=point) as dying:
-        payment = dying.signed(payer, path)
+        payment = dying.signed(payer, "/chat")
         try:
-            answer = dying.send(path, payment)
+            answer = dying.send("/chat", payment)
         except httpx.TransportError:
             answer = None
         assert dying.ended() == -signal.SIGKILL
 
     with stand.serving() as running:
         dead = money.read(running)
-        told = [refusal(running.send(path, payment))]
+        told = [refusal(running.send("/chat", payment))]
         money.settled_down(stand, running)
-        told += [_told(running, path, payment) for _ in range(2)]
+        told += [_told(running, payment) for _ in range(2)]
         books = money.settled_down(stand, running)
 
     assert dead.broken == {}
@@ -101,7 +104,7 @@ def test_a_kill_at_any_point_takes_nothing_twice_and_nothing_for_nothing(
     assert stand.taken() == ({payer.address.lower(): UNITS} if expected.taken else {})
     assert (books.sold_to(payer.address), books.owed_to(payer.address)) == (expected.taken, 0)
     assert books.of("deposit") == books.of("authorized") == PRICE - expected.taken
-    assert _worked(agent, path) - worked == expected.worked
+    assert _worked(agent) - worked == expected.worked
     if answer is not None:
         assert receipt(answer)["transaction"] in books.paid_in()
 
@@ -116,10 +119,10 @@ def test_only_a_sandbox_can_be_told_to_die(tmp_path: Path, sandbox: Sandbox, age
     assert served.status_code == 200
 
 
-def _told(running: Running, path: str, payment: Mapping[str, Any]) -> tuple[int, str]:
+def _told(running: Running, payment: Mapping[str, Any]) -> tuple[int, str]:
     """Repeat a call; right after its last byte it may not be closed yet, and then says to ask again."""
     for _ in range(POLLS):
-        told = refusal(running.send(path, payment))
+        told = refusal(running.send("/chat", payment))
         if told[1] != "call_in_progress":
             break
         time.sleep(POLL_S)
@@ -206,5 +209,5 @@ async def _killed_amid(
         return await asyncio.gather(*calls)
 
 
-def _worked(agent: str, path: str) -> int:
-    return int(httpx.get(agent + "/_seen", trust_env=False).json().get(path, 0))
+def _worked(agent: str) -> int:
+    return int(httpx.get(agent + "/_seen", trust_env=False).json().get("/chat", 0))
