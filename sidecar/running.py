@@ -5,13 +5,11 @@ Whatever ends a call early closes it all the same: released, credited, or unknow
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 from pricing.cost import CostLine
-from pricing.extract import meter_for
 from sidecar.costing import Costing
-from sidecar.delivery import Delivery, End, Exchange
+from sidecar.delivery import End, Exchange
 from sidecar.domain import fees
 from sidecar.domain.admission import RETRY_AFTER_S
 from sidecar.domain.call import Admitted
@@ -22,14 +20,14 @@ from sidecar.domain.closing import (
     lines_of,
     release_and_close_unit,
 )
-from sidecar.domain.events import CallClosed, NeedsAttention, UpstreamAnswered
+from sidecar.domain.events import CallClosed, NeedsAttention
 from sidecar.domain.outcomes import Failed, NotSent, Outcome, Paid, not_paid, receipt
 from sidecar.domain.payments import State
 from sidecar.domain.records import Closing
 from sidecar.domain.refusals import Code, Refusal
 from sidecar.domain.reporting import notes
 from sidecar.domain.settling import release_unit
-from sidecar.fields import combined, values
+from sidecar.fields import combined
 from sidecar.funding import facilitator_body, fund
 from sidecar.ports import (
     Fault,
@@ -37,25 +35,12 @@ from sidecar.ports import (
     NothingSent,
     StorageUnavailable,
     TimedOut,
-    UpstreamAnswer,
     UpstreamRequest,
 )
 from sidecar.services import Services
 from sidecar.settlement import Asked, ask, name_facilitator
+from sidecar.work import Work, begin
 from sidecar.x402 import reasons
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What the agent answered, and its body on the way."""
-
-    answer: UpstreamAnswer
-    delivery: Delivery
-
-    @property
-    def success(self) -> bool:
-        """Tell whether the agent says that it did what was asked."""
-        return 200 <= self.answer.status < 300
 
 
 class Running:
@@ -90,21 +75,16 @@ class Running:
 
     async def forward(self, outgoing: UpstreamRequest) -> Work | None:
         """Ask the agent; None when there is no answer, with the buyer told and nothing kept of its money."""
-        asked_us = self._s.clock.monotonic_us()
-        payment = self._payment
         try:
-            answer = await self._s.upstream.send(outgoing)
+            work = await begin(self._s, self._payment, outgoing)
         except Fault as fault:
             code = Code.UPSTREAM_TIMEOUT if isinstance(fault, TimedOut) else Code.UPSTREAM_UNREACHABLE
-            self._s.observer.saw(NeedsAttention(code.value, str(fault), payment.call))
+            self._s.observer.saw(NeedsAttention(code.value, str(fault), self._payment.call))
             lines = () if isinstance(fault, NothingSent) else self._costing.lines(None)
             await self._decline(self._ask_again(code), lines, final=False, watch=True)
             return None
-        elapsed_us = self._s.clock.monotonic_us() - asked_us
-        self._s.observer.saw(UpstreamAnswered(payment.call, payment.endpoint, answer.status, elapsed_us))
         self._s.reached("forwarded")
-        delivery = Delivery(answer, meter_for(*_kind_of(answer)), self._s.delivery, self._s.room)
-        return Work(answer, delivery)
+        return work
 
     async def settle(self, work: Work | None) -> bool:
         """Ask for the money, reading the work's body ahead; False if it is not ours, with the buyer told."""
@@ -288,9 +268,3 @@ class Running:
 
     def _closing(self, outcome: str, status: int, lines: tuple[CostLine, ...]) -> Closing:
         return Closing(outcome, status, self._s.clock.monotonic_us() - self._started_us, lines)
-
-
-def _kind_of(answer: UpstreamAnswer) -> tuple[bytes, bytes]:
-    """Return content type and encoding; several encodings are one list (RFC 9110 section 8.4)."""
-    kinds = values(answer.headers, b"content-type")
-    return (kinds[0] if kinds else b"", combined(answer.headers, b"content-encoding"))

@@ -137,7 +137,7 @@ async def _serve(
         on_ready(bound)
 
     def draining() -> None:
-        path.buyers.ready = False
+        path.buyers.drain()
         readiness.draining = True
         observer.saw(Lifecycle("draining"))
 

@@ -5,7 +5,6 @@ import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Final
 
 from pricing.catalogs.overrides import OverriddenCards, Override
@@ -24,27 +23,25 @@ from sidecar.adapters.upstream import HttpUpstream
 from sidecar.commits import Commits
 from sidecar.delivery import Bounds as DeliveryBounds
 from sidecar.delivery import Room
-from sidecar.domain import quoting
 from sidecar.domain.admission import Bounds as AdmissionBounds
-from sidecar.domain.call import Endpoint, Flow, Offer
+from sidecar.domain.call import Offer
 from sidecar.domain.days import DayLimits
 from sidecar.domain.evidence import Heads
 from sidecar.domain.expecting import Expected
-from sidecar.domain.fees import Fees, of_sale
-from sidecar.domain.records import RecordsTx
+from sidecar.domain.fees import Fees
 from sidecar.domain.reporting import Bounds as ReportBounds
-from sidecar.domain.routes import BadRoutes, Routes, compile_routes
-from sidecar.http.buyers import Buyers, Entry
-from sidecar.http.buyers import Limits as BuyerLimits
+from sidecar.http.buyers import Buyers
+from sidecar.http.passing import Passing
+from sidecar.http.selling import Limits as BuyerLimits
+from sidecar.http.selling import Selling
+from sidecar.offering import compiled, offered
 from sidecar.pipeline import Pipeline
 from sidecar.ports import Observer
 from sidecar.recovery import Recovery, Watched
 from sidecar.reporting import US_PER_S, Reporting
 from sidecar.services import FAULT_POINTS, Services
-from sidecar.settings import Accept, Limits, Route, Settings
+from sidecar.settings import Limits, Settings
 from sidecar.tokens import Tokens
-from sidecar.x402.challenge import prepare
-from sidecar.x402.documents import Resource
 
 ANSWERS_LIFETIME_S: Final = 15 * 60
 ANSWERS_BYTES_MAX: Final = 256 * 1024 * 1024
@@ -156,21 +153,18 @@ async def paid_path(
         room=Room(limits.read_ahead_total_bytes),
         reached=_fault_point(os.environ.get("SIDECAR_FAULT", "") if settings.sandbox else ""),
     )
-    entries = [await _entry(settings, route, services) for route in settings.routes]
+    entries = await offered(settings, services)
     tokens = Tokens(
         origin=kept.origin, calls=kept.calls, life_s=_call_max_s(settings) + limits.close_window_s
     )
     buyers = Buyers(
         entries=entries,
-        routes=_routes(settings),
-        pipeline=Pipeline(services),
-        upstream=adapters.upstream,
+        routes=compiled(settings),
+        selling=Selling(Pipeline(services), clock, tokens, _buyer_limits(limits)),
+        passing=Passing(adapters.upstream, observer, delivery),
         clock=clock,
         ids=SystemIds(),
         observer=observer,
-        tokens=tokens,
-        limits=_buyer_limits(limits),
-        delivery=delivery,
     )
     offers = [offer for entry in entries if entry.endpoint for offer in entry.endpoint.offers]
     interval_ms = SANDBOX_INTERVAL_MS if settings.sandbox else RECOVERY_INTERVAL_MS
@@ -228,64 +222,6 @@ def _adapters(settings: Settings, storage: SqliteStorage, clock: SystemClock, an
         ),
         chains={name: RpcChain(list(network.rpc)) for name, network in settings.networks.items()},
     )
-
-
-async def _entry(settings: Settings, route: Route, services: Services) -> Entry:
-    if route.price is None:
-        return Entry(route.key, None, None, route.timeout_s)
-    flow = Flow(route.settle)
-    offers = tuple(
-        quoting.offer(route.price, _method(accept), route.timeout_s, flow) for accept in settings.accept
-    )
-    unit = partial(
-        _price_version,
-        endpoint=route.key,
-        terms=quoting.terms(route.price, offers),
-        since_us=services.clock.now_us(),
-    )
-    endpoint = Endpoint(
-        name=route.key,
-        price=route.price,
-        price_version=await services.commits.once(unit),
-        offers=offers,
-        timeout_s=route.timeout_s,
-        agent=route.agent,
-        workflow=route.workflow,
-        workspace=settings.workspace,
-        allow=route.allow,
-        deny=route.deny,
-        tariff=settings.costs.per_call.get(route.key),
-        rate_limit=route.rate_limit,
-        margin_floor=route.margin_floor,
-        fees=of_sale(services.fees, [each.url for each in settings.settlement.facilitators], route.price),
-        flow=flow,
-    )
-    challenge = prepare([offer.requirements for offer in offers], Resource(settings.public_url))
-    return Entry(route.key, endpoint, challenge, route.timeout_s)
-
-
-def _price_version(tx: RecordsTx, endpoint: str, terms: str, since_us: int) -> int:
-    return tx.price_version(endpoint, terms, since_us)
-
-
-def _method(accept: Accept) -> quoting.Method:
-    return quoting.Method(
-        chain_id=accept.chain_id,
-        network=accept.network,
-        asset=accept.asset.address,
-        asset_text=accept.asset.address_text,
-        decimals=accept.asset.decimals,
-        domain_name=accept.asset.name,
-        domain_version=accept.asset.version,
-        pay_to=accept.pay_to,
-        pay_to_text=accept.pay_to_text,
-    )
-
-
-def _routes(settings: Settings) -> Routes:
-    compiled = compile_routes([route.key for route in settings.routes])
-    assert not isinstance(compiled, BadRoutes), "settings with bad routes are refused when they are read"
-    return compiled
 
 
 def _fault_point(name: str) -> Callable[[str], None]:

@@ -23,7 +23,9 @@ from sidecar.domain.pacing import Rate
 from sidecar.domain.payments import State
 from sidecar.domain.records import Payment, RecordsTx
 from sidecar.domain.routes import BadRoutes, compile_routes
-from sidecar.http.buyers import Buyers, Entry, Limits
+from sidecar.http.buyers import Buyers, Entry
+from sidecar.http.passing import Passing
+from sidecar.http.selling import Limits, Selling
 from sidecar.pipeline import Pipeline
 from sidecar.ports import Facilitator
 from sidecar.recovery import Recovery, Watched
@@ -139,23 +141,22 @@ class Stall:
         endpoints: dict[str, Endpoint | None] = {RESEARCH: self.endpoint, MODEL: model, FREE: None}
         routes = compile_routes(list(endpoints))
         assert not isinstance(routes, BadRoutes)
+        limits = Limits(
+            PAYMENT_BYTES_MAX,
+            BODY_BYTES_MAX,
+            settings.get("open_calls", 1000),
+            per_buyer=settings.get("per_buyer", NO_RATE),
+            per_address=settings.get("per_address", NO_RATE),
+        )
+        tokens = Tokens(origin=ORIGIN_SECRET, calls=CALLS_SECRET)
         return Buyers(
             entries=[_entry(name, endpoint) for name, endpoint in endpoints.items()],
             routes=routes,
-            pipeline=Pipeline(self.services),
-            upstream=self.upstream,
+            selling=Selling(Pipeline(self.services), self.clock, tokens, limits),
+            passing=Passing(self.upstream, self.observer, self.bounds),
             clock=self.clock,
             ids=CountingIds(),
             observer=self.observer,
-            tokens=Tokens(origin=ORIGIN_SECRET, calls=CALLS_SECRET),
-            limits=Limits(
-                PAYMENT_BYTES_MAX,
-                BODY_BYTES_MAX,
-                settings.get("open_calls", 1000),
-                per_buyer=settings.get("per_buyer", NO_RATE),
-                per_address=settings.get("per_address", NO_RATE),
-            ),
-            delivery=self.bounds,
         )
 
     def _reached(self, point: str) -> None:

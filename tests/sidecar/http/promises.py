@@ -68,6 +68,16 @@ ELSEWHERE: Final = frozenset(
 SECRET: Final = "10.0.0.7:5432/var/lib/sidecar.db"
 """What a fault may say to the operator, and nobody to a buyer."""
 
+OURS: Final = [
+    (b"sidecar-payer", b"0x00"),
+    (b"sidecar-price", b"0"),
+    (b"sidecar-call-id", b"call_x"),
+    (b"sidecar-call-token", b"x"),
+    (b"sidecar-signature", b"t=0,v1=00"),
+    (b"alephant-agent", b"x"),
+]
+"""Fields that only the sidecar sets; a buyer tries to."""
+
 
 def buying(prepare: Callable[[Stall], object]) -> Scene:
     """Buy after *prepare* has broken something."""
@@ -159,6 +169,6 @@ SCENES: Final[dict[Code, Scene]] = {
     Code.STORAGE_UNAVAILABLE: buying(
         lambda stall: stall.storage.faults.update(admit_unit=[StorageUnavailable(SECRET)])
     ),
-    Code.DRAINING: buying(lambda stall: setattr(stall.buyers, "ready", False)),
+    Code.DRAINING: buying(lambda stall: stall.buyers.drain()),
 }
 """How a buyer comes to each refusal."""

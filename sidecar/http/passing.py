@@ -1,0 +1,47 @@
+"""Passing: a free call goes through as it is. No ledger, and both bodies stream."""
+
+from pricing.extract import meter_for
+from sidecar.delivery import Bounds, Delivery, Room
+from sidecar.domain.admission import RETRY_AFTER_S
+from sidecar.domain.events import NeedsAttention
+from sidecar.domain.refusals import Code, Refusal
+from sidecar.domain.target import Target
+from sidecar.http import headers as hygiene
+from sidecar.http.exchange import BuyerExchange
+from sidecar.ports import Fault, Headers, Observer, TimedOut, Upstream, UpstreamRequest
+
+
+class Passing:
+    """Passes the calls of free routes to the agent."""
+
+    def __init__(self, upstream: Upstream, observer: Observer, delivery: Bounds) -> None:
+        self._upstream = upstream
+        self._observer = observer
+        self._delivery = delivery
+
+    async def pass_on(
+        self, method: str, target: Target, fields: Headers, exchange: BuyerExchange, headers_timeout_s: int
+    ) -> None:
+        """Ask the agent and let its answer out as it comes."""
+        has_body = any(name in {b"content-length", b"transfer-encoding"} for name, _ in fields)
+        outgoing = UpstreamRequest(
+            method=method,
+            target=target.target,
+            headers=hygiene.free_request(fields, exchange.call),
+            body=exchange.stream_body() if has_body else None,
+            headers_timeout_s=headers_timeout_s,
+        )
+        try:
+            answer = await self._upstream.send(outgoing)
+        except Fault as fault:
+            code = Code.UPSTREAM_TIMEOUT if isinstance(fault, TimedOut) else Code.UPSTREAM_UNREACHABLE
+            self._observer.saw(NeedsAttention(code.value, str(fault), exchange.call))
+            await exchange.refuse(Refusal(code, retry_after_s=RETRY_AFTER_S))
+            return
+        try:
+            delivery = Delivery(answer, meter_for(b"", b""), self._delivery, Room(0))
+            await exchange.start(answer.status, answer.headers, None)
+            exchange.outcome = "free"
+            await delivery.stream(exchange)
+        finally:
+            await answer.close()

@@ -1,0 +1,363 @@
+"""Selling: a bad payment costs no I/O, a good one buys one call, a repeat is never told to pay anew."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from x402.http.utils import decode_payment_required_header
+
+from ledger.money import nano
+from sidecar.domain.days import DayLimits, rest_s
+from sidecar.domain.events import Answered
+from sidecar.domain.expecting import NEEDED
+from sidecar.domain.payments import State
+from sidecar.ports import TimedOut
+from sidecar.x402 import reasons
+from tests.sidecar.builders import PAYER, P, a_payment_document, a_payment_header, an_endpoint
+from tests.sidecar.fakes import Buyer, turns
+from tests.sidecar.stall import (
+    ANSWER,
+    BODY_BYTES_MAX,
+    PAYMENT_BYTES_MAX,
+    RETRY,
+    SOLD,
+    open_stall,
+)
+from tests.sidecar.x402.signing import NOW_S, STRANGER, WALLET, header
+
+NOT_A_BYTE_OF_IO: Final = ["start", "body"]
+PAYMENT_SIGNATURE: Final = b"payment-signature"
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [
+        ([(PAYMENT_SIGNATURE, b"")], "payment_malformed"),
+        ([(PAYMENT_SIGNATURE, b"garbage")], "payment_malformed"),
+        ([(PAYMENT_SIGNATURE, b"e30=")], "payment_malformed"),
+        ([(PAYMENT_SIGNATURE, a_payment_header()[:-4])], "payment_malformed"),
+        ([(PAYMENT_SIGNATURE, a_payment_header())] * 2, "payment_malformed"),
+        ([(PAYMENT_SIGNATURE, a_payment_header()), (b"x-payment", b"e30=")], "payment_malformed"),
+        ([(b"x-payment", b"garbage")], "payment_malformed"),
+        ([(b"x-payment", b"e30=")] * 2, "payment_malformed"),
+        ([(PAYMENT_SIGNATURE, b"A" * (PAYMENT_BYTES_MAX + 1))], "payment_too_large"),
+    ],
+)
+async def test_a_payment_that_cannot_be_read_costs_nothing(
+    tmp_path: Path, sent: Sequence[tuple[bytes, bytes]], code: str
+) -> None:
+    """400 and not a byte of I/O; the body is not read either."""
+    async with open_stall(tmp_path) as stall:
+        buyer = await stall.answer(headers=sent, buyer=Buyer(pieces=(b"unread",)))
+
+        assert stall.trace == NOT_A_BYTE_OF_IO
+        assert buyer._to_send == [b"unread"]
+        assert (buyer.status, buyer.document()["code"], buyer.document()["action"]) == (400, code, "fix")
+
+
+def accepted(**changes: Any) -> bytes:
+    """Sign an honest payment, then say something else in what is not signed."""
+    document = a_payment_document()
+    return header(document | {"accepted": document["accepted"] | changes})
+
+
+@pytest.mark.parametrize(
+    ("payment", "reason"),
+    [
+        (a_payment_header(value="49999"), reasons.VALUE_MISMATCH),
+        (a_payment_header(value="50001"), reasons.VALUE_MISMATCH),
+        (a_payment_header(to="0x" + "11" * 20), reasons.RECIPIENT_MISMATCH),
+        (a_payment_header(validBefore=str(NOW_S - 1)), reasons.VALID_BEFORE),
+        (a_payment_header(validBefore=str(NOW_S + 119)), reasons.VALID_BEFORE),
+        (a_payment_header(validBefore=str(NOW_S + 361)), reasons.VALID_BEFORE),
+        (a_payment_header(validAfter=str(NOW_S + 1)), reasons.VALID_AFTER),
+        (a_payment_header(wallet=STRANGER, **{"from": WALLET.address}), reasons.SIGNATURE),
+        (a_payment_header(domain={"chainId": 8453}), reasons.SIGNATURE),
+        (a_payment_header(domain={"verifyingContract": "0x" + "11" * 20}), reasons.SIGNATURE),
+        (a_payment_header(domain={"name": "Fake"}), reasons.SIGNATURE),
+        (accepted(network="eip155:1"), None),
+        (accepted(asset="0x" + "11" * 20), None),
+        (accepted(amount="1"), None),
+        (accepted(payTo="0x" + "11" * 20), None),
+    ],
+)
+async def test_a_payment_that_is_not_ours_or_not_good_costs_nothing(
+    tmp_path: Path, payment: bytes, reason: str | None
+) -> None:
+    """402 with the spec's reason and fresh terms, before the body; one signed by its payer is looked up."""
+    async with open_stall(tmp_path) as stall:
+        buyer = await stall.answer(headers=[(PAYMENT_SIGNATURE, payment)], buyer=Buyer(pieces=(b"unread",)))
+
+        looked_up = [] if reason == reasons.SIGNATURE else ["known_unit"]
+        assert stall.trace == [*looked_up, *NOT_A_BYTE_OF_IO]
+        assert buyer._to_send == [b"unread"]
+        assert (buyer.status, buyer.document()["code"]) == (402, "payment_invalid")
+        assert reason in {None, buyer.document()["reason"]}
+        required: Any = decode_payment_required_header((buyer.header(b"payment-required") or b"").decode())
+        assert required.error == buyer.document()["reason"]
+
+
+async def test_a_buyer_who_is_not_let_in_claims_nothing(tmp_path: Path) -> None:
+    """403, and the operator's rule is not told."""
+    async with open_stall(tmp_path, endpoint=an_endpoint(deny=frozenset({PAYER}))) as stall:
+        buyer = await stall.buy()
+
+        assert (buyer.status, buyer.document()["code"], buyer.document()["action"]) == (
+            403, "buyer_denied", "stop",
+        )  # fmt: skip
+        assert "routes" not in str(buyer.document())
+        assert stall.trace == NOT_A_BYTE_OF_IO
+
+
+@pytest.mark.parametrize(("size", "status"), [(BODY_BYTES_MAX, 200), (BODY_BYTES_MAX + 1, 413)])
+async def test_a_paid_body_has_a_limit(tmp_path: Path, size: int, status: int) -> None:
+    """One byte more is refused before anything is claimed."""
+    async with open_stall(tmp_path) as stall:
+        half = bytes(size // 2)
+        buyer = await stall.buy(buyer=Buyer(pieces=(half, bytes(size - len(half)))))
+
+        assert buyer.status == status
+        assert stall.upstream.bodies == ([bytes(size)] if status == 200 else [])
+        if status == 413:
+            assert buyer.document()["code"] == "body_too_large"
+            assert stall.trace == NOT_A_BYTE_OF_IO
+
+
+async def test_a_buyer_who_leaves_with_half_a_body_claims_nothing(tmp_path: Path) -> None:
+    """There is nobody to answer, and nothing to book."""
+    async with open_stall(tmp_path) as stall:
+        _, task = stall.ask(headers=[stall.payment()], buyer=(buyer := Buyer(whole=False)))
+        await turns()
+        buyer.leave()
+        await task
+
+        assert (stall.trace, buyer.status) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "body"),
+    [("POST", b"/research", b"other"), ("POST", b"/research?x=1", b"{}")],
+)
+async def test_a_payment_pays_for_one_request(
+    tmp_path: Path, method: str, target: bytes, body: bytes
+) -> None:
+    """With another body or query it is a payment that paid for something else."""
+    async with open_stall(tmp_path) as stall:
+        await stall.buy()
+        buyer = await stall.answer(method, target, [stall.payment()], buyer=Buyer(pieces=(body,)))
+
+        assert (buyer.status, buyer.document()["code"]) == (409, "payment_reused")
+        assert (buyer.document()["action"], buyer.document()["call"]) == ("stop", "call_2")
+        assert stall.count("upstream", "settle") == {"upstream": 1, "settle": 1}
+
+
+async def test_a_sibling_route_is_not_bought_by_anothers_payment(tmp_path: Path) -> None:
+    """The signed amount is another route's: refused, and nothing is claimed."""
+    async with open_stall(tmp_path) as stall:
+        buyer = await stall.answer("GET", b"/models/gpt", [stall.payment()])
+
+        assert (buyer.status, buyer.document()["code"]) == (402, "payment_invalid")
+        assert stall.trace == ["known_unit", *NOT_A_BYTE_OF_IO]
+
+
+@pytest.mark.parametrize(("later", "status"), [("too old", 410), ("another price", 200)])
+async def test_a_repeat_is_never_told_to_pay_anew(tmp_path: Path, later: str, status: int) -> None:
+    """A payment that would buy nothing any more is told how its call stands: unknown, or what it bought."""
+    async with open_stall(tmp_path) as stall:
+        unknown, served = stall.payment(1), stall.payment(2)
+        bought = await stall.answer(headers=[served])
+        stall.facilitator.settles = [TimedOut("no answer")]
+        first = await stall.answer(headers=[unknown])
+        assert (bought.status, first.status) == (200, 503)
+        if later == "too old":
+            stall.clock.pass_s(100_000)
+        else:
+            stall.endpoint = an_endpoint(nano(2 * P))
+            stall.buyers = stall._buyers({})
+        again, spent = await stall.answer(headers=[unknown]), await stall.answer(headers=[served])
+        other = await stall.answer(headers=[unknown], target=b"/research?other")
+
+        assert (again.status, again.document()["code"]) == (503, "settlement_unknown")
+        assert again.header(b"sidecar-call-id") == first.header(b"sidecar-call-id") == b"call_2"
+        assert (spent.status, spent.header(b"sidecar-call-id")) == (status, b"call_1")
+        assert spent.header(b"payment-response") == bought.header(b"payment-response")
+        assert (other.status, other.document()["code"]) == (409, "payment_reused")
+        assert stall.count("upstream", "settle") == {"upstream": 2, "settle": 2}
+
+
+async def test_a_copy_meets_the_call_that_runs(tmp_path: Path) -> None:
+    """503 and the running call's id; it is not a second call."""
+    async with open_stall(tmp_path) as stall:
+        stall.upstream.gate.clear()
+        _, task = stall.ask(headers=[stall.payment()])
+        await stall.upstream.asked.wait()
+        copy = await stall.buy()
+
+        assert (copy.status, copy.document()["code"]) == (503, "call_in_progress")
+        assert (copy.header(b"sidecar-call-id"), copy.header(b"retry-after")) == (b"call_1", b"2")
+        stall.upstream.gate.set()
+        await task
+
+
+async def test_a_payment_that_came_of_age_with_its_body_is_refused(tmp_path: Path) -> None:
+    """It must still be good for the work when the work starts, however slowly the body came."""
+    async with open_stall(tmp_path) as stall:
+        buyer = Buyer(pieces=(b"slow", b"ly"))
+        receive = buyer.receive
+
+        async def slow() -> Any:
+            stall.clock.pass_s(31)
+            return await receive()
+
+        buyer.receive = slow  # type: ignore[method-assign]  # the same buyer, in a slower world
+        await stall.buy(buyer=buyer)
+
+        assert (buyer.status, buyer.document()["reason"]) == (402, reasons.VALID_BEFORE)
+        assert stall.trace == ["known_unit", *NOT_A_BYTE_OF_IO]
+
+
+async def test_open_calls_are_bounded_before_any_claim(tmp_path: Path) -> None:
+    """503 while they run, also those whose body still comes; unpaid calls are answered all the same."""
+    async with open_stall(tmp_path, open_calls=2) as stall:
+        stall.upstream.gate.clear()
+        _, first = stall.ask(headers=[stall.payment(1)])
+        slow = Buyer(whole=False)
+        _, second = stall.ask(headers=[stall.payment(2)], buyer=slow)
+        await stall.upstream.asked.wait()
+        third = await stall.buy(nonce=3)
+
+        assert (third.status, third.document()["code"]) == (503, "overloaded")
+        assert third.header(b"retry-after") == b"2"
+        assert stall.count("admit_unit") == {"admit_unit": 1}
+        assert (await stall.answer()).status == 402
+        slow.leave()
+        stall.upstream.gate.set()
+        await asyncio.gather(first, second)
+        assert (await stall.buy(nonce=3)).status == 200
+
+
+async def test_draining_takes_no_new_paid_call_and_waits_for_the_open_ones(tmp_path: Path) -> None:
+    """Unpaid and free calls run on; idle is when the last paid call has closed."""
+    async with open_stall(tmp_path) as stall:
+        stall.upstream.gate.clear()
+        running, task = stall.ask(headers=[stall.payment(1)])
+        await stall.upstream.asked.wait()
+        stall.buyers.drain()
+        idle = asyncio.create_task(stall.buyers.idle())
+        refused = await stall.buy(nonce=2)
+
+        assert (refused.status, refused.document()["code"]) == (503, "draining")
+        assert (refused.document()["action"], refused.header(b"retry-after")) == ("retry", b"2")
+        assert (await stall.answer()).status == 402
+        assert stall.count("admit_unit") == {"admit_unit": 1}
+        assert not idle.done()
+        stall.upstream.gate.set()
+        await task
+        await idle
+        assert running.status == 200
+        assert stall.trace[-1] == "close_unit"
+        assert (await stall.answer("GET", b"/free/docs")).status == 200
+        assert stall.books.balances() == SOLD
+
+
+async def test_a_call_the_server_gives_up_on_ends_as_in_a_crash(tmp_path: Path) -> None:
+    """The buyer is told to ask again, nothing is charged, and the next run lets the payment enter again."""
+    async with open_stall(tmp_path) as stall:
+        stall.upstream.gate.clear()
+        cut, task = stall.ask(headers=[stall.payment()])
+        await stall.upstream.asked.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await stall.buyers.idle()
+
+        assert (cut.status, cut.document()["code"]) == (503, "call_in_progress")
+        assert cut.header(b"retry-after") == b"2"
+        assert cut.header(b"sidecar-call-id") == b"call_1"
+        assert await stall.state() is State.OPEN
+        stall.upstream.gate.set()
+        await stall.recovery("run_2").put_to_rest()
+        assert await stall.state() is State.RELEASED
+        assert (await stall.buy()).status == 200
+
+
+async def test_a_body_that_ends_in_the_drain_claims_nothing(tmp_path: Path) -> None:
+    """Who was still sending when the drain began is sent elsewhere: idle stays idle."""
+    async with open_stall(tmp_path) as stall:
+        buyer = Buyer(pieces=(b"a", b"b"))
+        resume, receive = asyncio.Event(), buyer.receive
+
+        async def paused() -> Any:
+            message = await receive()
+            await resume.wait()
+            return message
+
+        buyer.receive = paused  # type: ignore[method-assign]  # the same buyer, after a pause
+        _, task = stall.ask(headers=[stall.payment()], buyer=buyer)
+        await turns()
+        stall.buyers.drain()
+        await stall.buyers.idle()
+        resume.set()
+        await task
+
+        assert (buyer.status, buyer.document()["code"]) == (503, "draining")
+        assert stall.trace == NOT_A_BYTE_OF_IO
+
+
+async def test_two_wallets_do_not_meet(tmp_path: Path) -> None:
+    """The same nonce of another wallet is another payment, with accounts of its own."""
+    async with open_stall(tmp_path) as stall:
+        first = await stall.buy()
+        second = await stall.answer(headers=[stall.payment(wallet=STRANGER)])
+
+        assert (first.status, second.status) == (200, 503), "the fake names one transaction for both"
+        deposits = {name: units for name, units in stall.books.accounts().items() if "deposit" in name}
+        assert sorted(deposits.values()) == [0, P]
+
+
+async def test_a_spent_day_is_told_with_its_end(tmp_path: Path) -> None:
+    """Come back tomorrow, and not a word of the setting, which only the operator sees."""
+    async with open_stall(tmp_path, days=DayLimits(spend=nano(P))) as stall:
+        assert (await stall.buy()).status == 200
+        refused = await stall.buy(nonce=2)
+
+        assert (refused.status, refused.document()["code"]) == (503, "budget_spent")
+        assert refused.header(b"retry-after") == b"%d" % rest_s(stall.clock.now_us())
+        assert b"exposure" not in refused.body
+        assert stall.observer.of(Answered)[-1].policy == "exposure.per_day"
+        assert len(stall.upstream.requests) == 1
+
+
+async def test_unpaid_work_is_bounded(tmp_path: Path) -> None:
+    """A wallet whose calls cost us and were not paid gets no more of them that day."""
+    async with open_stall(tmp_path, days=DayLimits(uncharged=nano(0))) as stall:
+        stall.upstream.script = [replace(ANSWER, status=500), ANSWER]
+        assert (await stall.buy()).status == 500
+        assert stall.books.balances() == RETRY
+
+        refused = await stall.buy(nonce=2)
+        assert (refused.status, refused.document()["code"]) == (429, "uncharged_limit")
+        assert refused.header(b"retry-after") == b"%d" % rest_s(stall.clock.now_us())
+        assert stall.observer.of(Answered)[-1].policy == "limits.uncharged_cost"
+
+
+async def test_work_that_would_lose_money_is_refused_before_it_is_done(tmp_path: Path) -> None:
+    """Five calls teach what one costs; the sixth is not done, and one that was sold is answered again."""
+    endpoint = an_endpoint(margin_floor=Fraction(1, 10))
+    async with open_stall(tmp_path, endpoint=endpoint) as stall:
+        for number in range(NEEDED):
+            assert stall.expected.cost(endpoint.name, stall.clock.now_us()) is None
+            assert (await stall.buy(nonce=number + 1)).status == 200
+            stall.expected.note(endpoint.name, P * 9 // 10 + 1, stall.clock.now_us())
+        before = len(stall.upstream.requests)
+
+        refused = await stall.buy(nonce=9)
+        assert (refused.status, refused.document()["code"]) == (403, "would_lose_money")
+        assert b"margin" not in refused.body
+        assert stall.observer.of(Answered)[-1].policy == "routes.margin_floor"
+        assert (await stall.buy(nonce=1)).status == 200
+        assert len(stall.upstream.requests) == before
