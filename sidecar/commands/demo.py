@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _run(arguments: argparse.Namespace, folder: Path, sandbox: "Sandbox", agent: str) -> int:
-    from sidecar.sandbox import demo  # noqa: PLC0415
+    from sidecar.sandbox import demo, demo_table  # noqa: PLC0415
 
     def tell(result: "Result") -> None:
         if not arguments.json:
@@ -65,7 +65,7 @@ async def _run(arguments: argparse.Namespace, folder: Path, sandbox: "Sandbox", 
         else:
             print(_summary(report))
         if not arguments.once:
-            print(f"\nbuyers   {seller.url}\noperator {seller.operator_url}  (token {demo.TOKEN})")
+            print(f"\nbuyers   {seller.url}\noperator {seller.operator_url}  (token {demo_table.TOKEN})")
             print(f"chain    {sandbox.rpc_url}\nconfig   {config}\nInterrupt to stop.", flush=True)
             await _interrupted()
     return Exit.FINE if good and report.clean and report.agrees else Exit.FOUND_WRONG
@@ -89,6 +89,8 @@ def _line(result: "Result") -> str:
             money += f"  credited ${_short(call['credited_usd'])}"
         if call["transaction"]:
             money += f"  in {call['transaction'][:10]}..."
+        elif call["settlement"] == "settled":
+            money += "  from its credit"
     mark = "ok" if result.as_expected else "UNEXPECTED"
     return f"{mark:<3} {step.method:<4} {step.path:<12} {status:>3}  {step.title:<36} {money}".rstrip()
 

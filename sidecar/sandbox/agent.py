@@ -42,6 +42,8 @@ def app() -> ASGIApp:
         Route("/mystery", _mystery, methods=["POST"]),
         Route("/broken", _broken, methods=["POST"]),
         Route("/echo", _echo, methods=["POST"]),
+        Route("/book", _fail, methods=["POST"]),
+        Route("/draft", _chat, methods=["POST"]),
         Route("/free/hello", _hello, methods=["GET"]),
     ]
     return Counted(Starlette(routes=routes))

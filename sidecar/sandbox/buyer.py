@@ -11,7 +11,7 @@ from typing import Any, Final
 import httpx
 from eth_account import Account
 from x402 import x402Client, x402ClientSync
-from x402.http.clients.httpx import wrapHttpxWithPayment
+from x402.http.clients.httpx import x402AsyncTransport
 from x402.mechanisms.evm.eip712 import build_typed_data_for_signing
 from x402.mechanisms.evm.exact import register_exact_evm_client
 from x402.mechanisms.evm.signers import EthAccountSigner
@@ -23,14 +23,16 @@ from sidecar.sandbox import token
 PAYMENT_HEADERS: Final = {1: "X-PAYMENT", 2: "PAYMENT-SIGNATURE"}
 
 
-def paying_client(private_key: str, **options: Any) -> httpx.AsyncClient:
+def paying_client(
+    private_key: str, way: httpx.AsyncBaseTransport | None = None, **options: Any
+) -> httpx.AsyncClient:
     """Give an HTTP client that answers each 402 with a payment, within the SDK's default spend limits.
 
-    *options* go to httpx. The caller closes it.
+    *way* is the transport under the SDK's, and *options* go to httpx. The caller closes it.
     """
     client = x402Client()
     register_exact_evm_client(client, _signer(private_key))
-    return wrapHttpxWithPayment(client, **options)
+    return httpx.AsyncClient(transport=x402AsyncTransport(client, way), **options)
 
 
 def sign(private_key: str, payment_required: Mapping[str, Any]) -> dict[str, Any]:

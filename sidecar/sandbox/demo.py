@@ -17,72 +17,12 @@ from typing import Any, Final
 
 import httpx
 
-from sidecar.sandbox.buyer import paying_client
+from sidecar.sandbox.demo_buyer import Answer, buy
+from sidecar.sandbox.demo_table import CONFIG, PENNILESS, STEPS, TOKEN, Step
 from sidecar.sandbox.process import STOP_TIMEOUT_S, ChildFailed, Sandbox
 
-TOKEN: Final = "sandbox-operator-token"  # noqa: S105 a sandbox's, printed so that people can look around
 FINAL_TRIES: Final = 80
 FINAL_PAUSE_S: Final = 0.25
-
-CONFIG: Final = """\
-# What the demo's sidecar runs on. The same file works for `sidecar serve`.
-upstream: {agent}
-workspace: demo
-listen: {{buyers: "127.0.0.1:0", agent: "127.0.0.1:0", operator: "127.0.0.1:0"}}
-public_url: http://agent.demo.invalid
-storage: sqlite:///demo.db
-networks:
-  base-sepolia: {{rpc: ["{rpc}"], confirmations: 2}}
-accept:
-  - {{network: base-sepolia, asset: USDC, pay_to: "{pay_to}"}}
-settlement:
-  facilitators: ["{facilitator}"]
-routes:
-  "POST /chat": {{price: "$0.01", agent: chat-agent}}
-  "POST /stream": {{price: "$0.02", agent: chat-agent}}
-  "POST /research": {{price: "$0.05", agent: research-agent, workflow: competitor-research}}
-  "POST /mystery": {{price: "$0.01", agent: chat-agent}}
-  "POST /fail": {{price: "$0.01", agent: chat-agent}}
-  "POST /broken": {{price: "$0.01", agent: chat-agent}}
-  "POST /echo": {{price: "$0.01", deny: ["{denied}"]}}
-  "GET /free/*": free
-costs:
-  per_call: {{"POST /research": "$0.0005"}}
-fees:
-  facilitator: {{"{facilitator}": "$0.001"}}
-  platform: "2%"
-operator: {{token: "{token}"}}
-sandbox: true
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One call of the demo: who calls what, and how it must end."""
-
-    title: str
-    buyer: int  # -1 is the one without money
-    method: str
-    path: str
-    status: int  # 0: the connection breaks off
-    paid: bool
-    credited: bool = False
-    code: str = ""
-
-
-PENNILESS: Final = -1
-STEPS: Final = (
-    Step("a free page", 0, "GET", "/free/hello", 200, paid=False),
-    Step("a chat completion", 0, "POST", "/chat", 200, paid=True),
-    Step("a streamed completion", 0, "POST", "/stream", 200, paid=True),
-    Step("research with a web search", 1, "POST", "/research", 200, paid=True),
-    Step("the same research, another buyer", 2, "POST", "/research", 200, paid=True),
-    Step("a model nobody has a price for", 1, "POST", "/mystery", 200, paid=True),
-    Step("an agent that fails: not charged", 1, "POST", "/fail", 500, paid=False),
-    Step("an agent that breaks off: credited", 2, "POST", "/broken", 0, paid=False, credited=True),
-    Step("a buyer on the deny list", 3, "POST", "/echo", 403, paid=False, code="buyer_denied"),
-    Step("a buyer without money", PENNILESS, "POST", "/chat", 402, paid=False, code="payment_invalid"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,9 +124,11 @@ async def show(seller: Seller, sandbox: Sandbox, tell: Callable[[Result], None])
     """Make every call of the table, telling each as it ends; True if all ended as expected."""
     good = True
     for step in STEPS:
+        sandbox.set_facilitator(step.facilitator)
         account = sandbox.penniless if step.buyer == PENNILESS else sandbox.buyers[step.buyer]
-        async with paying_client(account.private_key, timeout=60, trust_env=False) as client:
-            result = await _call(seller, client, step)
+        for _ in range(step.times):
+            answer = await buy(seller.url, account, step)
+        result = _judged(step, answer, await _booked(seller, answer.call) if answer.call else None)
         tell(result)
         good = good and result.as_expected
     return good
@@ -211,20 +153,16 @@ async def settle_down(seller: Seller, sandbox: Sandbox) -> Report:
     )
 
 
-async def _call(seller: Seller, client: httpx.AsyncClient, step: Step) -> Result:
-    status, call_id, code = 0, "", ""
-    try:
-        async with client.stream(step.method, seller.url + step.path, json={"ask": step.title}) as answer:
-            status, call_id = answer.status_code, answer.headers["sidecar-call-id"]
-            body = await answer.aread()
-            code = json.loads(body).get("code", "") if status in {402, 403} else ""
-    except httpx.RemoteProtocolError:
-        status = 0
-    call = await _booked(seller, call_id) if call_id else None
-    money = None if call is None else (call["captured_usd"] != _ZERO, call["outcome"])
-    expected = (True, "served") if step.paid else None
-    good = status == step.status and code == step.code and (expected is None or money == expected)
-    return Result(step, status, call, good)
+def _judged(step: Step, answer: Answer, call: dict[str, Any] | None) -> Result:
+    earned = call is not None and call["captured_usd"] != _ZERO
+    credited = call is not None and call["captured_usd"] == _ZERO != call["credited_usd"]
+    good = (answer.status, answer.code, earned, credited) == (
+        step.status,
+        step.code,
+        step.paid,
+        step.credited,
+    )
+    return Result(step, answer.status, call, good)
 
 
 _ZERO: Final = "0.000000000"

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from sidecar.cli import main
-from sidecar.sandbox.demo import STEPS
+from sidecar.sandbox.demo_table import STEPS
 
 ZERO: Final = "0.000000000"
 WATCHED: Final = [sys.executable, "-m", "sidecar", "demo"]
@@ -27,13 +27,14 @@ def test_once_in_json_is_one_object_with_calls_margin_and_audit(capfd: pytest.Ca
     assert (code, printed.err) == (0, "")
     assert set(document) == {"calls", "margin", "audit"}
     assert document["audit"] == {"clean": True}
-    captured = [call["captured_usd"] for call in document["calls"] if call["captured_usd"] != ZERO]
-    assert len(captured) == sum(step.paid for step in STEPS)
-    assert sum(_nano(each) for each in captured) == sum(
+    sold = [call for call in document["calls"] if call["captured_usd"] != ZERO]
+    assert len(sold) == sum(step.times for step in STEPS if step.paid)
+    assert sum(_nano(call["captured_usd"]) for call in sold) == sum(
         _nano(row["revenue_usd"]) for row in document["margin"]
     )
     assert {row["endpoint"] for row in document["margin"]} == {call["endpoint"] for call in document["calls"]}
-    assert all(call["transaction"] for call in document["calls"] if call["captured_usd"] != ZERO)
+    from_credit = [call["endpoint"] for call in sold if not call["transaction"]]
+    assert from_credit == ["POST /stream", "POST /chat"]  # a failure's, and that of a lost answer
 
 
 def test_without_once_it_stays_up_to_be_looked_at() -> None:
