@@ -1,5 +1,5 @@
 # Two commands for everybody: `make demo` and `make test`. Everything lives in .venv; nothing else is touched.
-.PHONY: demo test check accept bench soak lock clean
+.PHONY: demo test check accept bench bench-quick soak lock clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -50,8 +50,15 @@ accept: .venv/dev
 	@cd tests/accept && npm ci --silent --no-audit --no-fund
 	@$(BIN)/pytest tests/accept --override-ini=addopts="-ra --strict-markers --strict-config --import-mode=importlib"
 
-bench: .venv/dev
+.venv/bench: .venv/dev lock/bench.txt
+	$(call install,bench)
+
+bench: .venv/bench
+	@command -v npm >/dev/null && cd benchmarks && npm ci --silent --no-audit --no-fund || echo "no npm: without the Express middleware"
 	@$(BIN)/python -m benchmarks
+
+bench-quick: .venv/bench
+	@$(BIN)/python -m benchmarks --quick
 
 soak: .venv/dev
 	@SIDECAR_SOAK_KILLS=$(SOAK_KILLS) $(BIN)/pytest tests/scenarios/test_kill.py
@@ -63,6 +70,8 @@ lock: .venv/bin/uv
 		--no-header pyproject.toml lock/build.in --extra sandbox -o lock/demo.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header pyproject.toml lock/build.in --extra sandbox --extra dev --extra postgres -o lock/dev.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header pyproject.toml lock/build.in --extra sandbox --extra dev --extra postgres --extra bench -o lock/bench.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header lock/installer.in -o lock/installer.txt
 
