@@ -41,7 +41,7 @@ def app() -> ASGIApp:
         Route("/research", _research, methods=["POST"]),
         Route("/mystery", _mystery, methods=["POST"]),
         Route("/broken", _broken, methods=["POST"]),
-        Route("/echo", _echo, methods=["POST"]),
+        Route("/echo", _echo, methods=["GET", "POST"]),
         Route("/book", _fail, methods=["POST"]),
         Route("/draft", _chat, methods=["POST"]),
         Route("/free/hello", _hello, methods=["GET"]),

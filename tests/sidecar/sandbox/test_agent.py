@@ -59,6 +59,7 @@ def test_echo_tells_what_arrived(agent: str) -> None:
     assert (echo["method"], echo["body"]) == ("POST", "body")
     assert echo["target"] == "/ech%6F?a=%20"
     assert ["sidecar-payer", "0xabc"] in echo["headers"]
+    assert httpx.get(agent + "/echo?a=1").json()["target"] == "/echo?a=1"
 
 
 def test_requests_are_counted(agent: str) -> None:
