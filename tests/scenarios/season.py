@@ -14,11 +14,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
-from eth_account import Account
-from x402 import x402Client
-from x402.http.clients.httpx import x402AsyncTransport
-from x402.mechanisms.evm.exact import register_exact_evm_client
-from x402.mechanisms.evm.signers import EthAccountSigner
 
 from sidecar.sandbox import chain_modes, facilitator_modes, keys
 from sidecar.sandbox.keys import TestAccount
@@ -26,6 +21,7 @@ from sidecar.sandbox.process import Sandbox
 from tests.scenarios import money
 from tests.scenarios.money import Books
 from tests.scenarios.stand import Running, Stand, refusal, set_up, until
+from tests.scenarios.wire import HEADER, Wire, paid
 from tests.sidecar.sandbox.live_chain import Chain
 
 SETTLE_S: Final = 2
@@ -34,7 +30,6 @@ HOUR_S: Final = 3_600
 BLOCKS: Final = 4  # what any mode lets a transaction wait for
 PURSE: Final = 1_000_000  # what a payer has, in the token's units
 BODY: Final = b'{"ask":"anything"}'
-HEADER: Final = "payment-signature"
 AUTHORIZATION_STATE: Final = "0xe94a0102"
 
 Told = tuple[int, str]
@@ -130,8 +125,8 @@ class Season:
         Chain(self.sandbox.rpc_url).give(self.sandbox.buyers[0], payer.address, PURSE)
         self.sandbox.set_chain(modes.chain)
         self.sandbox.set_facilitator(modes.facilitator, delay_s=SLOW_S)
-        wire = _Wire()
-        answer = asyncio.run(_paid(self.running, payer, wire))
+        wire = Wire()
+        answer = asyncio.run(paid(self.running.url + "/chat", payer, wire, content=BODY))
         transaction = _transaction(answer)
         block = self._block_of(transaction)
         attempt = Attempt(payer, wire.statuses, wire.payments, refusal(answer), transaction, [block])
@@ -191,27 +186,3 @@ def _transaction(answer: httpx.Response) -> str:
 
 def _document(header: str) -> Any:
     return json.loads(base64.b64decode(header))
-
-
-class _Wire(httpx.AsyncHTTPTransport):
-    """What leaves the official client, and what comes back."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.statuses: list[int] = []
-        self.payments: list[str] = []
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Carry one request."""
-        if HEADER in request.headers:
-            self.payments.append(request.headers[HEADER])
-        answer = await super().handle_async_request(request)
-        self.statuses.append(answer.status_code)
-        return answer
-
-
-async def _paid(running: Running, payer: TestAccount, wire: _Wire) -> httpx.Response:
-    client = x402Client()
-    register_exact_evm_client(client, EthAccountSigner(Account.from_key(payer.private_key)))
-    async with httpx.AsyncClient(transport=x402AsyncTransport(client, wire), timeout=60) as paying:
-        return await paying.post(running.url + "/chat", content=BODY)
