@@ -46,8 +46,14 @@ check: .venv/dev
 	@$(BIN)/lint-imports
 	@$(BIN)/pytest -q tests/test_house.py
 
-accept: .venv/dev
+# npm writes this file last.
+NPM := tests/accept/node_modules/.package-lock.json
+$(NPM): tests/accept/package-lock.json tests/accept/package.json
+	@echo "installing tests/accept/package-lock.json"
 	@cd tests/accept && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+accept: .venv/dev $(NPM)
 	@$(BIN)/pytest tests/accept --override-ini=addopts="-ra --strict-markers --strict-config --import-mode=importlib"
 
 .venv/bench: .venv/dev lock/bench.txt

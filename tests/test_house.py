@@ -1,6 +1,7 @@
 """The style of the house, tested: sizes, mirrors, banned calls, money without floats, nothing unreached."""
 
 import ast
+import json
 import re
 import subprocess
 import tomllib
@@ -184,6 +185,15 @@ def test_the_lock_holds_what_the_project_asks_for() -> None:
 
         assert missing - {"x402-sidecar"} == set(), lock
         assert text.count("==") <= text.count("--hash=sha256:")
+
+
+def test_the_npm_lock_names_hashes_and_no_place() -> None:
+    """What the acceptance tests install is known by its hash, wherever this machine's npm looks for it."""
+    packages = json.loads((ROOT / "tests/accept/package-lock.json").read_text(encoding="utf-8"))["packages"]
+
+    del packages[""]
+    assert {name for name, package in packages.items() if "integrity" not in package} == set()
+    assert {name for name, package in packages.items() if "resolved" in package} == set()
 
 
 def test_every_dependency_has_its_line() -> None:
