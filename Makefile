@@ -79,6 +79,8 @@ lock: .venv/bin/uv
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header pyproject.toml lock/build.in --extra sandbox --extra dev --extra postgres --extra bench -o lock/bench.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header pyproject.toml lock/build.in --extra sqlite --extra postgres -o lock/image.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header lock/installer.in -o lock/installer.txt
 
 clean:

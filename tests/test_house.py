@@ -175,6 +175,7 @@ def test_the_lock_holds_what_the_project_asks_for() -> None:
         "demo": [*project["dependencies"], *extras["sandbox"]],
         "dev": [*project["dependencies"], *extras["sandbox"], *extras["dev"], *extras["postgres"]],
         "bench": extras["bench"],
+        "image": [*project["dependencies"], *extras["sqlite"], *extras["postgres"]],
     }
     for lock, requirements in wanted.items():
         text = (ROOT / "lock" / f"{lock}.txt").read_text(encoding="utf-8")

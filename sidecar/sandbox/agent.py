@@ -35,6 +35,7 @@ def app() -> ASGIApp:
     """Give the ASGI app; each has its own counter."""
     routes = [
         Route("/chat", _chat, methods=["POST"]),
+        Route("/v1/chat/completions", _chat, methods=["POST"]),  # where model clients look for it
         Route("/stream", _stream, methods=["POST"]),
         Route("/slow", _slow, methods=["POST"]),
         Route("/fail", _fail, methods=["POST"]),
