@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from sidecar.x402 import version1
 from sidecar.x402.codec import VERSION
 from sidecar.x402.documents import Requirements, Resource
+from sidecar.x402.identifier import Demand, declared
 from sidecar.x402.terms import requirements_members, resource_members
 
 
@@ -43,17 +44,23 @@ class Challenge:
         return b'{"x402Version":1,"error":"%b","accepts":[%b],%b' % (error, accepts, problem[1:])
 
 
-def prepare(offers: Sequence[Requirements], resource: Resource) -> Challenge:
-    """Encode the 402 of *offers*; the URL of *resource* is what every path is appended to."""
-    members = {
+def prepare(offers: Sequence[Requirements], resource: Resource, identifier: Demand = Demand.OFF) -> Challenge:
+    """Encode the 402 of *offers*; the URL of *resource* is what every path is appended to.
+
+    Version 1 has no extensions: where an *identifier* is required it is offered nothing.
+    """
+    members: dict[str, object] = {
         "x402Version": VERSION,
         "accepts": [requirements_members(offer) for offer in offers],
-        "resource": resource_members(resource),
     }
+    if extensions := declared(identifier):
+        members["extensions"] = extensions
+    members["resource"] = resource_members(resource)
     opened = _dump(members).removesuffix(b'"}}')  # the URL, which is the last member, stays open
     # JSON takes white space after the brace; it moves the seam to a multiple of three.
     padded = b"{" + b" " * (-len(opened) % 3) + opened[1:]
-    entries = [_dump(entry) for entry in version1.accepts(offers, resource)]
+    payable_in_v1 = () if identifier is Demand.REQUIRED else offers
+    entries = [_dump(entry) for entry in version1.accepts(payable_in_v1, resource)]
     return Challenge(binascii.b2a_base64(padded, newline=False), _parted(entries))
 
 

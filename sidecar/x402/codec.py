@@ -89,6 +89,11 @@ def _read_v2(document: Mapping[str, object]) -> ExactPayment | Malformed:
     resource = read_resource(document.get("resource"))
     if isinstance(resource, Malformed):
         return resource
+    extensions = document.get("extensions")
+    if extensions is None:
+        extensions = {}
+    if not isinstance(extensions, dict):
+        return Malformed(reasons.INVALID_PAYLOAD, "extensions")
     return ExactPayment(
         version=VERSION,
         accepted=accepted,
@@ -96,6 +101,7 @@ def _read_v2(document: Mapping[str, object]) -> ExactPayment | Malformed:
         authorization=signed.authorization,
         signature=signed.signature,
         resource=resource,
+        extensions=extensions,
     )
 
 

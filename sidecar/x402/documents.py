@@ -60,7 +60,7 @@ class ExactPayment:
     `version` is the document's own. `accepted` is what the payer sent of the terms, `chosen`
     the same read: an offer, or in version 1 only names. Neither is signed: they only tell
     which of our own offers is meant. `signature` has the length sent, and its v as tokens
-    take it.
+    take it. `extensions` are as sent; version 1 has none.
     """
 
     version: int
@@ -69,6 +69,7 @@ class ExactPayment:
     authorization: Authorization
     signature: bytes
     resource: str | None = None
+    extensions: Mapping[str, object] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,10 @@ ASSET_VERSION_MISMATCH: Final = "invalid_exact_evm_token_version_mismatch"
 TRANSACTION_FAILED: Final = "transaction_failed"
 UNDEPLOYED_WALLET: Final = "invalid_exact_evm_payload_undeployed_smart_wallet"
 
+# Extensions: the first is the official server's, the second is ours for what that one has no word for.
+EXTENSION_ECHO_MISMATCH: Final = "extension_echo_mismatch"
+INVALID_IDENTIFIER: Final = "invalid_payment_identifier"
+
 # What a facilitator answers from its own checks, before a transaction exists. They prove that
 # the request they answer sent nothing; an earlier request for the same payment may have.
 # Left out on purpose: a used nonce (the transfer may be ours), a pending or failed

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+import x402
 from eth_account import Account
 from x402.client import x402ClientSync
 from x402.http.utils import (
@@ -24,6 +29,19 @@ from sidecar.x402 import version1
 from sidecar.x402.documents import Requirements, Resource
 from sidecar.x402.terms import requirements_members
 from tests.sidecar.x402.signing import OFFER, WALLET
+
+
+def payment_identifier() -> ModuleType:
+    """The SDK's package of that extension by itself: importing it by name asks for what the others need."""
+    name = "official_payment_identifier"
+    if name not in sys.modules:
+        folder = Path(x402.__file__).parent / "extensions" / "payment_identifier"
+        spec = spec_from_file_location(name, folder / "__init__.py", submodule_search_locations=[str(folder)])
+        assert spec is not None, "the SDK has the extension"
+        assert spec.loader is not None, "it is a plain package"
+        sys.modules[name] = module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
 
 
 def paid_by_the_official_client(required: bytes) -> bytes:

@@ -15,6 +15,7 @@ from sidecar.domain.target import Target, canonical
 from sidecar.x402 import codec, version1
 from sidecar.x402.challenge import prepare
 from sidecar.x402.documents import Requirements, Resource
+from sidecar.x402.identifier import Demand, declared
 from tests.sidecar.x402 import legacy
 from tests.sidecar.x402.signing import OFFER, an_offer
 
@@ -42,6 +43,7 @@ TEXTS = st.none() | st.text(max_size=20)
     mime_type=TEXTS,
     path=PATHS,
     error=st.from_regex("[a-z][a-z0-9_]{0,40}", fullmatch=True),
+    identifier=st.sampled_from(Demand),
 )
 def test_decoding_a_prepared_402_equals_decoding_a_plain_one(
     offers: list[Requirements],
@@ -50,15 +52,19 @@ def test_decoding_a_prepared_402_equals_decoding_a_plain_one(
     mime_type: str | None,
     path: bytes,
     error: str,
+    identifier: Demand,
 ) -> None:
     """Splicing the path in changes no member of header or body, whatever the lengths before the seam."""
-    prepared = prepare(offers, Resource(base, description, mime_type))
+    prepared = prepare(offers, Resource(base, description, mime_type), identifier)
     resource = Resource(base + path.decode(), description, mime_type)
     header = base64.b64decode(prepared.header(path, error.encode()), validate=True)
-    plain_header = codec.encode_required(offers, resource, error)
-    plain_body = codec.encode_required_body(error, PROBLEM, version1.accepts(offers, resource))
+    plain_header = json.loads(base64.b64decode(codec.encode_required(offers, resource, error)))
+    if identifier is not Demand.OFF:
+        plain_header["extensions"] = declared(identifier)
+    entries = [] if identifier is Demand.REQUIRED else version1.accepts(offers, resource)
+    plain_body = codec.encode_required_body(error, PROBLEM, entries)
 
-    assert json.loads(header) == json.loads(base64.b64decode(plain_header))
+    assert json.loads(header) == plain_header
     assert json.loads(prepared.body(path, error.encode(), ENCODED_PROBLEM)) == json.loads(plain_body)
 
 
@@ -92,9 +98,12 @@ def test_a_version_1_client_reads_a_prepared_body() -> None:
     assert [legacy.faults(entry) for entry in json.loads(body)["accepts"]] == [[], []]
 
 
-def test_a_route_without_an_offer_for_version_1_says_so() -> None:
+@pytest.mark.parametrize(
+    ("network", "identifier"), [("eip155:10", Demand.OPTIONAL), ("eip155:84532", Demand.REQUIRED)]
+)
+def test_a_route_without_an_offer_for_version_1_says_so(network: str, identifier: Demand) -> None:
     """An empty list, not a missing one: clients go through it before anything else."""
-    body = prepare([an_offer(network="eip155:10")], Resource("https://agent.example")).body(
+    body = prepare([an_offer(network=network)], Resource("https://agent.example"), identifier).body(
         b"/", b"payment_required", ENCODED_PROBLEM
     )
     assert json.loads(body) == {"x402Version": 1, "error": "payment_required", "accepts": [], **PROBLEM}
