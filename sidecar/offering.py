@@ -12,6 +12,7 @@ from sidecar.services import Services
 from sidecar.settings import Accept, Route, Settings
 from sidecar.x402.challenge import prepare
 from sidecar.x402.documents import Resource
+from sidecar.x402.identifier import Demand
 
 
 async def offered(settings: Settings, services: Services) -> list[Entry]:
@@ -55,8 +56,10 @@ async def _entry(settings: Settings, route: Route, services: Services) -> Entry:
         margin_floor=route.margin_floor,
         fees=of_sale(services.fees, [each.url for each in settings.settlement.facilitators], route.price),
         flow=flow,
+        identifier=Demand(route.payment_identifier),
     )
-    challenge = prepare([offer.requirements for offer in offers], Resource(settings.public_url))
+    resource = Resource(settings.public_url)
+    challenge = prepare([offer.requirements for offer in offers], resource, endpoint.identifier)
     return Entry(route.key, endpoint, challenge, route.timeout_s)
 
 

@@ -21,6 +21,7 @@ from sidecar.configuration.written import (
     EvmAddress,
     FileName,
     Free,
+    Identifier,
     KeyText,
     Label,
     ListenAt,
@@ -176,6 +177,7 @@ class RouteSection(Section):
     timeout: Annotated[int, duration(1, 3_600)] = as_written("60s")
     rate_limit: Pace | None = None
     margin_floor: Share | None = None
+    payment_identifier: Identifier | None = None
 
 
 class OverrideSection(Section):
@@ -222,6 +224,7 @@ class Document(Section):
     networks: dict[str, NetworkSection] = {}
     accept: list[AcceptSection] = []
     settlement: SettlementSection = SettlementSection()
+    payment_identifier: Identifier = "optional"
     exposure: ExposureSection = ExposureSection()
     limits: LimitsSection = LimitsSection()
     routes: dict[

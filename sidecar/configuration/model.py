@@ -136,6 +136,7 @@ class Route:
     timeout_s: int = 60  # to the upstream's headers
     rate_limit: Rate | None = None  # per buyer, beside limits.per_buyer
     margin_floor: Fraction | None = None  # the share of the price a call must be expected to earn
+    payment_identifier: Literal["optional", "required", "off"] = "optional"
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,13 +29,13 @@ def routes(draft: Draft) -> tuple[Route, ...]:
             draft.refuse(("routes", key), "route_reserved", "paths under /__402 are the sidecar's own")
         if isinstance(section, RouteSection):
             _check_price(draft, ("routes", key), section)
-            found.append(_priced(key, method, pattern, section))
+            found.append(_priced(draft, key, method, pattern, section))
         else:
             found.append(Route(key, method, pattern, free=True))
     return tuple(found)
 
 
-def _priced(key: str, method: str, pattern: str, section: RouteSection) -> Route:
+def _priced(draft: Draft, key: str, method: str, pattern: str, section: RouteSection) -> Route:
     return Route(
         key,
         method,
@@ -50,6 +50,7 @@ def _priced(key: str, method: str, pattern: str, section: RouteSection) -> Route
         timeout_s=section.timeout,
         rate_limit=section.rate_limit,
         margin_floor=section.margin_floor,
+        payment_identifier=section.payment_identifier or draft.document.payment_identifier,
     )
 
 

@@ -87,6 +87,12 @@ def _settle(value: object) -> str:
     return str(value)
 
 
+def _identifier(value: object) -> str:
+    if value not in {"optional", "required", "off"}:
+        raise WrongValue("payment_identifier", "must be optional, required or off")
+    return str(value)
+
+
 def _dollar_peg(value: object) -> bool:
     if not units.switch(value):
         raise WrongValue("asset_not_dollar", "only dollar-pegged tokens: write usd_peg: true if it is one")
@@ -144,6 +150,10 @@ Storage = Annotated[
 ChainId = Annotated[int, Written(networks.network, text_like(_NETWORK, "base", "eip155:8453"))]
 Settle = Annotated[
     Literal["authorization", "upfront"], Written(_settle, {"enum": ["authorization", "upfront"]})
+]
+Identifier = Annotated[
+    Literal["optional", "required", "off"],
+    Written(_identifier, {"enum": ["optional", "required", "off"]}),
 ]
 Decimals = Annotated[int, Written(_decimals, {"type": "integer", "minimum": 0, "maximum": 9})]
 DollarPeg = Annotated[bool, Written(_dollar_peg, {"const": True})]

@@ -11,7 +11,7 @@ from ledger.book import Rejected
 from ledger.money import Amount, nano
 from ledger.rules import Status
 from ledger.store import Rollback
-from sidecar.domain import chart, days, entries
+from sidecar.domain import chart, days, entries, identifiers
 from sidecar.domain.call import Admitted, Flow, Verified
 from sidecar.domain.days import UNBOUNDED, DayLimits
 from sidecar.domain.payments import Fact, Proof, State, after
@@ -34,7 +34,10 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """This payment has bought this very request before: the answer is given again, nothing is booked."""
+    """Its buyer has bought this very request before: the answer is given again, nothing is booked.
+
+    *payment* is the one that bought it; the one that came now is neither claimed nor sent.
+    """
 
     payment: Payment
 
@@ -51,7 +54,8 @@ def admit_unit(
     """Let the payment pay for this call, or say why not. Durable when the unit returns.
 
     Of any number of copies of one payment exactly one is admitted. A payer whose
-    credit covers the price pays with it. *closed* is why nothing may begin now; a
+    credit covers the price pays with it. Another payment for the same purchase, by
+    its buyer's name for it, is answered as that one stands. *closed* is why nothing may begin now; a
     payment that was here before is told how it stands all the same, and that
     nobody could settle does not matter to a call on credit.
     """
@@ -62,22 +66,26 @@ def admit_unit(
         answer = _again(stored, verified, bounds.reentries, on_credit=entering.on_credit)
         if answer is not None:
             return answer
-    unresolved = tx.unresolved(entering.payer, entering.request_digest)
-    if unresolved is not None:  # it may have paid for this very request: taking another would charge twice
-        return Refusal(Code.SETTLEMENT_UNKNOWN, call=unresolved.call, retry_after_s=RETRY_AFTER_S)
+    named = tx.identified(entering.payer, verified.identifier) if verified.identifier else None
+    earlier = identifiers.earlier(tx, entering, named)
+    if earlier is not None:
+        return earlier if isinstance(earlier, Refusal) else _standing(earlier)
     if closed is not None and not (entering.on_credit and closed.code is Code.FACILITATOR_UNAVAILABLE):
         return closed
     spent = _of_the_day(tx, verified, entering, bounds.days)
     if spent is not None:
         return spent
     entering = _claim(tx, stored, entering)
+    if verified.identifier:
+        identifiers.bind(tx, entering, verified.identifier, named)
     booked = book.submit(tx, entries.admit(entering, bounds.exposure, now_us))
     if isinstance(booked, Rejected):
         assert booked.status is Status.EXCEEDS_LIMIT, f"an admit is refused only by exposure: {booked}"
         raise Rollback(Refusal(Code.EXPOSURE_EXCEEDED, policy="exposure.per_payer", retry_after_s=30))
     tx.open_call(_call_row(verified, entering))
     authorized = nano(tx.authorized_units(entering.network, entering.buyer))
-    return Admitted(verified, entering, authorized, stored.call if stored else "")
+    before = stored or named
+    return Admitted(verified, entering, authorized, before.call if before else "")
 
 
 def known_unit(tx: RecordsTx, claim_key: bytes) -> bool:
@@ -129,20 +137,27 @@ def _again(
     if not (same_payload and same_request):
         return Refusal(Code.PAYMENT_REUSED)
     match stored.state:
-        case State.OPEN | State.SPENDING | State.SENDING | State.SETTLED:
-            return Refusal(Code.CALL_IN_PROGRESS, call=stored.call, retry_after_s=RETRY_AFTER_S)
-        case State.UNKNOWN | State.SUSPENDED:
-            return Refusal(Code.SETTLEMENT_UNKNOWN, call=stored.call, retry_after_s=RETRY_AFTER_S)
         case State.FAILED:
             return Refusal(Code.SETTLEMENT_FAILED, reason=stored.reason, call=stored.call)
-        case State.DELIVERED:
-            return Repeated(stored)
         case State.RELEASED if stored.entries <= reentries:
             return None
         case State.CREDITED if on_credit:  # paid, not delivered: its own credit pays for this try
             return None
-        case _:
+        case State.RELEASED | State.CREDITED:
             return Refusal(Code.PAYMENT_REUSED, call=stored.call)
+        case _:
+            return _standing(stored)
+
+
+def _standing(payment: Payment) -> Repeated | Refusal:
+    """Tell how the purchase of *payment* stands, to whoever asks for it again: it has not come to nothing."""
+    match payment.state:
+        case State.DELIVERED:
+            return Repeated(payment)
+        case State.UNKNOWN | State.SUSPENDED:
+            return Refusal(Code.SETTLEMENT_UNKNOWN, call=payment.call, retry_after_s=RETRY_AFTER_S)
+        case _:
+            return Refusal(Code.CALL_IN_PROGRESS, call=payment.call, retry_after_s=RETRY_AFTER_S)
 
 
 def _payment(verified: Verified, owner: str, from_block: int, now_us: int) -> Payment:

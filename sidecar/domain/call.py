@@ -14,6 +14,7 @@ from sidecar.domain.pacing import Rate
 from sidecar.domain.records import Payment
 from sidecar.x402.documents import ExactPayment, Requirements
 from sidecar.x402.exact import LocallyValid
+from sidecar.x402.identifier import Demand
 
 NANO_DECIMALS = 9
 _NOTHING = Amount(0, USD)
@@ -76,6 +77,7 @@ class Endpoint:
     flow: Flow = Flow.AUTHORIZATION
     margin_floor: Fraction | None = None
     fees: Amount = _NOTHING
+    identifier: Demand = Demand.OPTIONAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +96,16 @@ class CallContext:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A payment that passed every local check, for one of our own offers, by a buyer policy lets in."""
+    """A payment that passed every local check, for one of our own offers, by a buyer policy lets in.
+
+    *identifier* is the buyer's own name for the purchase, "" if it gave none. Nobody signed it.
+    """
 
     context: CallContext
     offer: Offer
     payment: ExactPayment
     evidence: LocallyValid
+    identifier: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +113,7 @@ class Admitted:
     """The claim is durable and the money is held.
 
     `authorized` is all the payer has open, nano-USD; `earlier` the call this
-    payment entered for before, if it did.
+    payment, or another for the same purchase, entered for before, if one did.
     """
 
     verified: Verified

@@ -130,6 +130,21 @@ class RecordsTx(CostsTx, Tx, Protocol):
         """Return a payment of this payer for the same request whose settlement is unknown."""
         ...
 
+    def identified(self, payer: bytes, identifier: str) -> Payment | None:
+        """Return the payment of the purchase that *payer* calls by this name."""
+        ...
+
+    def identify(self, payment: Payment, identifier: str, *, instead: Payment | None) -> bool:
+        """Let the payer's *identifier* stand for the purchase of *payment*, which is stored.
+
+        False, and nothing written, if it stands for another payment than *instead*.
+        """
+        ...
+
+    def forget_identifiers(self, before_us: int, limit: int) -> None:
+        """Remove up to *limit* names given before then, oldest first, of purchases that have ended."""
+        ...
+
     def credit_units(self, buyer: str) -> int:
         """Return what the buyer may spend of its credit now, nano-USD."""
         ...

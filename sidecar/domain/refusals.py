@@ -16,6 +16,8 @@ class Code(StrEnum):
     PAYMENT_MALFORMED = "payment_malformed"
     PAYMENT_TOO_LARGE = "payment_too_large"
     PAYMENT_REUSED = "payment_reused"
+    PAYMENT_IDENTIFIER_REQUIRED = "payment_identifier_required"
+    PAYMENT_IDENTIFIER_CONFLICT = "payment_identifier_conflict"
     ANSWER_GONE = "answer_gone"
     CALL_IN_PROGRESS = "call_in_progress"
     SETTLEMENT_FAILED = "settlement_failed"

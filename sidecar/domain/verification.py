@@ -9,9 +9,10 @@ from typing import Final
 from sidecar.domain import policies
 from sidecar.domain.call import Endpoint, Offer
 from sidecar.domain.refusals import Code, Refusal
-from sidecar.x402 import codec, matching
+from sidecar.x402 import codec, identifier, matching, reasons
 from sidecar.x402.documents import ExactPayment, Malformed, TooLarge
 from sidecar.x402.exact import Invalid, LocallyValid, Window
+from sidecar.x402.identifier import Demand, Unechoed
 from sidecar.x402.matching import Mismatch
 from sidecar.x402.schemes import SCHEMES
 
@@ -24,12 +25,14 @@ MAX_TIMEOUT_MIN_S: Final = 120
 class Checked:
     """A payment whose every signed field, window and signature is right for *offer*.
 
+    *identifier* is the buyer's own name for the purchase, "" if it gave none.
     *closed* is None, or why it buys nothing: then it can only be the repeat of one that did.
     """
 
     offer: Offer
     payment: ExactPayment
     evidence: LocallyValid
+    identifier: str = ""
     closed: Refusal | None = None
 
 
@@ -53,12 +56,15 @@ def check(header: bytes, endpoint: Endpoint, header_bytes_max: int, now_s: int) 
     matched = matching.match(payment, [offer.requirements for offer in endpoint.offers])
     if isinstance(matched, Mismatch):
         return Refusal(Code.PAYMENT_INVALID, reason=matched.reason)
+    named = _identifier(payment, endpoint)
+    if isinstance(named, Refusal):
+        return named
     offer = next(offer for offer in endpoint.offers if offer.requirements is matched)
     scheme = SCHEMES[matched.scheme]
     evidence = scheme.check(payment, matched, offer.chain_id, now_s, window(endpoint.timeout_s))
     if isinstance(evidence, Invalid):
         return Refusal(Code.PAYMENT_INVALID, reason=evidence.reason)
-    return policies.decide(endpoint, evidence.payer) or Checked(offer, payment, evidence)
+    return policies.decide(endpoint, evidence.payer) or Checked(offer, payment, evidence, named)
 
 
 def recognize(header: bytes, endpoint: Endpoint, header_bytes_max: int, closed: Refusal) -> Checked | None:
@@ -74,5 +80,17 @@ def recognize(header: bytes, endpoint: Endpoint, header_bytes_max: int, closed: 
         identify = SCHEMES[offer.requirements.scheme].identify
         evidence = identify(payment, offer.requirements, offer.chain_id)
         if isinstance(evidence, LocallyValid):
-            return Checked(offer, payment, evidence, closed)
+            return Checked(offer, payment, evidence, closed=closed)
     return None
+
+
+def _identifier(payment: ExactPayment, endpoint: Endpoint) -> str | Refusal:
+    """Read the buyer's name for the purchase. Version 1 has none, and is let in where none is required."""
+    named = identifier.read(payment.extensions, endpoint.identifier)
+    if isinstance(named, Unechoed):
+        return Refusal(Code.PAYMENT_INVALID, reason=reasons.EXTENSION_ECHO_MISMATCH)
+    if isinstance(named, Malformed):
+        return Refusal(Code.PAYMENT_MALFORMED, reason=named.reason)
+    if not named and endpoint.identifier is Demand.REQUIRED:
+        return Refusal(Code.PAYMENT_IDENTIFIER_REQUIRED)
+    return named

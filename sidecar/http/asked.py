@@ -45,7 +45,7 @@ class Asked:
             run=hygiene.label(self.fields, b"sidecar-run-id"),
             session=hygiene.label(self.fields, b"sidecar-session-id"),
         )
-        return Verified(context, checked.offer, checked.payment, checked.evidence)
+        return Verified(context, checked.offer, checked.payment, checked.evidence, checked.identifier)
 
     def outgoing(self, verified: Verified, tokens: Tokens) -> UpstreamRequest:
         """Return the request as it leaves for the agent."""

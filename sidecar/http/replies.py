@@ -58,6 +58,18 @@ REPLIES: Final[dict[Code, Reply]] = {
     Code.PAYMENT_REUSED: Reply(
         409, "Payment already used", "This payment has paid for a call before.", Action.STOP
     ),
+    Code.PAYMENT_IDENTIFIER_REQUIRED: Reply(
+        400,
+        "Payment identifier required",
+        "Give the purchase an id of its own in the payment-identifier extension (x402 version 2).",
+        Action.FIX,
+    ),
+    Code.PAYMENT_IDENTIFIER_CONFLICT: Reply(
+        409,
+        "Payment identifier in use",
+        "This identifier names the purchase of another request.",
+        Action.STOP,
+    ),
     Code.ANSWER_GONE: Reply(
         410, "Answer gone", "This call was paid and answered; its answer is not kept any more.", Action.STOP
     ),

@@ -5,7 +5,7 @@ Each header is read once. An unpaid call and a bad payment cost no I/O.
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sidecar.domain.admission import RETRY_AFTER_S
 from sidecar.domain.call import Endpoint
@@ -21,6 +21,9 @@ from sidecar.pipeline import Pipeline
 from sidecar.ports import Clock, Headers
 from sidecar.tokens import Tokens
 from sidecar.x402 import reasons
+
+_MAY_BE_KNOWN: Final = frozenset({Code.PAYMENT_INVALID, Code.PAYMENT_IDENTIFIER_REQUIRED})
+"""What a payment may be refused as that bought something when other terms were asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,7 @@ class Selling:
         """Check a payment. One that is signed well and buys nothing now is looked up before it is refused."""
         bytes_max = self._limits.payment_header_bytes
         checked = check(payment, endpoint, bytes_max, at_s)
-        if isinstance(checked, Checked) or checked.code is not Code.PAYMENT_INVALID:
+        if isinstance(checked, Checked) or checked.code not in _MAY_BE_KNOWN:
             return checked
         known = recognize(payment, endpoint, bytes_max, checked)
         if known is not None and await self._pipeline.knows(known.evidence.claim_key):

@@ -137,6 +137,7 @@ def verified(
     wallet: Any = WALLET,
     nonce: int = 1,
     valid_before_s: int = NOW_S + 180,
+    identifier: str = "",
 ) -> Verified:
     """Check a payment as the paid path does, for a request with this *body*."""
     endpoint = endpoint or an_endpoint()
@@ -151,7 +152,7 @@ def verified(
         target="/research",
         request_digest=hashlib.sha256(body).digest(),
     )
-    return Verified(context, checked.offer, checked.payment, checked.evidence)
+    return Verified(context, checked.offer, checked.payment, checked.evidence, identifier)
 
 
 def a_transaction(number: int = 1) -> str:

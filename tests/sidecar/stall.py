@@ -33,7 +33,8 @@ from sidecar.services import Services
 from sidecar.tokens import Tokens
 from sidecar.x402.challenge import prepare
 from sidecar.x402.documents import Resource
-from tests.sidecar.builders import RUN, Books, P, a_payment_header, an_endpoint
+from sidecar.x402.identifier import KEY, Demand
+from tests.sidecar.builders import RUN, Books, P, a_payment_document, an_endpoint
 from tests.sidecar.fakes import (
     Buyer,
     CountingIds,
@@ -48,6 +49,7 @@ from tests.sidecar.fakes import (
     TracedStorage,
 )
 from tests.sidecar.shop import FACILITATOR, NETWORK
+from tests.sidecar.x402.signing import header
 
 PUBLIC_URL: Final = "https://agent.example"
 ORIGIN_SECRET: Final = bytes(range(32))
@@ -196,13 +198,18 @@ class Stall:
         await task
         return buyer
 
-    async def buy(self, nonce: int = 1, *, extra: Headers = (), **named: Any) -> Buyer:
+    async def buy(self, nonce: int = 1, *, extra: Headers = (), identifier: str = "", **named: Any) -> Buyer:
         """Buy a call of the endpoint with a payment of its own, and wait until it is done."""
-        return await self.answer(headers=[self.payment(nonce), *extra], **named)
+        payment = self.payment(nonce, identifier=identifier)
+        return await self.answer(headers=[payment, *extra], **named)
 
-    def payment(self, nonce: int = 1, **signed: Any) -> tuple[bytes, bytes]:
-        """Return the header of a payment for the endpoint."""
-        return b"payment-signature", a_payment_header(self.endpoint.offers[0], nonce=nonce, **signed)
+    def payment(self, nonce: int = 1, *, identifier: str = "", **signed: Any) -> tuple[bytes, bytes]:
+        """Return the header of a payment for the endpoint, with the buyer's name for the purchase."""
+        document = a_payment_document(self.endpoint.offers[0], nonce=nonce, **signed)
+        if identifier:
+            info = {"required": self.endpoint.identifier is Demand.REQUIRED, "id": identifier}
+            document["extensions"] = {KEY: {"info": info}}
+        return b"payment-signature", header(document)
 
     async def stored(self, call: str = "call_1") -> Payment:
         """Return the payment that pays for *call*."""
@@ -227,7 +234,8 @@ def _payment(tx: RecordsTx, claim_key: bytes) -> Payment | None:
 def _entry(name: str, endpoint: Endpoint | None) -> Entry:
     if endpoint is None:
         return Entry(name, None, None, 60)
-    challenge = prepare([offer.requirements for offer in endpoint.offers], Resource(PUBLIC_URL))
+    offers = [offer.requirements for offer in endpoint.offers]
+    challenge = prepare(offers, Resource(PUBLIC_URL), endpoint.identifier)
     return Entry(name, endpoint, challenge, endpoint.timeout_s)
 
 

@@ -3,6 +3,7 @@
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 from x402.http.utils import decode_payment_required_header
 from x402.schemas import PaymentRequired
 
@@ -38,6 +39,25 @@ async def test_every_way_to_be_paid_is_offered_on_every_priced_route(tmp_path: P
             ("eip155:31337", "6", TOKEN, PAY_TO),
         ]
         assert len(path.offers) == 4
+
+
+@pytest.mark.parametrize("required", [False, True])
+async def test_a_purchases_name_is_asked_for_and_taken_as_the_route_says(
+    tmp_path: Path, required: bool
+) -> None:
+    """The 402 declares it to version 2; where it is required, version 1 is offered nothing."""
+    more = ", payment_identifier: required" if required else ""
+    text = CONFIG.replace("workflow: reports", f"workflow: reports{more}")
+    async with built(tmp_path, text) as path:
+        asked = await ask(path, "POST", b"/research")
+        header = decode_payment_required_header((asked.header(b"payment-required") or b"").decode())
+        answer = await ask(path, "POST", b"/research", payment(path, b"/research"))
+
+    assert isinstance(header, PaymentRequired)
+    assert header.extensions is not None
+    assert header.extensions["payment-identifier"]["info"] == {"required": required}
+    assert (asked.document()["accepts"] == []) is required
+    assert answer.document()["code"] == ("payment_identifier_required" if required else "buyer_denied")
 
 
 async def test_each_route_has_its_own_terms(tmp_path: Path) -> None:

@@ -172,6 +172,11 @@ WRONG = {
     "settle typo": (_priced("settle: later"), [("routes.POST /research.settle", "settle")]),
     "rate of nothing": (_priced("rate_limit: 0/minute"),
                         [("routes.POST /research.rate_limit", "out_of_range")]),
+    "payment identifier": (MINIMAL + "payment_identifier: always",
+                           [("payment_identifier", "payment_identifier")]),
+    "payment identifier is a switch": (
+        _priced("payment_identifier: true"),
+        [("routes.POST /research.payment_identifier", "payment_identifier")]),
     "margin floor": (_priced("margin_floor: 0.2"), [("routes.POST /research.margin_floor", "share")]),
     "nobody allowed": (_priced("allow: []"), [("routes.POST /research.allow", "empty")]),
     "denied number": (_priced(f"deny: [{BUYER}]"), [("routes.POST /research.deny.0", "address_number")]),

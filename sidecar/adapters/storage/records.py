@@ -30,6 +30,19 @@ _CHANGE: Final = (
 _UNFINISHED: Final = "state IN ('open', 'spending', 'sending', 'settled', 'unknown')"
 _SELECT: Final = f"SELECT {', '.join(_PAYMENT_COLUMNS)} FROM payments"  # noqa: S608
 _OPEN_CALL: Final = insert("calls", _CALL_COLUMNS)
+_NAMED: Final = "claim_key = (SELECT claim_key FROM identifiers WHERE payer = ? AND identifier = ?)"
+_IDENTIFY: Final = insert(
+    "identifiers",
+    ("payer", "identifier", "claim_key", "bound_us"),
+    " ON CONFLICT (payer, identifier) DO UPDATE "
+    "SET claim_key = excluded.claim_key, bound_us = excluded.bound_us WHERE identifiers.claim_key = ?",
+)
+_FORGET: Final = (
+    "DELETE FROM identifiers WHERE (payer, identifier) IN ("
+    "SELECT i.payer, i.identifier FROM identifiers AS i JOIN payments AS p ON p.claim_key = i.claim_key "
+    "WHERE i.bound_us < ? AND p.state IN ('released', 'failed', 'delivered', 'credited') "
+    "ORDER BY i.bound_us LIMIT ?)"
+)
 _TAKEN: Final = (
     "SELECT 1 FROM payments WHERE network = ? AND transaction_hash = ? AND transaction_hash <> '' "
     "AND claim_key <> ? AND proof <> 'none'"
@@ -136,6 +149,21 @@ class RecordsSqliteTx(CostsSqliteTx):
         """Return a payment of this payer for the same request whose settlement is unknown."""
         found = self._where("state = 'unknown' AND payer = ? AND request_digest = ?", (payer, request_digest))
         return found[0] if found else None
+
+    def identified(self, payer: bytes, identifier: str) -> Payment | None:
+        """Return the payment of the purchase that *payer* calls by this name."""
+        found = self._where(_NAMED, (payer, identifier))
+        return found[0] if found else None
+
+    def identify(self, payment: Payment, identifier: str, *, instead: Payment | None) -> bool:
+        """Let the payer's *identifier* stand for the purchase of *payment*; False if it has another."""
+        expected = None if instead is None else instead.claim_key
+        row = (payment.payer, identifier, payment.claim_key, payment.admitted_us, expected)
+        return self.connection.execute(_IDENTIFY, row).rowcount == 1
+
+    def forget_identifiers(self, before_us: int, limit: int) -> None:
+        """Remove the oldest names given before then, of purchases that have ended."""
+        self.connection.execute(_FORGET, (before_us, limit))
 
     def credit_units(self, buyer: str) -> int:
         """Return what the buyer may spend of its credit now, nano-USD."""

@@ -33,6 +33,17 @@ def test_a_price_may_equal_its_bounds() -> None:
     assert found.routes[0].price == nano(10**9)
 
 
+def test_a_route_asks_for_names_as_all_do_or_in_its_own_way() -> None:
+    """Optional unless told; `off` is text, not a switch."""
+    routes = _routes('"GET /a": {price: "$1"}, "GET /b": {price: "$1", payment_identifier: required}')
+
+    asked = [
+        [route.payment_identifier for route in settings(routes + more).routes]
+        for more in ("", "payment_identifier: off")
+    ]
+    assert asked == [["optional", "required"], ["off", "required"]]
+
+
 def test_exposure_lets_dearer_calls_in() -> None:
     """The advice in the message works."""
     assert settings(_routes('"GET /a": {price: "$5"}') + 'exposure: {per_payer: "$5"}').routes[

@@ -11,6 +11,7 @@ from ledger.money import nano
 from sidecar.domain.refusals import Code, Refusal
 from sidecar.domain.verification import Checked, check, max_timeout_s, recognize, window
 from sidecar.x402.exact import Window
+from sidecar.x402.identifier import KEY, Demand
 from tests.sidecar.builders import (
     HEADER_BYTES_MAX,
     OTHER_WALLET,
@@ -134,6 +135,47 @@ def test_what_buys_nothing_any_more_is_recognized_by_its_signature() -> None:
 def test_garbage_is_malformed(sent: bytes, reason: str) -> None:
     """What cannot be read in one way only is refused before anything is checked."""
     assert judged(sent) == Refusal(Code.PAYMENT_MALFORMED, reason)
+
+
+NAME = "purchase_0000001"
+MISMATCH = Refusal(Code.PAYMENT_INVALID, "extension_echo_mismatch")
+UNNAMED = Refusal(Code.PAYMENT_IDENTIFIER_REQUIRED)
+MALFORMED = Refusal(Code.PAYMENT_MALFORMED, "invalid_payment_identifier")
+
+
+def naming(name: object, *, required: bool) -> bytes:
+    """Sign a payment whose extensions carry a name, or none."""
+    info = {"required": required} | ({} if name is None else {"id": name})
+    return header({**a_payment_document(), "extensions": {KEY: {"info": info}}})
+
+
+def in_version_1() -> bytes:
+    document = a_payment_document()
+    return header(
+        {"x402Version": 1, "scheme": "exact", "network": "base-sepolia", "payload": document["payload"]}
+    )
+
+
+@pytest.mark.parametrize(
+    ("sent", "off", "optional", "required"),
+    [
+        (a_payment_header(), "", "", UNNAMED),
+        (in_version_1(), "", "", UNNAMED),
+        (naming(None, required=False), "", "", MISMATCH),
+        (naming(None, required=True), "", MISMATCH, UNNAMED),
+        (naming(NAME, required=False), "", NAME, MISMATCH),
+        (naming(NAME, required=True), "", MISMATCH, NAME),
+        (naming("short", required=False), "", MALFORMED, MISMATCH),
+        (naming("short", required=True), "", MISMATCH, MALFORMED),
+    ],
+)
+def test_a_purchase_is_named_where_that_is_asked(
+    sent: bytes, off: str, optional: str | Refusal, required: str | Refusal
+) -> None:
+    """Version 1 cannot name it, and is let in only where none is required."""
+    for demand, expected in zip(Demand, (off, optional, required), strict=True):
+        found = judged(sent, identifier=demand)
+        assert (found.identifier if isinstance(found, Checked) else found) == expected
 
 
 def test_a_payment_is_read_up_to_its_limit() -> None:

@@ -26,6 +26,8 @@ PROMISED: Final = {
     Code.PAYMENT_MALFORMED: (400, False, FIX),
     Code.PAYMENT_TOO_LARGE: (400, False, FIX),
     Code.PAYMENT_REUSED: (409, False, STOP),
+    Code.PAYMENT_IDENTIFIER_REQUIRED: (400, False, FIX),
+    Code.PAYMENT_IDENTIFIER_CONFLICT: (409, False, STOP),
     Code.ANSWER_GONE: (410, False, STOP),
     Code.CALL_IN_PROGRESS: (503, True, RETRY),
     Code.SETTLEMENT_FAILED: (402, False, PAY),
@@ -57,6 +59,7 @@ ELSEWHERE: Final = frozenset(
         Code.HEADERS_TOO_LARGE,
         Code.REQUEST_MALFORMED,
         Code.OVERLOADED,
+        Code.PAYMENT_IDENTIFIER_REQUIRED,
         Code.BUYER_DENIED,
         Code.WOULD_LOSE_MONEY,
         Code.BUDGET_SPENT,
@@ -108,6 +111,11 @@ async def reuse(stall: Stall) -> Buyer:
     return await stall.buy(target=b"/research?other=1")
 
 
+async def reuse_a_name(stall: Stall) -> Buyer:
+    await stall.buy(identifier="purchase_0000001")
+    return await stall.buy(2, identifier="purchase_0000001", target=b"/research?other=1")
+
+
 async def come_back_late(stall: Stall) -> Buyer:
     await stall.buy()
     stall.answers.kept.clear()
@@ -152,6 +160,7 @@ SCENES: Final[dict[Code, Scene]] = {
     Code.PAYMENT_MALFORMED: paying(b"!"),
     Code.PAYMENT_TOO_LARGE: paying(b"A" * (PAYMENT_BYTES_MAX + 1)),
     Code.PAYMENT_REUSED: reuse,
+    Code.PAYMENT_IDENTIFIER_CONFLICT: reuse_a_name,
     Code.ANSWER_GONE: come_back_late,
     Code.CALL_IN_PROGRESS: send_a_copy,
     Code.SETTLEMENT_FAILED: buying(cannot_be_settled),

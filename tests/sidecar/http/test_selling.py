@@ -17,6 +17,7 @@ from sidecar.domain.expecting import NEEDED
 from sidecar.domain.payments import State
 from sidecar.ports import TimedOut
 from sidecar.x402 import reasons
+from sidecar.x402.identifier import Demand
 from tests.sidecar.builders import PAYER, P, a_payment_document, a_payment_header, an_endpoint
 from tests.sidecar.fakes import Buyer, turns
 from tests.sidecar.stall import (
@@ -31,6 +32,7 @@ from tests.sidecar.x402.signing import NOW_S, STRANGER, WALLET, header
 
 NOT_A_BYTE_OF_IO: Final = ["start", "body"]
 PAYMENT_SIGNATURE: Final = b"payment-signature"
+NAME: Final = "purchase_0000001"
 
 
 @pytest.mark.parametrize(
@@ -361,3 +363,42 @@ async def test_work_that_would_lose_money_is_refused_before_it_is_done(tmp_path:
         assert stall.observer.of(Answered)[-1].policy == "routes.margin_floor"
         assert (await stall.buy(nonce=1)).status == 200
         assert len(stall.upstream.requests) == before
+
+
+async def test_a_purchase_that_is_signed_for_anew_is_the_same_one(tmp_path: Path) -> None:
+    """The answer, the call and the receipt are the first payment's; the second is neither kept nor sent."""
+    async with open_stall(tmp_path) as stall:
+        first, again = [await stall.buy(nonce, identifier=NAME) for nonce in (1, 2)]
+        other = await stall.buy(3, identifier=NAME, target=b"/research?other=1")
+        stall.answers.kept.clear()
+        late = await stall.buy(4, identifier=NAME)
+
+        assert (first.status, again.status, again.body) == (200, 200, first.body)
+        for name in (b"sidecar-call-id", b"payment-response"):
+            assert again.header(name) == late.header(name) == first.header(name) is not None
+        assert (other.status, other.document()["code"]) == (409, "payment_identifier_conflict")
+        assert (late.status, late.document()["code"]) == (410, "answer_gone")
+        assert (len(stall.upstream.requests), stall.count("settle")) == (1, {"settle": 1})
+        assert stall.books.select("SELECT count(*) FROM payments") == [(1,)]
+        assert stall.books.balances() == SOLD
+
+
+async def test_a_repeat_is_answered_where_names_are_required_by_now(tmp_path: Path) -> None:
+    """It has paid: that it has no name, or not our new words, does not make it pay anew."""
+    payments = [(1, ""), (2, NAME)]
+    async with open_stall(tmp_path) as stall:
+        for nonce, name in payments:
+            assert (await stall.buy(nonce, identifier=name, target=b"/research?%d" % nonce)).status == 200
+        sent = [stall.payment(nonce, identifier=name) for nonce, name in payments]
+        new = stall.payment(3)
+
+    async with open_stall(tmp_path, endpoint=an_endpoint(identifier=Demand.REQUIRED)) as stall:
+        repeats = [
+            await stall.answer(headers=[each], target=b"/research?%d" % number)
+            for number, each in enumerate(sent, start=1)
+        ]
+        refused = await stall.answer(headers=[new])
+
+        assert [each.document()["code"] for each in repeats] == ["answer_gone"] * 2
+        assert (refused.status, refused.document()["code"]) == (400, "payment_identifier_required")
+        assert refused.document()["action"] == "fix"

@@ -170,6 +170,11 @@ WHERE (c.outcome <> '' AND p.state IN ('open', 'spending', 'sending', 'settled')
    OR c.captured_nano <> iif(p.state = 'delivered', p.price_nano, 0)
    OR (p.on_credit = 0 AND c.credited_nano <> iif(p.state = 'credited', p.amount_nano, 0));
 
+-- identifiers_own: a name for a purchase that stands for no payment, or for another payer's
+SELECT lower(hex(i.payer)), i.identifier
+FROM identifiers AS i LEFT JOIN payments AS p ON p.claim_key = i.claim_key AND p.payer = i.payer
+WHERE p.claim_key IS NULL;
+
 -- days_counted: a payer's day whose spending or uncharged cost is not that of its calls
 SELECT payer, day, sum(spent), sum(uncharged) FROM (
     SELECT payer, day, spent_nano AS spent, uncharged_nano AS uncharged FROM payer_days

@@ -41,6 +41,16 @@ CREATE INDEX payments_unseen ON payments (network, changed_us) WHERE proof = 'wo
 CREATE INDEX payments_watched ON payments (network, valid_before) WHERE watched = 1;
 CREATE INDEX payments_transaction ON payments (network, transaction_hash) WHERE transaction_hash <> '';
 
+CREATE TABLE identifiers (                -- a buyer's own names for its purchases: one signed anew is found by it
+    payer           BLOB NOT NULL,       -- another payer's same name is another one
+    identifier      TEXT NOT NULL CHECK (length(identifier) BETWEEN 16 AND 128),
+    claim_key       BLOB NOT NULL REFERENCES payments (claim_key),   -- the payment of the purchase, as it stands now
+    bound_us        INTEGER NOT NULL,    -- forgotten a while after, unless its payment is still open
+    PRIMARY KEY (payer, identifier)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX identifiers_bound ON identifiers (bound_us);
+
 CREATE TABLE calls (
     id              TEXT PRIMARY KEY,    -- sorts by time
     at_us           INTEGER NOT NULL,

@@ -15,6 +15,7 @@ from sidecar.adapters.storage.reading import Unreadable, open_read_only
 from sidecar.adapters.storage.records import RecordsSqliteTx
 from sidecar.domain import chart
 from sidecar.domain.resolving import arrived_unit, dead_unit, undecidable_unit
+from sidecar.domain.settling import stored
 from sidecar.domain.transfers import TransferLog
 from tests.sidecar.shop import (
     FACILITATOR,
@@ -34,6 +35,7 @@ from tests.sidecar.told import report, told
 DECLARED_FEE = line(TOOL.kind.FEE, "gateway", 250_000, provider="")
 SERVED, BROKEN_OFF, LOST, RUNNING, SEEN, SUSPENDED = (Sale(number) for number in (1, 2, 3, 4, 5, 6))
 REPORTED = Sale(14)
+NAME = "purchase_0000001"
 PAYER, OTHER = "0x" + "aa" * 20, "0x" + "bb" * 20
 
 
@@ -65,6 +67,7 @@ async def busy(shop: Shop) -> Shop:
     await shop.report(BROKEN_OFF, report("r1", told(name="late")))
 
     def evidence(tx: RecordsSqliteTx) -> None:
+        assert tx.identify(stored(tx, key(SERVED)), NAME, instead=None)
         for sale in (SEEN, Sale(10, surplus_nano=400), Sale(13)):
             assert arrived_unit(tx, key(sale), log_of(sale), None, NOON_US)
         undecidable_unit(tx, key(SUSPENDED), NOON_US)
@@ -182,6 +185,10 @@ FAULTS = {
     "calls_agree": (
         f"UPDATE calls SET outcome = 'failed' WHERE id = '{RUNNING.call}'",
         [f"{RUNNING.call} failed open 0 0"],
+    ),
+    "identifiers_own": (
+        f"UPDATE identifiers SET payer = x'{OTHER_PAYER.hex()}'",
+        [f"{OTHER_PAYER.hex()} {NAME}"],
     ),
     "days_counted": (
         f"UPDATE payer_days SET uncharged_nano = uncharged_nano + 1 WHERE payer = '{PAYER}'",

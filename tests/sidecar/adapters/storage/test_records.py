@@ -323,6 +323,8 @@ async def test_credit_that_is_held_cannot_be_spent(books: Books) -> None:
         (RecordsSqliteTx.orphans, (RUN,)),
         (RecordsSqliteTx.orphan_calls, (RUN,)),
         (RecordsSqliteTx.unresolved, (b"payer", b"digest")),
+        (RecordsSqliteTx.identified, (b"payer", "purchase_0000001")),
+        (RecordsSqliteTx.forget_identifiers, (NOW_US, 2)),
         (RecordsSqliteTx.unknown, (9,)),
         (RecordsSqliteTx.payer_day, ("payer", 1)),
         (UNSEEN, (9,)),
@@ -345,6 +347,29 @@ async def test_no_question_reads_a_whole_table(
     assert any(step.startswith("SEARCH") for step in steps)
     scanned = {step for step in steps if step.startswith("SCAN")}
     assert all(step.startswith("SCAN json_each") for step in scanned), "only what was given is read through"
+
+
+async def test_a_name_changes_hands_only_from_whom_it_is_thought_to_be(books: Books) -> None:
+    """Of two that take it over from one payment, the second finds that it is another's by now."""
+    first, second, third = await several(books, 3)
+
+    async def identify(payment: Payment, instead: Payment | None) -> bool:
+        unit = partial(RecordsSqliteTx.identify, instead=instead)
+        return await books.run(unit, payment, "purchase_0000001")
+
+    async def identified(payer: bytes = first.payer, name: str = "purchase_0000001") -> Payment | None:
+        return await books.run(RecordsSqliteTx.identified, payer, name)
+
+    assert await identified() is None
+    assert await identify(first, None)
+    assert not await identify(second, None)
+    assert await identified() == first
+    assert await identify(second, first)
+    assert not await identify(third, first)
+    assert await identify(second, second)
+    assert await identified() == second
+    assert await identified(b"another") is None
+    assert await identified(name="PURCHASE_0000001") is None
 
 
 async def test_exposure_is_the_payers_own_on_one_network(books: Books) -> None:
