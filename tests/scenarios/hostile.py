@@ -21,6 +21,9 @@ MALFORMED: Final = (400, "payment_malformed", "invalid_payload")
 OTHER_VERSION: Final = (400, "payment_malformed", "invalid_x402_version")
 OTHER_SCHEME: Final = (400, "payment_malformed", "unsupported_scheme")
 OTHER_TERMS: Final = (402, "payment_invalid", "invalid_payment_requirements")
+INFO: Final = "extensions.payment-identifier.info"
+BAD_NAME: Final = (400, "payment_malformed", "invalid_payment_identifier")
+NOT_ECHOED: Final = (402, "payment_invalid", "extension_echo_mismatch")
 OTHER_NETWORK: Final = (402, "payment_invalid", "invalid_network")
 NOT_SIGNED: Final = (402, "payment_invalid", "invalid_exact_evm_payload_signature")
 WRONG_VALUE: Final = (402, "payment_invalid", "invalid_exact_evm_payload_authorization_value_mismatch")
@@ -168,6 +171,15 @@ VECTORS: Final[dict[str, tuple[Spoil, tuple[int, str, str]]]] = {
     "more time": (member("accepted.maxTimeoutSeconds", 9_999), OTHER_TERMS),
     "another domain": (member("accepted.extra.version", "1"), OTHER_TERMS),
     "no domain": (member("accepted.extra", {}), OTHER_TERMS),
+    # Names for the purchase.
+    "a list for extensions": (member("extensions", []), MALFORMED),
+    "a name too short": (member(f"{INFO}.id", "pay_0123456789a"), BAD_NAME),
+    "a name too long": (member(f"{INFO}.id", "p" * 129), BAD_NAME),
+    "a name with a line break": (member(f"{INFO}.id", "pay_0123456789ab\n"), BAD_NAME),
+    "a name with a quote": (member(f"{INFO}.id", "pay_0123456789ab'--"), BAD_NAME),
+    "a number for a name": (member(f"{INFO}.id", 10**16), BAD_NAME),
+    "our declaration changed": (member(f"{INFO}.required", True), NOT_ECHOED),
+    "our declaration emptied": (member("extensions.payment-identifier", {}), NOT_ECHOED),
     # Signed, and not what we asked for.
     "a unit less": (signing(value=9_999), WRONG_VALUE),
     "a unit more": (signing(value=10_001), WRONG_VALUE),

@@ -95,7 +95,7 @@ def test_a_kill_at_any_point_takes_nothing_twice_and_nothing_for_nothing(
         dead = money.read(running)
         told = [refusal(running.send("/chat", payment))]
         money.settled_down(stand, running)
-        told += [_told(running, payment) for _ in range(2)]
+        told += [told_at_last(running, payment) for _ in range(2)]
         books = money.settled_down(stand, running)
 
     assert dead.broken == {}
@@ -119,7 +119,7 @@ def test_only_a_sandbox_can_be_told_to_die(tmp_path: Path, sandbox: Sandbox, age
     assert served.status_code == 200
 
 
-def _told(running: Running, payment: Mapping[str, Any]) -> tuple[int, str]:
+def told_at_last(running: Running, payment: Mapping[str, Any]) -> tuple[int, str]:
     """Repeat a call; right after its last byte it may not be closed yet, and then says to ask again."""
     for _ in range(POLLS):
         told = refusal(running.send("/chat", payment))

@@ -44,6 +44,22 @@ def payment_identifier() -> ModuleType:
     return sys.modules[name]
 
 
+class Naming:
+    """An extension of the official client that names every purchase, with the SDK's own helper."""
+
+    key = "payment-identifier"
+    hooks = None
+    transport_hooks = None
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def enrich_payment_payload(self, payload: Any, required: Any) -> Any:
+        append = payment_identifier().append_payment_identifier_to_extensions
+        extensions = append(dict(payload.extensions or {}), self._name)
+        return payload.model_copy(update={"extensions": extensions})
+
+
 def paid_by_the_official_client(required: bytes) -> bytes:
     """What the official Python client answers to a PAYMENT-REQUIRED value of ours."""
     client = x402ClientSync()

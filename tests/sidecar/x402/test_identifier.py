@@ -20,7 +20,7 @@ from sidecar.x402 import codec
 from sidecar.x402.challenge import prepare
 from sidecar.x402.documents import ExactPayment, Malformed, Resource
 from sidecar.x402.identifier import KEY, Demand, Unechoed, declared, read
-from tests.sidecar.x402.official import payment_identifier
+from tests.sidecar.x402.official import Naming, payment_identifier
 from tests.sidecar.x402.signing import OFFER, WALLET, a_document
 
 OFFICIAL = payment_identifier()
@@ -128,18 +128,6 @@ def _echoed(extensions: dict[str, Any], demand: Demand) -> bool:
     return bool(x402ResourceServerSync().validate_extensions(required, payload).valid)
 
 
-class Naming:
-    """The official client's extension: the SDK's own helper in the place it has for it."""
-
-    key = KEY
-    hooks = None
-    transport_hooks = None
-
-    def enrich_payment_payload(self, payload: Any, required: Any) -> Any:
-        extensions = OFFICIAL.append_payment_identifier_to_extensions(dict(payload.extensions or {}), NAME)
-        return payload.model_copy(update={"extensions": extensions})
-
-
 @pytest.mark.parametrize("demand", list(Demand))
 @pytest.mark.parametrize("naming", [True, False])
 def test_the_official_client_names_its_purchase(demand: Demand, naming: bool) -> None:
@@ -147,7 +135,7 @@ def test_the_official_client_names_its_purchase(demand: Demand, naming: bool) ->
     client = x402ClientSync()
     client.register("eip155:*", ExactEvmClientScheme(Account.from_key(WALLET.key)))
     if naming:
-        client.register_extension(Naming())
+        client.register_extension(Naming(NAME))
     required = prepare([OFFER], Resource("https://agent.example"), demand).header(b"/a", b"payment_required")
     signed = client.create_payment_payload(decode_payment_required_header(required.decode("ascii")))
     payment = codec.decode_payment(encode_payment_signature_header(signed).encode("ascii"))
