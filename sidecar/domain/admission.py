@@ -152,12 +152,14 @@ def _again(
 def _standing(payment: Payment) -> Repeated | Refusal:
     """Tell how the purchase of *payment* stands, to whoever asks for it again: it has not come to nothing."""
     match payment.state:
-        case State.DELIVERED:
-            return Repeated(payment)
+        case State.OPEN | State.SPENDING | State.SENDING | State.SETTLED:
+            return Refusal(Code.CALL_IN_PROGRESS, call=payment.call, retry_after_s=RETRY_AFTER_S)
         case State.UNKNOWN | State.SUSPENDED:
             return Refusal(Code.SETTLEMENT_UNKNOWN, call=payment.call, retry_after_s=RETRY_AFTER_S)
-        case _:
-            return Refusal(Code.CALL_IN_PROGRESS, call=payment.call, retry_after_s=RETRY_AFTER_S)
+        case State.DELIVERED:
+            return Repeated(payment)
+        case State.RELEASED | State.FAILED | State.CREDITED:
+            raise AssertionError(f"a purchase that is {payment.state} may be tried again")
 
 
 def _payment(verified: Verified, owner: str, from_block: int, now_us: int) -> Payment:
