@@ -85,6 +85,7 @@ async def run(settings: Settings, on_ready: Callable[[Bound], None]) -> bool:
             metrics=metrics,
             token=settings.operator.token or path.secrets.operator,
             readiness=readiness.states,
+            clock=clock,
             audit_path=settings.storage,
         )
         ids = SystemIds()

@@ -15,8 +15,10 @@ from sidecar.adapters.facilitator import HttpFacilitator
 from sidecar.adapters.facilitator_auth import token_for
 from sidecar.adapters.facilitators import Facilitators
 from sidecar.adapters.learning import Learning, recall
+from sidecar.adapters.receipt_key import ReceiptKey
 from sidecar.adapters.secrets import Secrets
 from sidecar.adapters.secrets import load as load_secrets
+from sidecar.adapters.storage.reading import Reader
 from sidecar.adapters.storage.sqlite import SqliteStorage
 from sidecar.adapters.system import SystemClock, SystemIds, random_bytes
 from sidecar.adapters.upstream import HttpUpstream
@@ -30,10 +32,15 @@ from sidecar.domain.evidence import Heads
 from sidecar.domain.expecting import Expected
 from sidecar.domain.fees import Fees
 from sidecar.domain.reporting import Bounds as ReportBounds
-from sidecar.http.buyers import Buyers
+from sidecar.domain.routes import Routes
+from sidecar.http.buyers import Buyers, Entry
+from sidecar.http.paces import Paces
 from sidecar.http.passing import Passing
 from sidecar.http.selling import Limits as BuyerLimits
 from sidecar.http.selling import Selling
+from sidecar.http.wallet.nonces import Nonces
+from sidecar.http.wallet.pages import Pages
+from sidecar.http.wallet.proving import Proving
 from sidecar.offering import compiled, offered
 from sidecar.pipeline import Pipeline
 from sidecar.ports import Observer
@@ -59,6 +66,7 @@ class Adapters:
     facilitators: Sequence[HttpFacilitator]
     chains: Mapping[str, RpcChain]
     answers: AnswersFile
+    reader: Reader
 
     async def close(self) -> None:
         """Close all of it, the storage last: it finishes what the others brought."""
@@ -68,6 +76,7 @@ class Adapters:
         for chain in self.chains.values():
             await chain.close()
         await self.answers.close()
+        await self.reader.close()
         await self.storage.close()
 
 
@@ -157,11 +166,14 @@ async def paid_path(
     tokens = Tokens(
         origin=kept.origin, calls=kept.calls, life_s=_call_max_s(settings) + limits.close_window_s
     )
+    await adapters.reader.open()
+    routes = compiled(settings)
     buyers = Buyers(
         entries=entries,
-        routes=compiled(settings),
+        routes=routes,
         selling=Selling(Pipeline(services), clock, tokens, _buyer_limits(limits)),
         passing=Passing(adapters.upstream, observer, delivery),
+        pages=_pages(settings, entries, routes, adapters.reader, kept, services),
         clock=clock,
         ids=SystemIds(),
         observer=observer,
@@ -174,6 +186,30 @@ async def paid_path(
         services, tokens, ReportBounds(limits.cost_reports, limits.close_window_s * US_PER_S)
     )
     return PaidPath(adapters, buyers, reporting, recovery, services, facilitators, heads, offers, kept)
+
+
+def _pages(
+    settings: Settings,
+    entries: Sequence[Entry],
+    routes: Routes,
+    reader: Reader,
+    kept: Secrets,
+    services: Services,
+) -> Pages:
+    limits = settings.limits
+    chains = [accept.network for accept in settings.accept]
+    return Pages(
+        public_url=settings.public_url,
+        entries=entries,
+        routes=routes,
+        reader=reader,
+        proving=Proving(settings.public_url, chains, Nonces(kept.calls, random_bytes)),
+        key=ReceiptKey(kept.receipts),
+        paces=Paces(limits.per_address, limits.per_buyer),
+        clock=services.clock,
+        observer=services.observer,
+        body_bytes_max=limits.paid_body_bytes,
+    )
 
 
 def _buyer_limits(limits: Limits) -> BuyerLimits:
@@ -220,6 +256,7 @@ def _adapters(settings: Settings, storage: SqliteStorage, clock: SystemClock, an
             lifetime_s=ANSWERS_LIFETIME_S,
             total_bytes_max=ANSWERS_BYTES_MAX,
         ),
+        reader=Reader(settings.storage),
         chains={name: RpcChain(list(network.rpc)) for name, network in settings.networks.items()},
     )
 

@@ -6,6 +6,7 @@ means nothing to another. They are never logged and never printed.
 
 import json
 import os
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,7 +14,9 @@ from typing import Final
 from sidecar.adapters.system import random_bytes
 
 SECRET_BYTES: Final = 32
-_NAMES: Final = ("origin", "calls", "operator", "answers")
+_NAMES: Final = ("origin", "calls", "operator", "answers", "receipts")
+_ADDED: Final = frozenset({"receipts"})
+"""Names that files of earlier versions do not have; a secret of that name is made when it is missed."""
 
 
 class SecretsUnusable(Exception):
@@ -24,13 +27,14 @@ class SecretsUnusable(Exception):
 class Secrets:
     """`origin` signs requests to the agent, `calls` call tokens; `operator` is the API token's text.
 
-    `answers` encrypts what buyers were answered.
+    `answers` encrypts what buyers were answered; `receipts` signs receipts (an Ed25519 seed).
     """
 
     origin: bytes
     calls: bytes
     operator: str
     answers: bytes
+    receipts: bytes
 
 
 def beside(database: Path) -> Path:
@@ -43,8 +47,12 @@ def load(database: Path) -> Secrets:
     path = beside(database)
     try:
         if not path.exists():
-            _make(path)
+            _write(path, _made(_NAMES))
         kept = json.loads(path.read_text(encoding="ascii"))
+        missing = set(_NAMES) - set(kept)
+        if missing and missing <= _ADDED:
+            kept |= _made(missing)
+            _write(path, kept)
         values = {name: bytes.fromhex(kept[name]) for name in _NAMES}
     except OSError as error:
         raise SecretsUnusable(f"The secrets file {path} cannot be used: {error.strerror}.") from error
@@ -54,20 +62,29 @@ def load(database: Path) -> Secrets:
         ) from None
     if any(len(value) != SECRET_BYTES for value in values.values()):
         raise SecretsUnusable(f"The secrets file {path} is damaged: a secret has {SECRET_BYTES} bytes.")
-    return Secrets(values["origin"], values["calls"], values["operator"].hex(), values["answers"])
+    return Secrets(
+        values["origin"],
+        values["calls"],
+        values["operator"].hex(),
+        values["answers"],
+        values["receipts"],
+    )
 
 
-def _make(path: Path) -> None:
-    """Write new secrets whole or not at all: a file cut short by a crash is never seen.
+def _made(names: Iterable[str]) -> dict[str, str]:
+    return {name: random_bytes(SECRET_BYTES).hex() for name in names}
+
+
+def _write(path: Path, secrets: Mapping[str, str]) -> None:
+    """Write the secrets whole or not at all: a file cut short by a crash is never seen.
 
     What lies under the draft's name is not written into: others might read it.
     """
-    content = json.dumps({name: random_bytes(SECRET_BYTES).hex() for name in _NAMES})
     draft = path.with_name(path.name + ".new")
     draft.unlink(missing_ok=True)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(content)
+        file.write(json.dumps(secrets))
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)

@@ -40,6 +40,9 @@ class Code(StrEnum):
     FUNDS_UNKNOWN = "funds_unknown"
     FACILITATOR_UNAVAILABLE = "facilitator_unavailable"
     STORAGE_UNAVAILABLE = "storage_unavailable"
+    WALLET_UNPROVEN = "wallet_unproven"
+    CALL_UNKNOWN = "call_unknown"
+    PARAMETER_INVALID = "parameter_invalid"
     OVERLOADED = "overloaded"
     DRAINING = "draining"
 

@@ -12,6 +12,7 @@ from ledger.money import Amount, nano, text
 from pricing.cost import Basis, Kind
 from pricing.margin import KNOWN, ZERO, CallMoney, row_of, sums_of
 from sidecar.finops import instants
+from sidecar.finops.amounts import usd
 
 LIMIT_DEFAULT: Final = 50
 LIMIT_MAX: Final = 1000
@@ -64,10 +65,10 @@ def call_object(row: Mapping[str, Any]) -> dict[str, Any]:
         "settlement": "pending" if running and row["settlement"] == "none" else row["settlement"],
         "network": row["network"],
         "transaction": row["transaction_hash"] or None,
-        "price_usd": _usd(row["price_nano"]),
-        "held_usd": _usd(row["held_nano"]),
-        "captured_usd": _usd(row["captured_nano"]),
-        "credited_usd": _usd(row["credited_nano"]),
+        "price_usd": usd(row["price_nano"]),
+        "held_usd": usd(row["held_nano"]),
+        "captured_usd": usd(row["captured_nano"]),
+        "credited_usd": usd(row["credited_nano"]),
         "costs": [_line_object(line) for line in costs],
         "fees": [_line_object(line) for line in fees],
         "cost_usd": text(_known(costs)),
@@ -94,7 +95,7 @@ def _line_object(line: Line) -> dict[str, Any]:
     return {
         "kind": line["kind"],
         "name": line["name"],
-        "amount_usd": None if amount is None else _usd(amount),
+        "amount_usd": None if amount is None else usd(amount),
         "basis": line["basis"],
         "rate": line["rate"] or None,
         "provider": line["provider"] or None,
@@ -123,7 +124,3 @@ def money_of(row: Mapping[str, Any]) -> CallMoney:
 def _known(lines: Sequence[Line]) -> Amount:
     known = (nano(line["amount_nano"]) for line in lines if Basis(line["basis"]) in KNOWN)
     return sum(known, ZERO)
-
-
-def _usd(units: int) -> str:
-    return text(nano(units))

@@ -12,17 +12,18 @@ from sidecar.domain.call import Endpoint
 from sidecar.domain.events import Answered, NeedsAttention
 from sidecar.domain.refusals import Code, Refusal
 from sidecar.domain.routes import Matched, Routes, UnknownRoute, WrongMethod
-from sidecar.domain.target import Ambiguous, Target, canonical
+from sidecar.domain.target import Ambiguous, canonical
 from sidecar.fields import combined, values
 from sidecar.http.exchange import BuyerExchange, BuyerLeft, Receive, Send
 from sidecar.http.passing import Passing
 from sidecar.http.selling import Selling
+from sidecar.http.wallet.pages import PREFIX, WELL_KNOWN, Pages
 from sidecar.ports import Clock, Headers, Ids, Observer
 from sidecar.x402.challenge import Challenge
 
 Scope = dict[str, Any]
 WRITE_IDLE_S: Final = 60
-HEALTH: Final = b'{"status":"ok"}'
+GRANTED: Final = b"PAYMENT-SIGNATURE, X-PAYMENT, SIGN-IN-WITH-X, Content-Type"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Buyers:
         routes: Routes,
         selling: Selling,
         passing: Passing,
+        pages: Pages,
         clock: Clock,
         ids: Ids,
         observer: Observer,
@@ -53,6 +55,7 @@ class Buyers:
         self._routes = routes
         self._selling = selling
         self._passing = passing
+        self._pages = pages
         self._clock = clock
         self._ids = ids
         self._observer = observer
@@ -95,12 +98,14 @@ class Buyers:
         if isinstance(target, Ambiguous):
             await exchange.refuse(Refusal(Code.TARGET_AMBIGUOUS))
             return ""
-        if target.path.startswith(b"/__402/"):
-            await self._own(target, exchange)
-            return ""
         method: str = scope["method"]
+        own = target.path.startswith(PREFIX) or target.path == WELL_KNOWN
         if method == "OPTIONS":
-            await self._options(target, fields, exchange)
+            allow = self._pages.methods(target.path) if own else self._routes.allow(target)
+            await _preflight(allow, fields, exchange)
+            return ""
+        if own:
+            await self._pages.answer(scope, target, exchange)
             return ""
         match self._routes.match(method, target):
             case Matched(index=index):
@@ -118,23 +123,17 @@ class Buyers:
             await self._selling.sell(entry.endpoint, scope, target, exchange)
         return entry.name
 
-    async def _own(self, target: Target, exchange: BuyerExchange) -> None:
-        if target.path == b"/__402/health":
-            await exchange.answer(200, [(b"content-type", b"application/json")], HEALTH)
-        else:
-            await exchange.refuse(Refusal(Code.ROUTE_UNKNOWN))
 
-    async def _options(self, target: Target, fields: Headers, exchange: BuyerExchange) -> None:
-        """Answer a CORS preflight ourselves: it carries no payment and must not be charged."""
-        allow = self._routes.allow(target)
-        if not allow or not values(fields, b"access-control-request-method"):
-            await exchange.refuse(Refusal(Code.ROUTE_UNKNOWN))
-            return
-        asked = combined(fields, b"access-control-request-headers")
-        granted = [
-            (b"access-control-allow-origin", b"*"),
-            (b"access-control-allow-methods", ", ".join(allow).encode("ascii")),
-            (b"access-control-allow-headers", asked or b"PAYMENT-SIGNATURE, X-PAYMENT, Content-Type"),
-            (b"access-control-max-age", b"600"),
-        ]
-        await exchange.answer(204, granted, b"")
+async def _preflight(allow: Sequence[str], fields: Headers, exchange: BuyerExchange) -> None:
+    """Answer a CORS preflight ourselves: it carries no payment and must not be charged."""
+    if not allow or not values(fields, b"access-control-request-method"):
+        await exchange.refuse(Refusal(Code.ROUTE_UNKNOWN))
+        return
+    asked = combined(fields, b"access-control-request-headers")
+    granted = [
+        (b"access-control-allow-origin", b"*"),
+        (b"access-control-allow-methods", ", ".join(allow).encode("ascii")),
+        (b"access-control-allow-headers", asked or GRANTED),
+        (b"access-control-max-age", b"600"),
+    ]
+    await exchange.answer(204, granted, b"")

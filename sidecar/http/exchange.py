@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Final
 
 from sidecar.domain.refusals import Code, Refusal
@@ -173,7 +173,13 @@ class BuyerExchange:
         """Return the status a refusal is answered with."""
         return replies.REPLIES[refusal.code].status
 
-    async def refuse(self, refusal: Refusal, receipt: SettleReply | None = None) -> None:
+    async def refuse(
+        self,
+        refusal: Refusal,
+        receipt: SettleReply | None = None,
+        *,
+        extensions: Mapping[str, object] | None = None,
+    ) -> None:
         """Answer with a refusal; if an answer was begun, it is cut instead."""
         if self.status:
             self.cut()
@@ -181,7 +187,7 @@ class BuyerExchange:
         self.outcome, self.policy = f"refused:{refusal.code}", refusal.policy
         call = refusal.call or self.call
         status = self.status_of(refusal)
-        kind, content = replies.body(refusal, call, self.challenge, self.path)
+        kind, content = replies.body(refusal, call, self.challenge, self.path, extensions)
         fields = [
             (b"content-type", kind),
             (b"content-length", b"%d" % len(content)),
@@ -193,10 +199,16 @@ class BuyerExchange:
             fields.append((b"payment-required", self.challenge.header(self.path, error)))
         if receipt is not None:
             fields += self._receipts(receipt)
-        if self._cross_origin:
-            fields.append((b"access-control-allow-origin", b"*"))
-            fields.append((b"access-control-expose-headers", headers.EXPOSED))
-        await self._answer(status, fields, content)
+        await self._answer(status, [*fields, *self._shared()], content)
+
+    def _shared(self) -> list[tuple[bytes, bytes]]:
+        """Return what lets a page of another origin read an answer of ours."""
+        if not self._cross_origin:
+            return []
+        return [
+            (b"access-control-allow-origin", b"*"),
+            (b"access-control-expose-headers", headers.EXPOSED),
+        ]
 
     def _receipts(self, receipt: SettleReply) -> list[tuple[bytes, bytes]]:
         """Return the receipt as version 2 names it, and for a version 1 payment as that one does too."""
@@ -206,11 +218,11 @@ class BuyerExchange:
         return fields
 
     async def answer(self, status: int, fields: list[tuple[bytes, bytes]], content: bytes) -> None:
-        """Answer with a whole document of our own."""
+        """Answer with a whole document of our own; a preflight's answer says itself what it grants."""
         self.outcome = "own"
         added = [(b"sidecar-call-id", self.call.encode())]
         if status != NO_CONTENT:  # RFC 9110 section 8.6: a 204 has no length
-            added.append((b"content-length", b"%d" % len(content)))
+            added += [(b"content-length", b"%d" % len(content)), *self._shared()]
         await self._answer(status, [*fields, *added], content)
 
     async def _answer(self, status: int, fields: list[tuple[bytes, bytes]], content: bytes) -> None:

@@ -130,6 +130,16 @@ REPLIES: Final[dict[Code, Reply]] = {
     Code.STORAGE_UNAVAILABLE: _again(
         503, "Not available", "The call cannot be booked now; repeat it with the same payment."
     ),
+    Code.WALLET_UNPROVEN: Reply(
+        401,
+        "Wallet not proven",
+        "Sign what extensions asks for and send it in SIGN-IN-WITH-X.",
+        Action.FIX,
+    ),
+    Code.CALL_UNKNOWN: Reply(404, "No such call", "This wallet has no call of this name here.", Action.STOP),
+    Code.PARAMETER_INVALID: Reply(
+        400, "Parameter not valid", "A parameter is unknown, missing, doubled or out of bounds.", Action.FIX
+    ),
     Code.OVERLOADED: _again(503, "Overloaded", "Too many calls are open; repeat the call later."),
     Code.DRAINING: _again(503, "Shutting down", "This server is about to stop; repeat the call."),
 }
@@ -154,13 +164,20 @@ def problem(refusal: Refusal, call: str) -> dict[str, object]:
 
 
 def body(
-    refusal: Refusal, call: str, challenge: Challenge | None = None, path: bytes = b""
+    refusal: Refusal,
+    call: str,
+    challenge: Challenge | None = None,
+    path: bytes = b"",
+    extensions: Mapping[str, object] | None = None,
 ) -> tuple[bytes, bytes]:
     """Return content type and body of a refusal. A 402 is plain JSON, as version 1 clients expect.
 
     With *challenge* it offers what version 1 can name, for *path*; without it, nothing.
+    *extensions* are those of x402 that tell what else may be sent.
     """
     members = problem(refusal, call)
+    if extensions is not None:
+        members["extensions"] = extensions
     error = refusal.reason or refusal.code.value
     if REPLIES[refusal.code].status != 402:
         return PROBLEM, _encoded(members)
@@ -178,6 +195,8 @@ def fields(refusal: Refusal) -> list[tuple[bytes, bytes]]:
     added = [(b"cache-control", b"no-store")]
     if refusal.retry_after_s is not None:
         added.append((b"retry-after", b"%d" % refusal.retry_after_s))
+    if REPLIES[refusal.code].status == 401:
+        added.append((b"www-authenticate", b"SIGN-IN-WITH-X"))
     if refusal.allow:
         added.append((b"allow", ", ".join(refusal.allow).encode("ascii")))
     return added

@@ -51,7 +51,7 @@ def decode_payment(header: bytes, limit: int = PAYMENT_BYTES_MAX) -> ExactPaymen
     """Read a PAYMENT-SIGNATURE or X-PAYMENT value: strict base64 of one JSON object, up to *limit* bytes."""
     if len(header) > limit:
         return TooLarge(limit)
-    raw = _strict_base64(header)
+    raw = strict_base64(header)
     if raw is None:
         return Malformed(reasons.INVALID_PAYLOAD, "base64")
     document = read_object(raw)
@@ -64,7 +64,7 @@ def decode_payment(header: bytes, limit: int = PAYMENT_BYTES_MAX) -> ExactPaymen
     return reader(document)
 
 
-def _strict_base64(header: bytes) -> bytes | None:
+def strict_base64(header: bytes) -> bytes | None:
     """The bytes that encode to precisely *header*: standard alphabet, padded, nothing else."""
     try:
         raw = binascii.a2b_base64(header)
@@ -134,7 +134,12 @@ def encode_required_body(
 
 
 def encode_response(reply: SettleReply) -> bytes:
-    """A PAYMENT-RESPONSE value; members without a value are left out, never null."""
+    """A PAYMENT-RESPONSE value."""
+    return _header(response_members(reply))
+
+
+def response_members(reply: SettleReply) -> dict[str, object]:
+    """The members of a PAYMENT-RESPONSE; those without a value are left out, never null."""
     members: dict[str, object] = {
         "success": reply.success,
         "transaction": reply.transaction,
@@ -146,7 +151,7 @@ def encode_response(reply: SettleReply) -> bytes:
         members["amount"] = str(reply.amount)
     if reply.reason is not None:
         members["errorReason"] = reply.reason
-    return _header(members)
+    return members
 
 
 def encode_response_v1(reply: SettleReply) -> bytes:

@@ -1,6 +1,7 @@
 """A stall: the whole paid path, as `wiring.py` builds it, between stand-ins and over real books."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from fractions import Fraction
@@ -10,6 +11,8 @@ from typing import Any, Final
 from ledger.money import nano
 from pricing.catalogs.overrides import OverriddenCards, Override
 from sidecar.adapters.facilitators import Facilitators
+from sidecar.adapters.receipt_key import ReceiptKey
+from sidecar.adapters.storage.reading import Reader
 from sidecar.commits import Commits
 from sidecar.delivery import Bounds as DeliveryBounds
 from sidecar.delivery import Room
@@ -24,8 +27,12 @@ from sidecar.domain.payments import State
 from sidecar.domain.records import Payment, RecordsTx
 from sidecar.domain.routes import BadRoutes, compile_routes
 from sidecar.http.buyers import Buyers, Entry
+from sidecar.http.paces import Paces
 from sidecar.http.passing import Passing
 from sidecar.http.selling import Limits, Selling
+from sidecar.http.wallet.nonces import Nonces
+from sidecar.http.wallet.pages import Pages
+from sidecar.http.wallet.proving import Proving
 from sidecar.pipeline import Pipeline
 from sidecar.ports import Facilitator
 from sidecar.recovery import Recovery, Watched
@@ -54,6 +61,7 @@ from tests.sidecar.x402.signing import header
 PUBLIC_URL: Final = "https://agent.example"
 ORIGIN_SECRET: Final = bytes(range(32))
 CALLS_SECRET: Final = bytes(range(32, 64))
+RECEIPTS_SEED: Final = bytes(range(64, 96))
 FEE_NANO: Final = 1_000_000
 PLATFORM_SHARE: Final = Fraction(1, 100)
 PAYMENT_BYTES_MAX: Final = 16_384
@@ -99,6 +107,7 @@ class Stall:
         self.clock = ManualClock()
         self.observer = RecordingObserver()
         self.storage = TracedStorage(books.storage, self.trace)
+        self.reader = Reader(books.path)
         self.facilitator = FakeFacilitator(self.trace, settings.get("facilitator", FACILITATOR))
         others = [FakeFacilitator(self.trace, name) for name in settings.get("others", ())]
         self.others = {other.name: other for other in others}
@@ -151,11 +160,25 @@ class Stall:
             per_address=settings.get("per_address", NO_RATE),
         )
         tokens = Tokens(origin=ORIGIN_SECRET, calls=CALLS_SECRET)
+        entries = [_entry(name, endpoint) for name, endpoint in endpoints.items()]
+        pages = Pages(
+            public_url=PUBLIC_URL,
+            entries=entries,
+            routes=routes,
+            reader=self.reader,
+            proving=Proving(PUBLIC_URL, [NETWORK], Nonces(CALLS_SECRET, os.urandom)),
+            key=ReceiptKey(RECEIPTS_SEED),
+            paces=Paces(limits.per_address, limits.per_buyer),
+            clock=self.clock,
+            observer=self.observer,
+            body_bytes_max=BODY_BYTES_MAX,
+        )
         return Buyers(
-            entries=[_entry(name, endpoint) for name, endpoint in endpoints.items()],
+            entries=entries,
             routes=routes,
             selling=Selling(Pipeline(self.services), self.clock, tokens, limits),
             passing=Passing(self.upstream, self.observer, self.bounds),
+            pages=pages,
             clock=self.clock,
             ids=CountingIds(),
             observer=self.observer,
@@ -244,8 +267,9 @@ async def open_stall(folder: Path, **settings: Any) -> AsyncIterator[Stall]:
     """Open a stall in *folder*; afterwards no call is open, no task left, the audit clean."""
     before = asyncio.all_tasks()
     books = Books(folder)
+    stall = Stall(folder, books, settings)
     try:
-        stall = Stall(folder, books, settings)
+        await stall.reader.open()
         if settings.get("listed", True):
             await stall.facilitators.poll()
         stall.observer.events.clear()
@@ -256,6 +280,7 @@ async def open_stall(folder: Path, **settings: Any) -> AsyncIterator[Stall]:
         if "facilitators" not in settings:  # real ones have tasks of their own
             await _quiet(before)
     finally:
+        await stall.reader.close()
         await books.storage.close()
 
 

@@ -13,10 +13,11 @@ from starlette.types import ASGIApp
 
 from sidecar.adapters.metrics import MetricsObserver
 from sidecar.adapters.storage.reading import Reader, Unreadable
-from sidecar.http.operator import auth, calls, health, ledger, margins, metrics, openapi, problems
+from sidecar.http.operator import auth, buyers, calls, health, ledger, margins, metrics, openapi, problems
 from sidecar.http.operator.parameters import refuse_unknown
 from sidecar.http.operator.problems import Code, Problem
 from sidecar.http.operator.resources import Readiness, Resource, Sources
+from sidecar.ports import Clock
 
 
 async def _description(_: Request, __: Sources) -> Response:
@@ -31,6 +32,7 @@ RESOURCES: Final = (
     calls.LIST,
     calls.ONE,
     margins.MARGIN,
+    buyers.ONE,
     ledger.AUDIT,
     ledger.ACCOUNTS,
     ledger.JOURNALS,
@@ -39,14 +41,20 @@ RESOURCES: Final = (
 
 
 def operator_app(
-    *, reader: Reader, metrics: MetricsObserver, token: str, readiness: Readiness, audit_path: Path
+    *,
+    reader: Reader,
+    metrics: MetricsObserver,
+    token: str,
+    readiness: Readiness,
+    clock: Clock,
+    audit_path: Path,
 ) -> ASGIApp:
     """Build the listener. Everything that is not public asks for *token* as a bearer token.
 
     *audit_path* is the database that *reader* reads; an audit opens it anew.
     """
     assert token, "an operator listener has a token"
-    sources = Sources(reader, metrics, readiness, audit_path)
+    sources = Sources(reader, metrics, readiness, clock, audit_path)
     app = Starlette(
         routes=[Route(each.path, _endpoint(each, sources, token), methods=["GET"]) for each in RESOURCES],
         exception_handlers={Problem: _problem, Unreadable: _unreadable, HTTPException: _not_routed},

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from sidecar.adapters.metrics import MetricsObserver
 from sidecar.adapters.storage.reading import Reader
+from sidecar.ports import Clock
 
 Readiness = Callable[[], Mapping[str, tuple[bool, str]]]
 """Tells of each dependency by name whether it is ready, and a detail without secrets."""
@@ -25,6 +26,7 @@ class Sources:
     reader: Reader
     metrics: MetricsObserver
     readiness: Readiness
+    clock: Clock
     audit_path: Path
     auditing: asyncio.Lock = field(default_factory=asyncio.Lock)
 

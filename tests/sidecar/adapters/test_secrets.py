@@ -23,9 +23,23 @@ def test_secrets_are_made_once(tmp_path: Path) -> None:
     assert load(tmp_path / "books.db") == first
     assert beside(tmp_path / "books.db") == tmp_path / "books.db.secrets"
     other = load(tmp_path / "other.db")
-    kept = {first.origin, first.calls, bytes.fromhex(first.operator), first.answers}
-    assert len(kept | {other.origin, other.calls, bytes.fromhex(other.operator), other.answers}) == 8
+    kept = {first.origin, first.calls, bytes.fromhex(first.operator), first.answers, first.receipts}
+    others = {other.origin, other.calls, bytes.fromhex(other.operator), other.answers, other.receipts}
+    assert len(kept | others) == 10
     assert {len(secret) for secret in kept} == {SECRET_BYTES}
+
+
+def test_a_file_of_an_earlier_version_gets_what_it_lacks(tmp_path: Path) -> None:
+    """Its own secrets stay as they are; what is new is made once, and nobody else may read it."""
+    path = made(tmp_path)
+    kept = json.loads(path.read_text(encoding="ascii"))
+    path.write_text(json.dumps({name: kept[name] for name in kept if name != "receipts"}), encoding="ascii")
+    grown = load(tmp_path / "books.db")
+
+    assert grown.origin.hex() == kept["origin"]
+    assert grown.receipts.hex() != kept["receipts"]
+    assert load(tmp_path / "books.db") == grown
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_only_its_user_can_read_the_file(tmp_path: Path) -> None:

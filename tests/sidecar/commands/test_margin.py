@@ -52,6 +52,7 @@ async def test_json_is_what_the_api_answers(run: Run, shop: Shop) -> None:
         metrics=MetricsObserver(SystemClock()),
         token="t",
         readiness=dict,
+        clock=SystemClock(),
         audit_path=shop.path,
     )
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://o") as client:

@@ -10,9 +10,10 @@ from sidecar.http.replies import Action
 from sidecar.ports import AnswerLost, NothingSent, StorageUnavailable, TimedOut
 from sidecar.x402 import reasons
 from sidecar.x402.documents import SettleReply
-from tests.sidecar.builders import PAYER, a_payment_header, an_endpoint
+from tests.sidecar.builders import OTHER_WALLET, PAYER, a_payment_header, an_endpoint
 from tests.sidecar.fakes import Buyer
 from tests.sidecar.shop import NETWORK
+from tests.sidecar.signing_in import signed_in
 from tests.sidecar.stall import BODY_BYTES_MAX, MODEL, PAYMENT_BYTES_MAX, Stall
 from tests.sidecar.x402.signing import NOW_S
 
@@ -49,6 +50,9 @@ PROMISED: Final = {
     Code.FUNDS_UNKNOWN: (503, True, RETRY),
     Code.FACILITATOR_UNAVAILABLE: (503, True, RETRY),
     Code.STORAGE_UNAVAILABLE: (503, True, RETRY),
+    Code.WALLET_UNPROVEN: (401, False, FIX),
+    Code.CALL_UNKNOWN: (404, False, STOP),
+    Code.PARAMETER_INVALID: (400, False, FIX),
     Code.OVERLOADED: (503, True, RETRY),
     Code.DRAINING: (503, True, RETRY),
 }
@@ -149,6 +153,12 @@ async def find_nobody_to_settle(stall: Stall) -> Buyer:
     return await stall.answer(headers=[stall.payment(validBefore=str(NOW_S + 300))])
 
 
+async def ask_for_another_call(stall: Stall) -> Buyer:
+    bought = await stall.buy()
+    call = bought.header(b"sidecar-call-id") or b""
+    return await signed_in(stall, b"/__402/receipts/" + call, wallet=OTHER_WALLET)
+
+
 def cannot_be_settled(stall: Stall) -> None:
     stall.facilitator.settles = [SettleReply(False, "", NETWORK, PAYER, None, reasons.INSUFFICIENT_FUNDS)]
 
@@ -178,6 +188,9 @@ SCENES: Final[dict[Code, Scene]] = {
     Code.STORAGE_UNAVAILABLE: buying(
         lambda stall: stall.storage.faults.update(admit_unit=[StorageUnavailable(SECRET)])
     ),
+    Code.WALLET_UNPROVEN: asking("GET", b"/__402/credits"),
+    Code.CALL_UNKNOWN: ask_for_another_call,
+    Code.PARAMETER_INVALID: asking("GET", b"/__402/quote?path=%2Fresearch"),
     Code.DRAINING: buying(lambda stall: stall.buyers.drain()),
 }
 """How a buyer comes to each refusal."""

@@ -39,6 +39,7 @@ CREATE INDEX payments_unfinished ON payments (state)
 CREATE INDEX payments_unresolved ON payments (payer, request_digest) WHERE state = 'unknown';
 CREATE INDEX payments_unseen ON payments (network, changed_us) WHERE proof = 'word';
 CREATE INDEX payments_watched ON payments (network, valid_before) WHERE watched = 1;
+CREATE INDEX payments_of_call ON payments (call_id);
 CREATE INDEX payments_transaction ON payments (network, transaction_hash) WHERE transaction_hash <> '';
 
 CREATE TABLE identifiers (                -- a buyer's own names for its purchases: one signed anew is found by it
@@ -80,6 +81,7 @@ CREATE TABLE calls (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX calls_running ON calls (outcome) WHERE outcome = '';
+CREATE INDEX calls_of_buyer ON calls (buyer);  -- with the id behind it: a wallet's statement
 CREATE INDEX calls_of_session ON calls (session, buyer) WHERE session <> '';
 
 CREATE TABLE payer_days (                 -- sums over calls, kept with them: a limit is decided without adding up

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from sidecar.adapters.storage.reading import READS, Reader, Unreadable, fetch, open_read_only
-from sidecar.finops import books, margins
+from sidecar.finops import books, buyers, margins, receipts, statements
 from sidecar.finops.calls import one_parameters, page_parameters
 from sidecar.finops.tills import claims_parameters
-from tests.sidecar.shop import Sale, Shop
+from tests.sidecar.shop import NOON_US, PAYER, Sale, Shop
 
 ASKED: Mapping[str, Mapping[str, object]] = {
     "ours": {},
@@ -23,6 +23,10 @@ ASKED: Mapping[str, Mapping[str, object]] = {
     "accounts": books.accounts_parameters(100, None),
     "journals": books.journals_parameters(100, None, None),
     "tills": {},
+    "wallet_credit": statements.credit_parameters(PAYER),
+    "wallet_calls": statements.page_parameters(PAYER, 50, None),
+    "wallet_receipt": receipts.parameters(PAYER, Sale().call),
+    "wallet_standing": buyers.parameters(PAYER, NOON_US),
     "claims": claims_parameters("eip155:84532", bytes([3]) * 20, bytes([0xCC]) * 20),
 }
 
@@ -166,3 +170,15 @@ async def test_journals_are_found_by_number_and_by_subject(shop: Shop) -> None:
 
     assert "journals_by_subject (subject=?" in steps
     assert "SCAN journals" not in steps
+
+
+async def test_a_wallet_reads_its_own_rows_only(shop: Shop) -> None:
+    """Statement, receipt, credit and standing find what they tell by index, in a book of any size."""
+    scans = {
+        query: [step for step in plan(shop, query, ASKED[query]).splitlines() if step.startswith("SCAN")]
+        for query in ("wallet_credit", "wallet_calls", "wallet_receipt", "wallet_standing")
+    }
+
+    assert scans["wallet_credit"] == scans["wallet_calls"] == scans["wallet_receipt"] == []
+    assert "USE TEMP B-TREE" not in plan(shop, "wallet_calls", ASKED["wallet_calls"])
+    assert scans["wallet_standing"] == ["SCAN n"]  # the networks it has paid on

@@ -45,7 +45,12 @@ async def anybody(
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A client without a token."""
     app = operator_app(
-        reader=reader, metrics=metrics, token=TOKEN, readiness=lambda: states, audit_path=shop.path
+        reader=reader,
+        metrics=metrics,
+        token=TOKEN,
+        readiness=lambda: states,
+        clock=StoppedClock(),
+        audit_path=shop.path,
     )
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://operator") as client:

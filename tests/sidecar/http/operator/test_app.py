@@ -6,7 +6,7 @@ import pytest
 from sidecar.adapters.storage.reading import Reader
 from sidecar.http.operator.app import RESOURCES
 
-PRIVATE = [each.path.format(id="call_1") for each in RESOURCES if not each.public]
+PRIVATE = [each.path.format(id="call_1", payer="0x" + "aa" * 20) for each in RESOURCES if not each.public]
 
 
 def test_only_health_metrics_and_the_description_are_public() -> None:
