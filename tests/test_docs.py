@@ -7,8 +7,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -16,10 +17,12 @@ import pytest
 
 from sidecar.cli import COMMANDS
 from sidecar.domain.payments import NEXT, State
+from sidecar.http.replies import REPLIES
 from sidecar.sandbox.process import Sandbox
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+BUYING = (ROOT / "docs/buying.md").read_text(encoding="utf-8")
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 SIDECAR = [sys.executable, "-m", "sidecar"]
 POLLS = 100
@@ -86,8 +89,29 @@ def test_the_transcript_is_what_the_demo_prints() -> None:
     assert without_hashes(printed) == without_hashes(shown)
 
 
-def test_a_stranger_sells_a_file_with_the_readme_alone(sandbox: Sandbox, tmp_path: Path) -> None:
-    """The config, the commands and the buyer of the README sell one call, and the margin says so."""
+@dataclass(frozen=True, slots=True)
+class ForSale:
+    """The seller of the README: where it is reached, and a folder to type its commands in."""
+
+    url: str
+    folder: Path
+    environment: Mapping[str, str]
+
+    def done(self, *command: str, **environment: str) -> str:
+        """Type a command and return what it prints; it must end well."""
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env=os.environ | self.environment | environment,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=120,
+        ).stdout
+
+
+@pytest.fixture
+def for_sale(sandbox: Sandbox, tmp_path: Path) -> Iterator[ForSale]:
     (agent_port, buyers_port, operator_port, reports_port) = (free_port() for _ in range(4))
     config = blocks(README, "yaml")[0].replace(":9000", f":{agent_port}")
     (tmp_path / "sidecar.yaml").write_text(config, encoding="utf-8")
@@ -101,36 +125,68 @@ def test_a_stranger_sells_a_file_with_the_readme_alone(sandbox: Sandbox, tmp_pat
         "SIDECAR__LISTEN__OPERATOR": f"127.0.0.1:{operator_port}",
         "SIDECAR__LISTEN__AGENT": f"127.0.0.1:{reports_port}",
     }
-
-    def done(*command: str) -> str:
-        return subprocess.run(
-            command,
-            cwd=tmp_path,
-            env=os.environ | environment,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=60,
-        ).stdout
-
     agent = [sys.executable, "-m", "http.server", str(agent_port), "--bind", "127.0.0.1"]
     serve = [*SIDECAR, "serve", "--config", "sidecar.yaml"]
     with running(agent, tmp_path), running(serve, tmp_path, **environment):
         wait_for(f"http://127.0.0.1:{agent_port}")
         wait_for(f"http://127.0.0.1:{buyers_port}/__402/health")
-        done(*SIDECAR, "check", "--config", "sidecar.yaml", "--online")
-        bought = done(
-            sys.executable, str(ROOT / "examples/pay.py"), f"http://127.0.0.1:{buyers_port}/README.md"
-        )
-        calls = json.loads(done(*SIDECAR, "calls", "--config", "sidecar.yaml", "--json"))
-        margin = json.loads(done(*SIDECAR, "margin", "--config", "sidecar.yaml", "--json"))
-        audit = json.loads(done(*SIDECAR, "ledger", "audit", "--config", "sidecar.yaml", "--json"))
+        yield ForSale(f"http://127.0.0.1:{buyers_port}", tmp_path, environment)
+
+
+def test_a_stranger_sells_a_file_with_the_readme_alone(for_sale: ForSale) -> None:
+    """The config, the commands and the buyer of the README sell one call, and the margin says so."""
+    done = for_sale.done
+    done(*SIDECAR, "check", "--config", "sidecar.yaml", "--online")
+    bought = done(sys.executable, str(ROOT / "examples/pay.py"), f"{for_sale.url}/README.md")
+    calls = json.loads(done(*SIDECAR, "calls", "--config", "sidecar.yaml", "--json"))
+    margin = json.loads(done(*SIDECAR, "margin", "--config", "sidecar.yaml", "--json"))
+    audit = json.loads(done(*SIDECAR, "ledger", "audit", "--config", "sidecar.yaml", "--json"))
 
     assert bought.startswith("200 # for sale\npaid in 0x")
     assert [call["outcome"] for call in calls["items"]] == ["served"]
     assert margin["total"]["revenue_usd"] == "0.010000000"
     assert margin["total"]["known_margin_usd"] == "0.009000000"
     assert audit["clean"] is True
+
+
+def test_a_stranger_buys_with_the_buying_page_alone(for_sale: ForSale) -> None:
+    """Every command of the page, as it is typed there: prices, a payment, its pages, a checked receipt."""
+    (for_sale.folder / "examples").symlink_to(ROOT / "examples")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    prices, paying, pages, receipt = blocks(BUYING, "sh")
+
+    def typed(script: str, **environment: str) -> list[str]:
+        return [
+            for_sale.done("bash", "-ec", line, PATH=path, URL=for_sale.url, **environment)
+            for line in script.splitlines()
+        ]
+
+    sold, quoted = map(json.loads, typed(prices))
+    (bought,) = typed(paying)
+    calls = json.loads(for_sale.done(*SIDECAR, "calls", "--config", "sidecar.yaml", "--json"))
+    call = calls["items"][0]["id"]
+    credit, statement, shown = map(json.loads, typed(pages, CALL=call))
+    *_, checked = typed(receipt, CALL=call)
+
+    assert sold["resources"] == [quoted["resource"]] == [f"{for_sale.url}/README.md"]
+    assert quoted["price_usd"] == "0.010000000"
+    assert bought.startswith("200 # for sale\npaid in 0x")
+    assert credit["available_usd"] == "0.000000000"
+    assert [item["call"] for item in statement["items"]] == [call] == [shown["call"]]
+    assert shown["payment_response"]["transaction"] in bought
+    assert checked == f"{shown['wallet']} paid 10000 units to {shown['pay_to']} for {call}\n"
+
+
+def test_the_buying_page_says_what_to_do_about_every_refusal() -> None:
+    """Each code with its status and action, as the table in the code has them."""
+    rows = re.findall(r"^\| (`[a-z_`, ]+`) \| (\d{3}) \| (\w+) \| .+ \|$", BUYING, re.MULTILINE)
+    told = {
+        code: (int(status), action)
+        for codes, status, action in rows
+        for code in re.findall(r"`(\w+)`", codes)
+    }
+
+    assert told == {code.value: (reply.status, reply.action.value) for code, reply in REPLIES.items()}
 
 
 def test_the_drawing_is_the_table() -> None:

@@ -18,8 +18,14 @@ EXCEPTION: Final = "exception-canary-51fe at http://10.9.8.7:8545/"
 PAGES: Final = (
     "/healthz", "/readyz", "/metrics", "/openapi.json", "/", "/nothing", "/api/v1/nothing", "/api/v1/calls",
     "/api/v1/calls/unheard-of", "/api/v1/margin", "/api/v1/margin?by=nothing", "/api/v1/ledger/accounts",
-    "/api/v1/ledger/journals", "/api/v1/ledger/audit",
+    "/api/v1/buyers/unheard-of", "/api/v1/ledger/journals", "/api/v1/ledger/audit",
 )  # fmt: skip
+OWN_PAGES: Final = (
+    "/.well-known/x402",
+    "/__402/quote?method=POST&path=/chat",
+    "/__402/credits",
+    "/__402/statement",
+)
 
 
 def test_no_secret_is_ever_told(tmp_path: Path, sandbox: Sandbox, agent: str) -> None:
@@ -36,6 +42,7 @@ def test_no_secret_is_ever_told(tmp_path: Path, sandbox: Sandbox, agent: str) ->
         told["reused"] = _answered(scene, "/mystery", payments[0])
         told["tampered"] = _answered(scene, "/chat", {**payments[0], "payload": payments[1]["payload"]})
         told["garbage"] = scene.running.send("/chat", headers={hostile.HEADER: NODE_KEY}).text
+        told |= {f"own {page}": scene.running.send(page, method="GET").text for page in OWN_PAGES}
         told |= {page: _page(scene, page, TOKEN) for page in PAGES}
         told |= {f"{page} as a stranger": _page(scene, page, ANOTHER_TOKEN) for page in PAGES}
         told["refused token"] = _page(scene, "/api/v1/calls", "")

@@ -36,12 +36,14 @@ def text_of(members: dict[str, Any], address: str) -> str:
     return "\n".join(lines)
 
 
-def a_proof(challenge: dict[str, Any], wallet: Any = WALLET, **changes: Any) -> dict[str, Any]:
+def a_proof(
+    challenge: dict[str, Any], wallet: Any = WALLET, *, chain: Any = None, **changes: Any
+) -> dict[str, Any]:
     """What *wallet* sends for a challenge, as the members on the wire; *changes* are signed, None leaves out.
 
-    A changed `address` is what is sent, and not what is signed.
+    A changed `address` is what is sent, and not what is signed. The chain is the first one unless told.
     """
-    chain = challenge["supportedChains"][0]
+    chain = chain or challenge["supportedChains"][0]
     sent = {**challenge["info"], "chainId": chain["chainId"], "address": wallet.address, **changes}
     members = {name: value for name, value in sent.items() if value is not None}
     signature: bytes = wallet.sign_message(encode_defunct(text=text_of(members, wallet.address))).signature

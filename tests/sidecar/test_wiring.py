@@ -10,12 +10,14 @@ import pytest
 
 from ledger.money import nano
 from sidecar import wiring
+from sidecar.adapters.receipt_key import ReceiptKey
 from sidecar.adapters.secrets import load as load_secrets
 from sidecar.adapters.system import SystemClock
 from sidecar.domain.report_refusals import Code, ReportsRefused
 from sidecar.ports import StorageUnavailable
 from tests.sidecar.adapters.conftest import Listen, Script, read_request
 from tests.sidecar.assembled import CONFIG, ask, built, settings_in
+from tests.sidecar.signing_in import a_proof, proof_header
 from tests.sidecar.wrong_configs import SEED
 
 
@@ -93,6 +95,24 @@ async def test_reports_are_taken_with_the_tokens_that_calls_leave_with(tmp_path:
         assert await path.reporting.take("call_9", report) == ReportsRefused(Code.CALL_UNKNOWN)
         many = b"[" + b",".join([report] * 3) + b"]"
         assert await path.reporting.take("call_9", many) == ReportsRefused(Code.REPORTS_TOO_MANY)
+
+
+async def test_the_buyers_pages_are_this_sellers(tmp_path: Path) -> None:
+    """Its address, its networks and its own key; what a wallet asks for is read from its books."""
+    async with built(tmp_path) as path:
+        found = (await ask(path, "GET", b"/.well-known/x402")).document()
+        asked = (await ask(path, "GET", b"/__402/credits")).document()["extensions"]["sign-in-with-x"]
+        proof = a_proof(asked, chain=asked["supportedChains"][1])
+        credit = await ask(path, "GET", b"/__402/credits", (b"sign-in-with-x", proof_header(proof)))
+
+        assert found["keys"] == [ReceiptKey(path.secrets.receipts).public]
+        assert [route["pattern"] for route in found["routes"]] == ["/research", "/models/{name}"]
+        assert (asked["info"]["domain"], asked["info"]["uri"]) == (
+            "agent.example",
+            "https://agent.example/__402/credits",
+        )
+        assert [chain["chainId"] for chain in asked["supportedChains"]] == ["eip155:84532", "eip155:31337"]
+        assert (credit.status, credit.document()["available_usd"]) == (200, "0.000000000")
 
 
 async def test_only_a_chain_that_was_configured_is_watched(tmp_path: Path) -> None:

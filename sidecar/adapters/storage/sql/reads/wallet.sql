@@ -28,7 +28,8 @@ LEFT JOIN payments AS p ON p.claim_key = coalesce(
     (SELECT claim_key FROM payments WHERE call_id = c.id),
     -- Its money became credit, and the same authorization pays for another call from that credit now.
     (SELECT claim_key FROM payments
-     WHERE network = c.network AND transaction_hash = c.transaction_hash AND transaction_hash <> ''))
+     WHERE network = c.network AND transaction_hash = c.transaction_hash AND transaction_hash <> ''
+       AND proof <> 'none' AND lower(hex(payer)) = substr(c.buyer, 3)))
 WHERE c.id = :call AND c.buyer = :wallet;
 
 -- wallet_standing: all that the books say of one wallet; day is in days since the epoch
