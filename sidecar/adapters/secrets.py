@@ -49,18 +49,19 @@ def load(database: Path) -> Secrets:
         if not path.exists():
             _write(path, _made(_NAMES))
         kept = json.loads(path.read_text(encoding="ascii"))
-        missing = set(_NAMES) - set(kept)
-        if missing and missing <= _ADDED:
-            kept |= _made(missing)
-            _write(path, kept)
+        missing = _ADDED - set(kept)
+        kept |= _made(missing)
         values = {name: bytes.fromhex(kept[name]) for name in _NAMES}
+        whole = all(len(value) == SECRET_BYTES for value in values.values())
+        if whole and missing:
+            _write(path, kept)
     except OSError as error:
         raise SecretsUnusable(f"The secrets file {path} cannot be used: {error.strerror}.") from error
     except (ValueError, KeyError, TypeError):
         raise SecretsUnusable(
             f"The secrets file {path} is damaged: restore it, or remove it to make new secrets."
         ) from None
-    if any(len(value) != SECRET_BYTES for value in values.values()):
+    if not whole:
         raise SecretsUnusable(f"The secrets file {path} is damaged: a secret has {SECRET_BYTES} bytes.")
     return Secrets(
         values["origin"],

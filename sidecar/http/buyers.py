@@ -17,7 +17,7 @@ from sidecar.fields import combined, values
 from sidecar.http.exchange import BuyerExchange, BuyerLeft, Receive, Send
 from sidecar.http.passing import Passing
 from sidecar.http.selling import Selling
-from sidecar.http.wallet.pages import PREFIX, WELL_KNOWN, Pages
+from sidecar.http.wallet.pages import Pages, is_own
 from sidecar.ports import Clock, Headers, Ids, Observer
 from sidecar.x402.challenge import Challenge
 
@@ -99,7 +99,7 @@ class Buyers:
             await exchange.refuse(Refusal(Code.TARGET_AMBIGUOUS))
             return ""
         method: str = scope["method"]
-        own = target.path.startswith(PREFIX) or target.path == WELL_KNOWN
+        own = is_own(target)
         if method == "OPTIONS":
             allow = self._pages.methods(target.path) if own else self._routes.allow(target)
             await _preflight(allow, fields, exchange)

@@ -43,6 +43,11 @@ _ACCEPTED: Final = 202
 _OK: Final = 200
 
 
+def is_own(target: Target) -> bool:
+    """Tell whether *target* is ours, whatever the seller's routes say of it."""
+    return target.path.startswith(PREFIX) or target.path == WELL_KNOWN
+
+
 class Pages:
     """The buyers' own pages. *public_url* is how buyers reach us."""
 
@@ -124,6 +129,8 @@ class Pages:
         wanted = canonical(raw_path, raw_query)
         if isinstance(wanted, Ambiguous):
             return Refusal(Code.TARGET_AMBIGUOUS)
+        if is_own(wanted):
+            return Refusal(Code.ROUTE_UNKNOWN)
         match self._routes.match(method, wanted):
             case Matched(index=index):
                 return _OK, quote_object(self._entries[index], method, wanted, self._public_url)

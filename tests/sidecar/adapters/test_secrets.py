@@ -73,6 +73,10 @@ def test_a_draft_that_lies_about_is_not_trusted(tmp_path: Path) -> None:
         json.dumps({"origin": "00" * 32, "calls": "00" * 32}).encode(),
         json.dumps({"origin": "00" * 32, "calls": "00" * 32, "operator": 7}).encode(),
         json.dumps({"origin": "00" * 32, "calls": "00" * 32, "operator": "zz"}).encode(),
+        json.dumps(
+            {"origin": "00" * 32, "calls": "00" * 32, "operator": "zz", "answers": "00" * 32}
+        ).encode(),
+        json.dumps({"origin": "00" * 31, "calls": "", "operator": "00" * 32, "answers": "00" * 32}).encode(),
         json.dumps({"origin": "00" * 31, "calls": "00" * 32, "operator": "00" * 32}).encode(),
     ],
 )

@@ -95,6 +95,7 @@ async def test_a_body_may_come_with_the_question(tmp_path: Path) -> None:
     ("target", "status", "code"),
     [
         (asking("/elsewhere"), 404, "route_unknown"),
+        (asking("/__402/health", "GET"), 404, "route_unknown"),
         (asking("/research", "GET"), 405, "method_not_allowed"),
         (asking("//research"), 400, "target_ambiguous"),
         (asking("research"), 400, "target_ambiguous"),
