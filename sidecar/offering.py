@@ -1,18 +1,27 @@
 """Offering: each route of the settings becomes what is sold there, with its prepared 402; once, at start."""
 
+from dataclasses import replace
 from functools import partial
+from typing import Final
 
-from sidecar.domain import quoting
 from sidecar.domain.call import Endpoint, Flow
 from sidecar.domain.fees import of_sale
+from sidecar.domain.quoting import Method
 from sidecar.domain.records import RecordsTx
 from sidecar.domain.routes import BadRoutes, Routes, compile_routes
+from sidecar.domain.sales import Rules, Sale
+from sidecar.domain.terms import US_PER_S, Terms, read, written
+from sidecar.domain.verification import max_timeout_s
 from sidecar.http.buyers import Entry
+from sidecar.http.sold import Sold
 from sidecar.services import Services
-from sidecar.settings import Accept, Route, Settings
-from sidecar.x402.challenge import prepare
+from sidecar.settings import TIMEOUT_MAX_S, Accept, Route, Settings
+from sidecar.x402.challenge import Challenge, prepare
 from sidecar.x402.documents import Resource
 from sidecar.x402.identifier import Demand
+
+REPLACED_MAX: Final = 16
+"""How many replaced versions of a route's price are payable at once, the newest of them."""
 
 
 async def offered(settings: Settings, services: Services) -> list[Entry]:
@@ -29,22 +38,20 @@ def compiled(settings: Settings) -> Routes:
 
 async def _entry(settings: Settings, route: Route, services: Services) -> Entry:
     if route.price is None:
-        return Entry(route.key, None, None, route.timeout_s)
-    flow = Flow(route.settle)
-    offers = tuple(
-        quoting.offer(route.price, _method(accept), route.timeout_s, flow) for accept in settings.accept
+        return Entry(route.key, None, route.timeout_s)
+    terms = Terms(
+        price=route.price,
+        own=route.buyers,
+        methods=tuple(_method(accept) for accept in settings.accept),
+        timeout_s=route.timeout_s,
+        flow=Flow(route.settle),
     )
-    unit = partial(
-        _price_version,
-        endpoint=route.key,
-        terms=quoting.terms(route.price, offers),
-        since_us=services.clock.now_us(),
-    )
+    unit = partial(_payable, endpoint=route.key, terms=terms, now_us=services.clock.now_us())
     endpoint = Endpoint(
         name=route.key,
-        price=route.price,
-        price_version=await services.commits.once(unit),
-        offers=offers,
+        price=route.price.least,
+        price_version=0,
+        offers=(),
         timeout_s=route.timeout_s,
         agent=route.agent,
         workflow=route.workflow,
@@ -54,21 +61,38 @@ async def _entry(settings: Settings, route: Route, services: Services) -> Entry:
         tariff=settings.costs.per_call.get(route.key),
         rate_limit=route.rate_limit,
         margin_floor=route.margin_floor,
-        fees=of_sale(services.fees, [each.url for each in settings.settlement.facilitators], route.price),
-        flow=flow,
+        flow=terms.flow,
         identifier=Demand(route.payment_identifier),
     )
-    resource = Resource(settings.public_url)
-    challenge = prepare([offer.requirements for offer in offers], resource, endpoint.identifier)
-    return Entry(route.key, endpoint, challenge, route.timeout_s)
+    facilitators = [each.url for each in settings.settlement.facilitators]
+    sale = Sale(
+        endpoint,
+        await services.commits.once(unit),
+        partial(of_sale, services.fees, facilitators),
+        Rules(route.price_ceiling, route.models, route.judge),
+    )
+    return Entry(route.key, Sold(sale, partial(_challenge, settings.public_url)), route.timeout_s)
 
 
-def _price_version(tx: RecordsTx, endpoint: str, terms: str, since_us: int) -> int:
-    return tx.price_version(endpoint, terms, since_us)
+def _payable(tx: RecordsTx, endpoint: str, terms: Terms, now_us: int) -> list[Terms]:
+    """Make *terms* the ones in force; return them, then those that were and are still payable."""
+    version = tx.price_version(endpoint, written(terms), now_us)
+    found = [replace(terms, version=version)]
+    longest_us = max_timeout_s(TIMEOUT_MAX_S) * US_PER_S
+    for number, text, replaced_us in tx.replaced_terms(endpoint, now_us - longest_us, REPLACED_MAX):
+        earlier = read(text, number)
+        if earlier is not None and (ended := earlier.replaced(replaced_us)).payable(now_us):
+            found.append(ended)
+    return found
 
 
-def _method(accept: Accept) -> quoting.Method:
-    return quoting.Method(
+def _challenge(public_url: str, endpoint: Endpoint) -> Challenge:
+    requirements = [offer.requirements for offer in endpoint.offers]
+    return prepare(requirements, Resource(public_url), endpoint.identifier)
+
+
+def _method(accept: Accept) -> Method:
+    return Method(
         chain_id=accept.chain_id,
         network=accept.network,
         asset=accept.asset.address,

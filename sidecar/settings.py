@@ -8,6 +8,7 @@ from sidecar.configuration.checking import check
 from sidecar.configuration.document import Document
 from sidecar.configuration.environment import apply
 from sidecar.configuration.model import (
+    TIMEOUT_MAX_S,
     Accept,
     Address,
     Asset402,
@@ -31,6 +32,7 @@ from sidecar.configuration.reading import parse, refuse_nulls
 from sidecar.configuration.resolving import resolve
 
 __all__ = [
+    "TIMEOUT_MAX_S",
     "Accept",
     "Address",
     "Asset402",

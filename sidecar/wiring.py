@@ -178,10 +178,12 @@ async def paid_path(
         ids=SystemIds(),
         observer=observer,
     )
-    offers = [offer for entry in entries if entry.endpoint for offer in entry.endpoint.offers]
+    sales = [entry.sold.sale for entry in entries if entry.sold]
+    offers = [offer for sale in sales for offer in sale.endpoint.offers]
+    taken = [*(offer for sale in sales for offer in sale.offers), *offers]  # of two alike, the one in force
     interval_ms = SANDBOX_INTERVAL_MS if settings.sandbox else RECOVERY_INTERVAL_MS
     watched = {name: Watched(chain, heads[name]) for name, chain in adapters.chains.items()}
-    recovery = Recovery(services, watched, offers, owner, interval_ms)
+    recovery = Recovery(services, watched, taken, owner, interval_ms)
     reporting = Reporting(
         services, tokens, ReportBounds(limits.cost_reports, limits.close_window_s * US_PER_S)
     )

@@ -28,6 +28,12 @@ SECTIONS: Final[Mapping[Path, type[shape.Section]]] = {
     ("exposure",): shape.ExposureSection,
     ("limits",): shape.LimitsSection,
     ("routes", "*"): shape.RouteSection,
+    ("routes", "*", "price"): shape.PriceSection,
+    ("routes", "*", "price", "plus", "*"): shape.QuantitySection,
+    ("routes", "*", "buyers", "*"): shape.BuyerSection,
+    ("routes", "*", "buyers", "*", "price"): shape.PriceSection,
+    ("routes", "*", "buyers", "*", "price", "plus", "*"): shape.QuantitySection,
+    ("routes", "*", "request"): shape.RequestSection,
     ("costs",): shape.CostsSection,
     ("costs", "overrides", "*"): shape.OverrideSection,
     ("fees",): shape.FeesSection,
@@ -165,13 +171,19 @@ def _refuse_key(source: Source, path: Path) -> None:
     if general in UNSUPPORTED:
         source.refuse(path, "unsupported", UNSUPPORTED[general])
         return
-    known = SECTIONS[general[:-1]].model_fields
+    known = [part.alias or name for name, part in SECTIONS[general[:-1]].model_fields.items()]
     source.refuse(path, "unknown_key", f"there is no such key; {did_you_mean(str(path[-1]), known)}")
 
 
 def _general(path: Path) -> Path:
     """Return the path with `*` for keys that are the seller's own, and for positions."""
     return tuple(
-        "*" if isinstance(part, int) or path[:index] in {("networks",), ("routes",)} else part
+        "*"
+        if isinstance(part, int) or path[:index] in {("networks",), ("routes",)} or _of_buyer(path[:index])
+        else part
         for index, part in enumerate(path)
     )
+
+
+def _of_buyer(path: Path) -> bool:
+    return len(path) == 3 and path[0] == "routes" and path[2] == "buyers"

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
-from sidecar.configuration.model import KIB, MIB, Limits
-from sidecar.configuration.units import duration_text, size_text
+from sidecar.configuration.model import KIB, MIB, TIMEOUT_MAX_S, Limits
+from sidecar.configuration.units import COUNT_MAX, duration_text, size_text
 from sidecar.configuration.written import (
     Algorithm,
     BaseUrl,
@@ -22,11 +22,14 @@ from sidecar.configuration.written import (
     FileName,
     Free,
     Identifier,
+    JsonSchema,
     KeyText,
     Label,
     ListenAt,
     Money,
+    Name,
     Pace,
+    Pointer,
     Price,
     RpcUrl,
     Secret,
@@ -42,7 +45,9 @@ from sidecar.configuration.written import (
 )
 
 _LIMITS: Final = Limits()
-TAGS: Final = frozenset({"<symbol>", "<token>", "<url>", "<facilitator>", "<free>", "<priced>"})
+TAGS: Final = frozenset(
+    {"<symbol>", "<token>", "<url>", "<facilitator>", "<free>", "<priced>", "<fixed>", "<computed>"}
+)
 """Names of alternatives; they show up in pydantic's error locations and nowhere else."""
 
 
@@ -164,17 +169,60 @@ class LimitsSection(Section):
     uncharged_cost: Money = as_written("$1.00")
 
 
+class QuantitySection(Section):
+    """A whole number that a request names in its query, path or body, and the price of `per` of it."""
+
+    query: Name | None = None
+    path: Name | None = None
+    body: Pointer | None = None
+    each: Money
+    per: Annotated[int, count(1, COUNT_MAX)] = 1
+    least: Annotated[int, count(0, COUNT_MAX)] = Field(default=0, alias="min")
+    most: Annotated[int, count(0, COUNT_MAX)] = Field(alias="max")
+    default: Annotated[int, count(0, COUNT_MAX)] | None = None
+
+
+class PriceSection(Section):
+    """A price computed from the request: a base, plus its model's price, plus quantities at their rates."""
+
+    base: Price | None = None
+    by_model: dict[str, Price] = {}
+    plus: list[QuantitySection] = []
+
+
+AnyPrice = Annotated[
+    Annotated[Price, Tag("<fixed>")] | Annotated[PriceSection, Tag("<computed>")],
+    Discriminator(lambda value: "<computed>" if isinstance(value, dict) else "<fixed>"),
+]
+
+
+class BuyerSection(Section):
+    """The price of a buyer, or of several under a name."""
+
+    price: AnyPrice
+    wallets: list[EvmAddress] | None = Field(default=None, min_length=1)
+
+
+class RequestSection(Section):
+    """What a request must be: its JSON body's schema, a file or written out."""
+
+    body_schema: JsonSchema = Field(alias="schema")
+
+
 class RouteSection(Section):
     """A route with a price."""
 
-    price: Price
+    price: AnyPrice
+    buyers: dict[str, BuyerSection] = {}
+    models: list[Label] | None = Field(default=None, min_length=1)
+    request: RequestSection | None = None
     settle: Settle = "authorization"
     agent: Label | None = None
     workflow: Label | None = None
     allow: list[EvmAddress] | None = Field(default=None, min_length=1)
     deny: list[EvmAddress] = []
     price_ceiling: Price | None = None
-    timeout: Annotated[int, duration(1, 3_600)] = as_written("60s")
+    timeout: Annotated[int, duration(1, TIMEOUT_MAX_S)] = as_written("60s")
     rate_limit: Pace | None = None
     margin_floor: Share | None = None
     payment_identifier: Identifier | None = None

@@ -12,8 +12,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 from ledger.money import Amount, nano
+from pricing.price import Price
 from sidecar.configuration.problems import Problem
 from sidecar.domain.pacing import Rate
+from sidecar.domain.requests import Judge
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
+TIMEOUT_MAX_S: Final = 3_600
+"""How long a route may give the upstream to its headers."""
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -120,13 +124,20 @@ class Exposure:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One thing on sale. `price` is None exactly for a free route; `allow` None means everyone."""
+    """One thing on sale. `price` is None exactly for a free route; `allow` None means everyone.
+
+    `buyers` have prices of their own. `models` are those a body may name, None any; `judge`
+    says what of a body does not fit the route's schema, None if there is none.
+    """
 
     key: str  # "POST /research", as written
     method: str
     pattern: str
     free: bool = False
-    price: Amount | None = None
+    price: Price | None = None
+    buyers: Mapping[bytes, Price] = field(default_factory=_nothing)
+    models: frozenset[str] | None = None
+    judge: Judge | None = None
     settle: Literal["authorization", "upfront"] = "authorization"
     agent: str = ""
     workflow: str = ""

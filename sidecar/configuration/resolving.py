@@ -25,7 +25,7 @@ def resolve(draft: Draft, folder: Path) -> Settings | None:
     accept = accepting.accept(draft, networks)
     settlement = accepting.settlement(draft, folder)
     sandbox = accepting.sandbox(draft, {entry.network for entry in accept} | networks.keys())
-    routes = selling.routes(draft)
+    routes = selling.routes(draft, folder)
     costs = selling.costs(draft)
     fees = selling.fees(draft)
     if draft.source.problems:

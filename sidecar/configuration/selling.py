@@ -1,20 +1,24 @@
 """What we sell: routes with their prices, and the costs and fees stated beside them."""
 
+from pathlib import Path as Folder
 from types import MappingProxyType
 
 from ledger.money import Amount
+from pricing.price import FixedPrice, Price
+from sidecar.configuration import prices, schemas
 from sidecar.configuration.checking import Draft
-from sidecar.configuration.document import RouteSection
+from sidecar.configuration.document import RequestSection, RouteSection
 from sidecar.configuration.model import CostOverride, Costs, Fees, Route
 from sidecar.configuration.places import base_url
 from sidecar.configuration.problems import Path, WrongValue, did_you_mean
+from sidecar.domain.requests import Judge
 from sidecar.domain.routes import BadRoutes, compile_routes
 
 RESERVED: tuple[str, ...] = ("/__402", "/.well-known/x402")
 
 
-def routes(draft: Draft) -> tuple[Route, ...]:
-    """Return the routes in the file's order: the first match wins."""
+def routes(draft: Draft, folder: Folder) -> tuple[Route, ...]:
+    """Return the routes in the file's order: the first match wins. Schema files are found from *folder*."""
     keys = draft.route_keys()
     if not keys and not draft.has_lost("routes"):
         draft.refuse(("routes",), "required", "at least one route is required; what is not listed is refused")
@@ -28,19 +32,33 @@ def routes(draft: Draft) -> tuple[Route, ...]:
         if any(pattern == place or pattern.startswith(place + "/") for place in RESERVED):
             draft.refuse(("routes", key), "route_reserved", "paths under /__402 are the sidecar's own")
         if isinstance(section, RouteSection):
-            _check_price(draft, ("routes", key), section)
-            found.append(_priced(draft, key, method, pattern, section))
+            found.append(_priced(draft, ("routes", key), section, folder))
         else:
             found.append(Route(key, method, pattern, free=True))
     return tuple(found)
 
 
-def _priced(draft: Draft, key: str, method: str, pattern: str, section: RouteSection) -> Route:
+def _priced(draft: Draft, path: Path, section: RouteSection, folder: Folder) -> Route:
+    key = str(path[-1])
+    method, _, pattern = key.partition(" ")
+    own = prices.buyers(draft, (*path, "buyers"), section, key)
+    asked = prices.price(draft, (*path, "price"), section.price, key)
+    models = None if section.models is None else frozenset(section.models)
+    for where, price in (((*path, "price"), asked), *own.values()):
+        if price is not None:
+            prices.check_bounds(draft, where, price, section.price_ceiling)
+            _check_models(draft, path, price, models)
+    if section.timeout > draft.document.limits.stream_total:
+        sentence = "the timeout is above limits.stream_total"
+        draft.refuse((*path, "timeout"), "limits_conflict", sentence)
     return Route(
         key,
         method,
         pattern,
-        price=section.price,
+        price=asked,
+        buyers=MappingProxyType({buyer: price for buyer, (_, price) in own.items() if price is not None}),
+        models=models,
+        judge=_judge(draft, (*path, "request", "schema"), section.request, folder),
         settle=section.settle,
         agent=section.agent or "",
         workflow=section.workflow or "",
@@ -54,19 +72,23 @@ def _priced(draft: Draft, key: str, method: str, pattern: str, section: RouteSec
     )
 
 
-def _check_price(draft: Draft, path: Path, section: RouteSection) -> None:
-    if section.price_ceiling is not None and section.price > section.price_ceiling:
-        draft.refuse((*path, "price"), "price_above_ceiling", "the price is above the route's price_ceiling")
-    if section.price > draft.document.exposure.per_payer and not draft.has_lost("exposure"):
-        sentence = "the price is above exposure.per_payer, so no call could ever be paid"
-        draft.refuse((*path, "price"), "price_above_exposure", sentence)
-    per_day = draft.document.exposure.per_day
-    if per_day is not None and section.price > per_day:
-        sentence = "the price is above exposure.per_day, so no call could ever be paid"
-        draft.refuse((*path, "price"), "price_above_exposure", sentence)
-    if section.timeout > draft.document.limits.stream_total:
-        sentence = "the timeout is above limits.stream_total"
-        draft.refuse((*path, "timeout"), "limits_conflict", sentence)
+def _check_models(draft: Draft, path: Path, price: Price, models: frozenset[str] | None) -> None:
+    """A model with a price that is not let in, or let in without a price, is a mistake."""
+    if models is None or isinstance(price, FixedPrice) or not price.models:
+        return
+    if odd := sorted(models ^ price.models.keys()):
+        sentence = f"models and by_model do not list the same: {', '.join(odd)}"
+        draft.refuse((*path, "models"), "models_conflict", sentence)
+
+
+def _judge(draft: Draft, path: Path, section: RequestSection | None, folder: Folder) -> Judge | None:
+    if section is None:
+        return None
+    try:
+        return schemas.judge(section.body_schema, folder)
+    except WrongValue as wrong:
+        draft.refuse(path, wrong.code, wrong.sentence)
+        return None
 
 
 def costs(draft: Draft) -> Costs:

@@ -24,6 +24,9 @@ RATE: Final = r"([0-9]{1,9})/(second|minute|hour|day)"
 RATE_CALLS_MAX: Final = 1_000_000
 _PERIOD_US: Final = {"second": 10**6, "minute": 60 * 10**6, "hour": 3_600 * 10**6, "day": 86_400 * 10**6}
 COUNT: Final = r"0|[1-9][0-9]{0,8}"
+COUNT_MAX: Final = 999_999_999
+NAME: Final = r"[A-Za-z_][A-Za-z0-9_.-]{0,63}"
+POINTER: Final = r"(/([^/~\x00-\x1f\x7f]|~[01]){1,100}){1,8}"
 LABEL: Final = r"[^\x00-\x1f\x7f]{1,100}"
 DATE: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 KEY_CHARACTERS_MAX: Final = 16 * KIB
@@ -131,6 +134,34 @@ def label(value: object) -> str:
         raise WrongValue("not_text", "must be text; put it in quotes")
     if not isinstance(value, str) or not re.fullmatch(LABEL, value) or value != value.strip():
         raise WrongValue("label", "must be 1 to 100 printable characters, without space at the ends")
+    return value
+
+
+def plain(node: object) -> object:
+    """Return a tree with its numbers read, as JSON has them."""
+    if isinstance(node, dict):
+        return {key: plain(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [plain(value) for value in node]
+    if not isinstance(node, Number):
+        return node
+    try:
+        return int(node.text) if re.fullmatch(r"[-+]?[0-9]{1,18}", node.text) else float(node.text)
+    except ValueError:
+        raise WrongValue("number", "must be a plain decimal number") from None
+
+
+def name(value: object) -> str:
+    """Read the name of a parameter."""
+    if not isinstance(value, str) or not re.fullmatch(NAME, value):
+        raise WrongValue("name", "must be a parameter's name: letters, digits, '_', '-' and '.'")
+    return value
+
+
+def pointer(value: object) -> str:
+    """Read a JSON pointer to a member (RFC 6901)."""
+    if not isinstance(value, str) or not re.fullmatch(POINTER, value):
+        raise WrongValue("pointer", "must be a JSON pointer to a member of the body, such as /max_tokens")
     return value
 
 

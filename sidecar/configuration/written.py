@@ -118,6 +118,15 @@ def _free(value: object) -> str:
     return "free"
 
 
+def _json_schema(value: object) -> object:
+    """Read the name of a schema's file, or a schema that is written out, as JSON has it."""
+    if isinstance(value, dict):
+        return units.plain(value)
+    if isinstance(value, str):
+        return places.file_name(value)
+    raise WrongValue("schema_value", "must be a JSON Schema, or the name of the file it is in")
+
+
 _LABEL: Final[Mapping[str, object]] = {"type": "string", "minLength": 1, "maxLength": 100}
 _TOKEN: Final[Mapping[str, object]] = {"type": "string", "minLength": 4, "maxLength": 512}
 _CREDENTIAL: Final[Mapping[str, object]] = {"type": "string", "minLength": 1, "maxLength": 8192}
@@ -133,6 +142,9 @@ Price = Annotated[Amount, Written(units.price, text_like(units.MONEY, "$0.05"))]
 Share = Annotated[Fraction, Written(units.share, text_like(units.SHARE, "2%"))]
 Pace = Annotated[Rate, Written(units.rate, text_like(units.RATE, "100/minute"))]
 Label = Annotated[str, Written(units.label, _LABEL)]
+Name = Annotated[str, Written(units.name, text_like(units.NAME))]
+Pointer = Annotated[str, Written(units.pointer, text_like(units.POINTER, "/max_tokens"))]
+JsonSchema = Annotated[object, Written(_json_schema, {"type": ["object", "string"]})]
 Secret = Annotated[str, Written(units.secret, _TOKEN)]
 Credential = Annotated[str, Written(units.credential, _CREDENTIAL)]
 KeyText = Annotated[str, Written(units.key_text, _KEY)]

@@ -1,10 +1,8 @@
-"""Quoting: what a route asks for, on each way to be paid. Pure; done once, at start.
+"""Quoting: what a route asks for, on each way to be paid. Pure.
 
 A price is rounded up to the asset's atomic unit: a sale is never below its price.
 """
 
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ledger.money import Amount, nano
@@ -12,7 +10,6 @@ from pricing.price import atomic_up
 from sidecar.domain.call import NANO_DECIMALS, Flow, Offer
 from sidecar.domain.verification import max_timeout_s
 from sidecar.x402.documents import Requirements
-from sidecar.x402.terms import requirements_members
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +51,3 @@ def offer(price: Amount, method: Method, route_timeout_s: int, flow: Flow = Flow
         pay_to=method.pay_to,
         amount=nano(atomic * int(10 ** (NANO_DECIMALS - method.decimals))),
     )
-
-
-def terms(price: Amount, offers: Sequence[Offer]) -> str:
-    """Return what is offered as canonical JSON: other terms are another price version."""
-    accepts = [requirements_members(each.requirements) for each in offers]
-    document = {"price_nano": str(price.units), "accepts": accepts}
-    return json.dumps(document, sort_keys=True, separators=(",", ":"))

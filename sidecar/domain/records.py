@@ -191,6 +191,10 @@ class RecordsTx(CostsTx, Tx, Protocol):
         """Return the number of these terms, making them the endpoint's newest version if they are not."""
         ...
 
+    def replaced_terms(self, endpoint: str, after_us: int, limit: int) -> list[tuple[int, str, int]]:
+        """Return (version, terms, when it was replaced) of terms replaced after *after_us*, newest first."""
+        ...
+
     def orphans(self, owner: str) -> list[Payment]:
         """Return payments whose call another run than *owner* left open, settled or being asked for."""
         ...

@@ -22,6 +22,9 @@ class Code(StrEnum):
     CALL_IN_PROGRESS = "call_in_progress"
     SETTLEMENT_FAILED = "settlement_failed"
     SETTLEMENT_UNKNOWN = "settlement_unknown"
+    REQUEST_INVALID = "request_invalid"
+    MODEL_NOT_ALLOWED = "model_not_allowed"
+    PRICE_ABOVE_CEILING = "price_above_ceiling"
     BUYER_DENIED = "buyer_denied"
     WOULD_LOSE_MONEY = "would_lose_money"
     EXPOSURE_EXCEEDED = "exposure_exceeded"
@@ -53,6 +56,8 @@ class Refusal:
 
     `call` is the id of the call this answer is about: a repeat carries the
     original's. `policy` names the rule for the operator, never for the buyer.
+    `part` is what of the request is wrong (query, path, headers or body), and
+    `place` where in it: a name, or in the body a JSON pointer.
     """
 
     code: Code
@@ -61,3 +66,5 @@ class Refusal:
     retry_after_s: int | None = None
     allow: tuple[str, ...] = ()
     policy: str = ""
+    part: str = ""
+    place: str = ""

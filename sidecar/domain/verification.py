@@ -3,6 +3,7 @@
 A bad payment ends here; a good one becomes evidence that the later steps ask for.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,12 +24,13 @@ MAX_TIMEOUT_MIN_S: Final = 120
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A payment whose every signed field, window and signature is right for *offer*.
+    """A payment whose every signed field, window and signature is right for *offer* of *endpoint*.
 
     *identifier* is the buyer's own name for the purchase, "" if it gave none.
     *closed* is None, or why it buys nothing: then it can only be the repeat of one that did.
     """
 
+    endpoint: Endpoint
     offer: Offer
     payment: ExactPayment
     evidence: LocallyValid
@@ -46,41 +48,49 @@ def window(route_timeout_s: int) -> Window:
     return Window(route_timeout_s + SETTLE_DEADLINE_S, 2 * max_timeout_s(route_timeout_s))
 
 
-def check(header: bytes, endpoint: Endpoint, header_bytes_max: int, now_s: int) -> Checked | Refusal:
-    """Decode, match and check the payment in *header* for *endpoint*, then let policy look at the payer."""
+def decode(header: bytes, header_bytes_max: int) -> ExactPayment | Refusal:
+    """Read the payment in *header*. Forms only: nothing of it is verified."""
     payment = codec.decode_payment(header, header_bytes_max)
     if isinstance(payment, TooLarge):
         return Refusal(Code.PAYMENT_TOO_LARGE)
     if isinstance(payment, Malformed):
         return Refusal(Code.PAYMENT_MALFORMED, reason=payment.reason)
-    matched = matching.match(payment, [offer.requirements for offer in endpoint.offers])
+    return payment
+
+
+def check(payment: ExactPayment, open_to: Sequence[Endpoint], now_s: int) -> Checked | Refusal:
+    """Match and check *payment*, then let policy look at the payer.
+
+    *open_to* are the route at every price its payer may have signed, the first match wins.
+    """
+    offers = [(endpoint, offer) for endpoint in open_to for offer in endpoint.offers]
+    matched = matching.match(payment, [offer.requirements for _, offer in offers])
     if isinstance(matched, Mismatch):
         return Refusal(Code.PAYMENT_INVALID, reason=matched.reason)
+    endpoint, offer = next(each for each in offers if each[1].requirements is matched)
     named = _identifier(payment, endpoint)
     if isinstance(named, Refusal):
         return named
-    offer = next(offer for offer in endpoint.offers if offer.requirements is matched)
     scheme = SCHEMES[matched.scheme]
     evidence = scheme.check(payment, matched, offer.chain_id, now_s, window(endpoint.timeout_s))
     if isinstance(evidence, Invalid):
         return Refusal(Code.PAYMENT_INVALID, reason=evidence.reason)
-    return policies.decide(endpoint, evidence.payer) or Checked(offer, payment, evidence, named)
+    return policies.decide(endpoint, evidence.payer) or Checked(endpoint, offer, payment, evidence, named)
 
 
-def recognize(header: bytes, endpoint: Endpoint, header_bytes_max: int, closed: Refusal) -> Checked | None:
-    """Return the payment in *header*, refused as *closed*, if its payer signed it for a token we take here.
+def recognize(
+    payment: ExactPayment, endpoint: Endpoint, offers: Sequence[Offer], closed: Refusal
+) -> Checked | None:
+    """Return *payment*, refused as *closed*, if its payer signed it for a token that *offers* take.
 
     What is late, early, or signed for other terms buys nothing; but it may have bought something before,
     and a repeat is told how that stands: told to pay anew, an honest buyer would pay twice.
     """
-    payment = codec.decode_payment(header, header_bytes_max)
-    if not isinstance(payment, ExactPayment):
-        return None
-    for offer in endpoint.offers:
+    for offer in offers:
         identify = SCHEMES[offer.requirements.scheme].identify
         evidence = identify(payment, offer.requirements, offer.chain_id)
         if isinstance(evidence, LocallyValid):
-            return Checked(offer, payment, evidence, closed=closed)
+            return Checked(endpoint, offer, payment, evidence, closed=closed)
     return None
 
 

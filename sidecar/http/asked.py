@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ledger.money import text
 from sidecar.domain import chart
-from sidecar.domain.call import CallContext, Endpoint, Verified
+from sidecar.domain.call import CallContext, Verified
 from sidecar.domain.target import Target
 from sidecar.domain.verification import Checked
 from sidecar.http import headers as hygiene
@@ -33,12 +33,12 @@ class Asked:
         parts = (self.method.encode("ascii"), self.target.target, self.body.digest)
         return hashlib.sha256(b"\0".join(parts)).digest()
 
-    def verified(self, checked: Checked, endpoint: Endpoint) -> Verified:
-        """Return the payment bound to this request."""
+    def verified(self, checked: Checked) -> Verified:
+        """Return the payment bound to this request, on the terms it pays."""
         context = CallContext(
             call=self.call,
             at_us=self.at_us,
-            endpoint=endpoint,
+            endpoint=checked.endpoint,
             method=self.method,
             target=self.target.target.decode("ascii"),
             request_digest=self.digest,

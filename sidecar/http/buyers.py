@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sidecar.domain.admission import RETRY_AFTER_S
-from sidecar.domain.call import Endpoint
 from sidecar.domain.events import Answered, NeedsAttention
 from sidecar.domain.refusals import Code, Refusal
 from sidecar.domain.routes import Matched, Routes, UnknownRoute, WrongMethod
@@ -17,9 +16,9 @@ from sidecar.fields import combined, values
 from sidecar.http.exchange import BuyerExchange, BuyerLeft, Receive, Send
 from sidecar.http.passing import Passing
 from sidecar.http.selling import Selling
+from sidecar.http.sold import Sold
 from sidecar.http.wallet.pages import Pages, is_own
 from sidecar.ports import Clock, Headers, Ids, Observer
-from sidecar.x402.challenge import Challenge
 
 Scope = dict[str, Any]
 WRITE_IDLE_S: Final = 60
@@ -28,11 +27,10 @@ GRANTED: Final = b"PAYMENT-SIGNATURE, X-PAYMENT, SIGN-IN-WITH-X, Content-Type"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One route: what is sold there, and its prepared 402; `endpoint` is None for a free route."""
+    """One route: what is sold there; `sold` is None for a free route."""
 
     name: str
-    endpoint: Endpoint | None
-    challenge: Challenge | None
+    sold: Sold | None
     timeout_s: int
 
 
@@ -116,11 +114,11 @@ class Buyers:
             case UnknownRoute():
                 await exchange.refuse(Refusal(Code.ROUTE_UNKNOWN))
                 return ""
-        if entry.endpoint is None:
+        if entry.sold is None:
             await self._passing.pass_on(method, target, fields, exchange, entry.timeout_s)
         else:
-            exchange.challenge, exchange.path = entry.challenge, target.path
-            await self._selling.sell(entry.endpoint, scope, target, exchange)
+            exchange.path = target.path
+            await self._selling.sell(entry.sold, scope, target, exchange)
         return entry.name
 
 

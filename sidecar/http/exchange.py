@@ -54,6 +54,11 @@ class PaidBody:
         self._file.seek(0)
         return self._file.read() if self.size <= SPOOL_BYTES else self._pieces()
 
+    def raw(self) -> bytes:
+        """Return all of it, to be read here."""
+        self._file.seek(0)
+        return self._file.read()
+
     def close(self) -> None:
         """Drop it."""
         self._file.close()

@@ -29,6 +29,7 @@ _NOT_FORWARDED: Final = frozenset((b"host", b"content-length", b"expect", b"acce
 # Our server writes these itself; two of each would be one too many.
 _SERVERS_OWN: Final = frozenset((b"date", b"server"))
 _LABEL: Final = re.compile(rb"[A-Za-z0-9._~:@-]{1,64}\Z")
+_WALLET: Final = re.compile(rb"0x[0-9A-Fa-f]{40}\Z")
 _TRACEPARENT: Final = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}\Z")
 EXPOSED: Final = b"PAYMENT-REQUIRED, PAYMENT-RESPONSE, X-PAYMENT-RESPONSE, Sidecar-Call-Id"
 
@@ -37,6 +38,12 @@ def label(headers: Headers, name: bytes) -> str:
     """Return a buyer's own label (run, session), or empty when absent, doubled or odd."""
     found = values(headers, name)
     return found[0].decode("ascii") if len(found) == 1 and _LABEL.match(found[0]) else ""
+
+
+def wallet(headers: Headers) -> bytes | None:
+    """Return the wallet a buyer says it would pay from, which only chooses the price it is shown."""
+    found = values(headers, b"sidecar-wallet")
+    return bytes.fromhex(found[0][2:].decode()) if len(found) == 1 and _WALLET.match(found[0]) else None
 
 
 def passing(headers: Headers, also: frozenset[bytes] = frozenset()) -> list[tuple[bytes, bytes]]:

@@ -91,6 +91,16 @@ REPLIES: Final[dict[Code, Reply]] = {
     Code.FACILITATOR_UNAVAILABLE: _again(
         503, "No facilitator", "Nobody can settle payments now; repeat the call with the same payment."
     ),
+    Code.REQUEST_INVALID: Reply(
+        400,
+        "Request not valid",
+        "What is sold here does not take this request; see `in` and `place`.",
+        Action.FIX,
+    ),
+    Code.MODEL_NOT_ALLOWED: Reply(403, "Model not sold", "This model is not sold here.", Action.STOP),
+    Code.PRICE_ABOVE_CEILING: Reply(
+        403, "Price too high", "This request would cost more than is sold here at once.", Action.STOP
+    ),
     Code.BUYER_DENIED: Reply(403, "Buyer not allowed", "This wallet may not buy this call.", Action.STOP),
     Code.WOULD_LOSE_MONEY: Reply(
         403, "Not sold now", "This call is not sold at its present price.", Action.STOP
@@ -160,6 +170,8 @@ def problem(refusal: Refusal, call: str) -> dict[str, object]:
     }
     if refusal.reason:
         members["reason"] = refusal.reason
+    if refusal.part:
+        members |= {"in": refusal.part, "place": refusal.place}
     return members
 
 

@@ -1,29 +1,43 @@
 """Selling: one request of a priced route, from its payment header to the paid path. Decides no money.
 
-Each header is read once. An unpaid call and a bad payment cost no I/O.
+Each header is read once. An unpaid call and a bad payment cost no I/O, and where the price does not
+depend on the body, it is not read for them.
 """
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from sidecar.domain.admission import RETRY_AFTER_S
-from sidecar.domain.call import Endpoint
 from sidecar.domain.pacing import Rate
 from sidecar.domain.refusals import Code, Refusal
+from sidecar.domain.requests import Request
+from sidecar.domain.sales import Sale
 from sidecar.domain.target import Target
-from sidecar.domain.verification import Checked, check, recognize
+from sidecar.domain.verification import Checked, check, decode, recognize
 from sidecar.fields import values
+from sidecar.http import headers as hygiene
 from sidecar.http.asked import US_PER_S, Asked
-from sidecar.http.exchange import BuyerExchange
+from sidecar.http.exchange import SPOOL_BYTES, BuyerExchange, PaidBody
 from sidecar.http.paces import Paces
+from sidecar.http.sold import Sold
 from sidecar.pipeline import Pipeline
 from sidecar.ports import Clock, Headers
 from sidecar.tokens import Tokens
 from sidecar.x402 import reasons
+from sidecar.x402.documents import ExactPayment
 
-_MAY_BE_KNOWN: Final = frozenset({Code.PAYMENT_INVALID, Code.PAYMENT_IDENTIFIER_REQUIRED})
-"""What a payment may be refused as that bought something when other terms were asked for."""
+_MAY_BE_KNOWN: Final = frozenset(
+    {
+        Code.PAYMENT_INVALID,
+        Code.PAYMENT_IDENTIFIER_REQUIRED,
+        Code.REQUEST_INVALID,
+        Code.MODEL_NOT_ALLOWED,
+        Code.PRICE_ABOVE_CEILING,
+    }
+)
+"""What is refused now may have been sold before: its payment is looked up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,65 +69,93 @@ class Selling:
         while self._open:
             await asyncio.wait(self._open)
 
-    async def sell(
-        self, endpoint: Endpoint, scope: dict[str, Any], target: Target, exchange: BuyerExchange
-    ) -> None:
+    async def sell(self, sold: Sold, scope: dict[str, Any], target: Target, exchange: BuyerExchange) -> None:
         """Answer one request: the 402, a refusal, or what the paid path makes of its payment."""
-        method, fields = scope["method"], scope["headers"]
-        payment = _payment_header(fields)
-        if payment is None:
-            await exchange.refuse(Refusal(Code.PAYMENT_REQUIRED))
+        fields = scope["headers"]
+        header = _payment_header(fields)
+        if header is None and not sold.sale.reads_body:
+            await exchange.refuse(_asking(sold, Request(target), hygiene.wallet(fields), exchange))
             return
         now_us = self._clock.now_us()
-        refusal = payment if isinstance(payment, Refusal) else self._closed()
-        # Before any signature is checked: that is the work a stranger could make us do.
+        refusal = header if isinstance(header, Refusal) else self._closed()
+        # Before any signature is checked and any body read: that is the work a stranger could make us do.
         refusal = refusal or self._paces.of_address(scope.get("client"), now_us)
         if refusal is not None:
             await exchange.refuse(refusal)
             return
-        assert isinstance(payment, bytes), "a payment is bytes or was refused"
-        at_s = now_us // US_PER_S
-        checked = await self._check(payment, endpoint, at_s)
-        if isinstance(checked, Checked):
-            checked = self._paces.of_buyer(checked.evidence.payer, endpoint, now_us) or checked
+        assert not isinstance(header, Refusal), "a payment is bytes or was refused"
+        payment = None if header is None else decode(header, self._limits.payment_header_bytes)
+        checked: Checked | Refusal | None = payment if isinstance(payment, Refusal) else None
+        if isinstance(payment, ExactPayment) and not sold.sale.reads_body:
+            checked = await self._check(payment, sold, Request(target), now_us, exchange)
         if isinstance(checked, Refusal):
             await exchange.refuse(checked)
             return
+        assert not isinstance(payment, Refusal), "what cannot be read was refused"
         self._busy += 1
         try:
-            body = await exchange.read_body(self._limits.paid_body_bytes)
-            if isinstance(body, Refusal):
-                await exchange.refuse(body)
-                return
-            asked = Asked(method, target, fields, body, exchange.call, self._clock.now_us())
-            # A body may take its time: the payment must still be good for the work that starts now.
-            if asked.at_us // US_PER_S != at_s:
-                checked = await self._check(payment, endpoint, asked.at_us // US_PER_S)
-            if not self.ready:
-                checked = Refusal(Code.DRAINING, retry_after_s=RETRY_AFTER_S)
-            await self._start(asked, checked, endpoint, exchange)
+            await self._sell_whole(
+                _Asking(scope["method"], target, fields, payment, now_us), sold, checked, exchange
+            )
         finally:
             self._busy -= 1
 
-    async def _check(self, payment: bytes, endpoint: Endpoint, at_s: int) -> Checked | Refusal:
-        """Check a payment. One that is signed well and buys nothing now is looked up before it is refused."""
-        bytes_max = self._limits.payment_header_bytes
-        checked = check(payment, endpoint, bytes_max, at_s)
-        if isinstance(checked, Checked) or checked.code not in _MAY_BE_KNOWN:
-            return checked
-        known = recognize(payment, endpoint, bytes_max, checked)
-        if known is not None and await self._pipeline.knows(known.evidence.claim_key):
-            return known
-        return checked
-
-    async def _start(
-        self, asked: Asked, checked: Checked | Refusal, endpoint: Endpoint, exchange: BuyerExchange
+    async def _sell_whole(
+        self, asking: "_Asking", sold: Sold, checked: Checked | None, exchange: BuyerExchange
     ) -> None:
+        """Read the body, and go on with what may need it; *checked* is the payment if that does not."""
+        body = await exchange.read_body(self._limits.paid_body_bytes)
+        if isinstance(body, Refusal):
+            await exchange.refuse(body)
+            return
+        request = await _read(asking, body, sold.sale)
+        if asking.payment is None:
+            body.close()
+            await exchange.refuse(_asking(sold, request, hygiene.wallet(asking.fields), exchange))
+            return
+        now_us = self._clock.now_us()
+        asked = Asked(asking.method, asking.target, asking.fields, body, exchange.call, now_us)
+        # A body may take its time: the payment must still be good for the work that starts now.
+        verdict: Checked | Refusal | None = checked
+        if verdict is None or now_us // US_PER_S != asking.at_us // US_PER_S:
+            counted = checked is not None
+            verdict = await self._check(asking.payment, sold, request, now_us, exchange, counted=counted)
+        if not self.ready:
+            verdict = Refusal(Code.DRAINING, retry_after_s=RETRY_AFTER_S)
+        await self._start(asked, verdict, exchange)
+
+    async def _check(
+        self,
+        payment: ExactPayment,
+        sold: Sold,
+        request: Request | Refusal,
+        now_us: int,
+        exchange: BuyerExchange,
+        *,
+        counted: bool = False,
+    ) -> Checked | Refusal:
+        """Check a payment, and count it unless it is *counted*; one that buys nothing now is looked up first.
+
+        Looked up is what its payer signed well: it may be the repeat of one that did buy.
+        """
+        payer = payment.authorization.from_
+        _asking(sold, request, payer, exchange)
+        open_to = request if isinstance(request, Refusal) else sold.sale.open_to(request, payer, now_us)
+        checked = open_to if isinstance(open_to, Refusal) else check(payment, open_to, now_us // US_PER_S)
+        if isinstance(checked, Refusal) and checked.code in _MAY_BE_KNOWN:
+            known = recognize(payment, sold.sale.endpoint, sold.sale.offers, checked)
+            if known is not None and await self._pipeline.knows(known.evidence.claim_key):
+                checked = known
+        if isinstance(checked, Refusal) or counted:
+            return checked
+        return self._paces.of_buyer(payer, checked.endpoint, now_us) or checked
+
+    async def _start(self, asked: Asked, checked: Checked | Refusal, exchange: BuyerExchange) -> None:
         if isinstance(checked, Refusal):
             asked.body.close()
             await exchange.refuse(checked)
             return
-        task = asyncio.create_task(self._run(asked, checked, endpoint, exchange))
+        task = asyncio.create_task(self._run(asked, checked, exchange))
         self._open.add(task)
         task.add_done_callback(self._open.discard)
         try:
@@ -132,14 +174,43 @@ class Selling:
             return Refusal(Code.OVERLOADED, retry_after_s=RETRY_AFTER_S)
         return None
 
-    async def _run(self, asked: Asked, checked: Checked, endpoint: Endpoint, exchange: BuyerExchange) -> None:
+    async def _run(self, asked: Asked, checked: Checked, exchange: BuyerExchange) -> None:
         try:
             exchange.version = checked.payment.version
-            verified = asked.verified(checked, endpoint)
+            verified = asked.verified(checked)
             outgoing = asked.outgoing(verified, self._tokens)
             await self._pipeline.serve(verified, outgoing, exchange, checked.closed)
         finally:
             asked.body.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """One request before its body, and the payment that came with it."""
+
+    method: str
+    target: Target
+    fields: Headers
+    payment: ExactPayment | None
+    at_us: int
+
+
+async def _read(asking: _Asking, body: PaidBody, sale: Sale) -> Request | Refusal:
+    """Read what the price depends on; a large body elsewhere, so that the others do not wait for it."""
+    if not sale.reads_body:
+        return Request(asking.target)
+    kinds, codings = (values(asking.fields, name) for name in (b"content-type", b"content-encoding"))
+    reading = partial(sale.read, asking.target, body.raw(), kinds, codings)
+    return reading() if body.size <= SPOOL_BYTES else await asyncio.to_thread(reading)
+
+
+def _asking(sold: Sold, request: Request | Refusal, wallet: bytes | None, exchange: BuyerExchange) -> Refusal:
+    """Put the price of *request* for *wallet* on any 402 it is answered with; return what asks for it."""
+    quoted = request if isinstance(request, Refusal) else sold.sale.quote(request, wallet)
+    if isinstance(quoted, Refusal):
+        return quoted
+    exchange.challenge = sold.challenge(quoted)
+    return Refusal(Code.PAYMENT_REQUIRED)
 
 
 def _payment_header(fields: Headers) -> bytes | Refusal | None:

@@ -7,15 +7,17 @@ is refused. Knows no document; the caller bounds the size.
 from __future__ import annotations
 
 import json
-import re
+import math
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Final, NoReturn
 
 DEPTH_MAX: Final = 16
 INTEGER_MAX: Final = 2**63 - 1
 
-# A string (also one that never ends, so that the scan stays linear), or a bracket.
-_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[{}\[\]]', re.DOTALL)
+_BRACKETS_AND_QUOTES: Final = b'{}[]"'
+_BUT_THOSE: Final = bytes(byte for byte in range(256) if byte not in _BRACKETS_AND_QUOTES)
+_STEPS: Final = [{"{": 1, "[": 1, "}": -1, "]": -1}.get(chr(byte), 0) for byte in range(256)]
 _DIGITS_MAX: Final = len(str(INTEGER_MAX))
 
 
@@ -42,10 +44,18 @@ def read_loose_object(raw: bytes) -> dict[str, object] | None:
     return document if isinstance(document, dict) else None
 
 
-def _read(raw: bytes, decoder: json.JSONDecoder) -> object:
+def read_value(raw: bytes, depth_max: int) -> object:
+    """Whatever value *raw* is, nested at most *depth_max* deep, with its fractions as floats; else None.
+
+    For documents whose shape is not ours. `null` is None too: it says nothing.
+    """
+    return _read(raw, _PLAIN, depth_max)
+
+
+def _read(raw: bytes, decoder: json.JSONDecoder, depth_max: int = DEPTH_MAX) -> object:
     try:
         text = raw.decode("utf-8")
-        if _too_deep(text):
+        if _too_deep(raw, depth_max):
             return None
         document: object = decoder.decode(text)
         if "\\u" in text:  # only an escape can bring half a surrogate pair
@@ -55,18 +65,14 @@ def _read(raw: bytes, decoder: json.JSONDecoder) -> object:
     return document
 
 
-def _too_deep(text: str) -> bool:
-    if text.count("{") + text.count("[") <= DEPTH_MAX:
+def _too_deep(raw: bytes, depth_max: int) -> bool:
+    """Tell whether brackets outside strings are nested deeper. Linear, and a large body soon done."""
+    if raw.count(b"{") + raw.count(b"[") <= depth_max:
         return False
-    depth = 0
-    for token in _TOKEN.findall(text):
-        if token in {"{", "["}:
-            depth += 1
-            if depth > DEPTH_MAX:
-                return True
-        elif token in {"}", "]"}:
-            depth -= 1
-    return False
+    # Escapes stand in strings only; without the escaped quotes, every other part is outside a string.
+    plain = raw.replace(b"\\\\", b"").replace(b'\\"', b"").translate(None, _BUT_THOSE)
+    brackets = b"".join(plain.split(b'"')[::2])
+    return max(accumulate(map(_STEPS.__getitem__, brackets)), default=0) > depth_max
 
 
 def _unique(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
@@ -86,6 +92,13 @@ def _whole_or_text(digits: str) -> int | str:
     return int(digits) if len(digits) < _DIGITS_MAX else digits
 
 
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError("a number is too large")
+    return number
+
+
 def _refuse(_: str) -> NoReturn:
     raise ValueError("not a whole number")
 
@@ -96,3 +109,4 @@ _EXACT: Final = json.JSONDecoder(
 _LOOSE: Final = json.JSONDecoder(
     object_pairs_hook=_unique, parse_int=_whole_or_text, parse_float=str, parse_constant=_refuse
 )
+_PLAIN: Final = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_finite, parse_constant=_refuse)

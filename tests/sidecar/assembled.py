@@ -59,9 +59,11 @@ async def built(folder: Path, text: str = CONFIG) -> AsyncIterator[PaidPath]:
         await path.adapters.close()
 
 
-async def ask(path: PaidPath, method: str, target: bytes, *headers: tuple[bytes, bytes]) -> Buyer:
+async def ask(
+    path: PaidPath, method: str, target: bytes, *headers: tuple[bytes, bytes], query: bytes = b""
+) -> Buyer:
     buyer = Buyer()
-    scope: dict[str, Any] = {"type": "http", "method": method, "raw_path": target, "query_string": b""}
+    scope: dict[str, Any] = {"type": "http", "method": method, "raw_path": target, "query_string": query}
     await path.buyers(scope | {"headers": list(headers)}, buyer.receive, buyer.send)
     return buyer
 

@@ -20,6 +20,7 @@ from ledger.accounts import Side
 from ledger.audit import audit
 from ledger.money import Amount, nano
 from pricing.cost import CostLine
+from pricing.price import FixedPrice, Price
 from sidecar.adapters.storage.auditing import CHECKS
 from sidecar.adapters.storage.reading import open_read_only
 from sidecar.adapters.storage.records import RecordsSqliteTx
@@ -34,7 +35,9 @@ from sidecar.domain.quoting import Method, offer
 from sidecar.domain.records import Closing, Payment
 from sidecar.domain.refusals import Refusal
 from sidecar.domain.resolving import arrived_unit
+from sidecar.domain.sales import NO_RULES, Rules, Sale
 from sidecar.domain.settling import Recorded, release_unit, result_unit, sending_unit, stored
+from sidecar.domain.terms import Terms
 from sidecar.domain.transfers import TransferLog
 from sidecar.domain.verification import Checked
 from sidecar.x402.evm_text import address_bytes
@@ -88,6 +91,43 @@ def an_endpoint(price: Amount = PRICE, *methods: Method, **changes: Any) -> Endp
     return replace(endpoint, **changes)
 
 
+def a_method(offered: Offer) -> Method:
+    """Return the way to be paid that an offer is made in."""
+    terms = offered.requirements
+    return Method(
+        chain_id=offered.chain_id,
+        network=offered.network,
+        asset=offered.asset,
+        asset_text=terms.asset,
+        decimals=offered.asset_decimals,
+        domain_name=str(terms.extra["name"]),
+        domain_version=str(terms.extra["version"]),
+        pay_to=offered.pay_to,
+        pay_to_text=terms.pay_to,
+    )
+
+
+def some_terms(price: Price | None = None, endpoint: Endpoint | None = None, **changes: Any) -> Terms:
+    """Build the terms of an endpoint, at its own price unless told another."""
+    endpoint = endpoint or an_endpoint()
+    terms = Terms(
+        price=price or FixedPrice(endpoint.price),
+        own={},
+        methods=tuple(a_method(each) for each in endpoint.offers),
+        timeout_s=endpoint.timeout_s,
+        flow=endpoint.flow,
+        version=endpoint.price_version,
+    )
+    return replace(terms, **changes)
+
+
+def a_sale(*terms: Terms, endpoint: Endpoint | None = None, rules: Rules = NO_RULES) -> Sale:
+    """Build what sells an endpoint on *terms*, those in force first."""
+    endpoint = endpoint or an_endpoint()
+    fees = endpoint.fees
+    return Sale(endpoint, terms or (some_terms(endpoint=endpoint),), lambda _: fees, rules)
+
+
 def a_payment_document(
     paid: Offer | None = None,
     *,
@@ -129,6 +169,12 @@ def _header(paid: Offer, wallet: Any, nonce: int, valid_before: str) -> bytes:
     return a_payment_header(paid, wallet=wallet, nonce=nonce, validBefore=valid_before)
 
 
+def checked_at(sent: bytes, *open_to: Endpoint, bytes_max: int = HEADER_BYTES_MAX) -> Checked | Refusal:
+    """Read a payment and check it against what its payer may have signed."""
+    payment = verification.decode(sent, bytes_max)
+    return payment if isinstance(payment, Refusal) else verification.check(payment, open_to, NOW_S)
+
+
 def verified(
     endpoint: Endpoint | None = None,
     *,
@@ -142,7 +188,7 @@ def verified(
     """Check a payment as the paid path does, for a request with this *body*."""
     endpoint = endpoint or an_endpoint()
     sent = _header(endpoint.offers[0], wallet, nonce, str(valid_before_s))
-    checked = verification.check(sent, endpoint, HEADER_BYTES_MAX, NOW_S)
+    checked = checked_at(sent, endpoint)
     assert isinstance(checked, Checked), checked
     context = CallContext(
         call=call,

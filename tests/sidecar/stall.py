@@ -26,10 +26,12 @@ from sidecar.domain.pacing import Rate
 from sidecar.domain.payments import State
 from sidecar.domain.records import Payment, RecordsTx
 from sidecar.domain.routes import BadRoutes, compile_routes
+from sidecar.domain.sales import Sale
 from sidecar.http.buyers import Buyers, Entry
 from sidecar.http.paces import Paces
 from sidecar.http.passing import Passing
 from sidecar.http.selling import Limits, Selling
+from sidecar.http.sold import Sold
 from sidecar.http.wallet.nonces import Nonces
 from sidecar.http.wallet.pages import Pages
 from sidecar.http.wallet.proving import Proving
@@ -38,10 +40,10 @@ from sidecar.ports import Facilitator
 from sidecar.recovery import Recovery, Watched
 from sidecar.services import Services
 from sidecar.tokens import Tokens
-from sidecar.x402.challenge import prepare
+from sidecar.x402.challenge import Challenge, prepare
 from sidecar.x402.documents import Resource
 from sidecar.x402.identifier import KEY, Demand
-from tests.sidecar.builders import RUN, Books, P, a_payment_document, an_endpoint
+from tests.sidecar.builders import RUN, Books, P, a_payment_document, a_sale, an_endpoint
 from tests.sidecar.fakes import (
     Buyer,
     CountingIds,
@@ -150,6 +152,7 @@ class Stall:
     def _buyers(self, settings: Mapping[str, Any]) -> Buyers:
         model = an_endpoint(nano(1_000_500), name=MODEL)
         endpoints: dict[str, Endpoint | None] = {RESEARCH: self.endpoint, MODEL: model, FREE: None}
+        sales: dict[str, Sale] = {RESEARCH: settings["sale"]} if "sale" in settings else {}
         routes = compile_routes(list(endpoints))
         assert not isinstance(routes, BadRoutes)
         limits = Limits(
@@ -160,7 +163,7 @@ class Stall:
             per_address=settings.get("per_address", NO_RATE),
         )
         tokens = Tokens(origin=ORIGIN_SECRET, calls=CALLS_SECRET)
-        entries = [_entry(name, endpoint) for name, endpoint in endpoints.items()]
+        entries = [_entry(name, endpoint, sales.get(name)) for name, endpoint in endpoints.items()]
         pages = Pages(
             public_url=PUBLIC_URL,
             entries=entries,
@@ -254,12 +257,15 @@ def _payment(tx: RecordsTx, claim_key: bytes) -> Payment | None:
     return tx.payment(claim_key)
 
 
-def _entry(name: str, endpoint: Endpoint | None) -> Entry:
+def _entry(name: str, endpoint: Endpoint | None, sale: Sale | None = None) -> Entry:
     if endpoint is None:
-        return Entry(name, None, None, 60)
-    offers = [offer.requirements for offer in endpoint.offers]
-    challenge = prepare(offers, Resource(PUBLIC_URL), endpoint.identifier)
-    return Entry(name, endpoint, challenge, endpoint.timeout_s)
+        return Entry(name, None, 60)
+    return Entry(name, Sold(sale or a_sale(endpoint=endpoint), _challenge), endpoint.timeout_s)
+
+
+def _challenge(endpoint: Endpoint) -> Challenge:
+    requirements = [offer.requirements for offer in endpoint.offers]
+    return prepare(requirements, Resource(PUBLIC_URL), endpoint.identifier)
 
 
 @asynccontextmanager

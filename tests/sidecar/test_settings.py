@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from ledger.money import nano
+from pricing.price import FixedPrice
 from sidecar.settings import (
     Address,
     Bearer,
@@ -95,11 +96,11 @@ def test_the_documented_routes_and_costs_load() -> None:
     research, models, docs = found.routes
 
     assert (research.key, research.method, research.pattern) == ("POST /research", "POST", "/research")
-    assert (research.price, research.price_ceiling) == (nano(50_000_000), nano(100_000_000))
+    assert (research.price, research.price_ceiling) == (FixedPrice(nano(50_000_000)), nano(100_000_000))
     assert (research.agent, research.workflow) == ("research-agent", "competitor-research")
     assert research.allow == frozenset({bytes.fromhex(BUYER[2:])})
     assert research.deny == frozenset()
-    assert (models.price, models.allow, models.timeout_s) == (nano(1_000_000), None, 60)
+    assert (models.price, models.allow, models.timeout_s) == (FixedPrice(nano(1_000_000)), None, 60)
     assert (docs.free, docs.price) == (True, None)
     assert found.costs.overrides[0].cached_input == nano(1_250_000_000)
     assert found.costs.per_call == {"POST /research": nano(500_000)}

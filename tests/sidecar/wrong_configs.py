@@ -23,6 +23,14 @@ def _priced(more: str) -> str:
     return _route("POST /research", f'{{price: "$0.05", {more}}}')
 
 
+def _computed(price: str, more: str = "rate_limit: 1/second") -> str:
+    return _route("POST /research", f"{{price: {{{price}}}, {more}}}")
+
+
+def _counted(quantity: str) -> str:
+    return _computed(f'base: "$0.01", plus: [{{{quantity}}}]')
+
+
 def _jwt(old: str, new: str) -> str:
     assert old in JWT
     return facilitators(f"{{url: https://a.example, jwt: {JWT.replace(old, new)}}}")
@@ -32,6 +40,8 @@ def _token(old: str, new: str) -> str:
     return accepting(f'{{network: "eip155:31337", asset: {LOCAL.replace(old, new)}, pay_to: "{PAY_TO}"}}')
 
 
+PRICE = "routes.POST /research.price"
+BUYERS = "routes.POST /research.buyers"
 NOTHING = [("routes", "required"), ("settlement.facilitators", "required"), ("upstream", "required")]
 
 WRONG = {
@@ -182,6 +192,90 @@ WRONG = {
     "denied number": (_priced(f"deny: [{BUYER}]"), [("routes.POST /research.deny.0", "address_number")]),
     "timeout without a unit": (_priced("timeout: 60"), [("routes.POST /research.timeout", "duration")]),
     "timeout too long": (_priced("timeout: 20m"), [("routes.POST /research.timeout", "limits_conflict")]),
+    # computed prices
+    "a price of nothing": (_computed(""), [(PRICE, "price_zero")]),
+    "a price that may be nothing": (
+        _computed('plus: [{query: n, each: "$1", max: 1}]'), [(PRICE, "price_zero")]),
+    "a model for nothing": (_computed('by_model: {a: "$0"}'), [(f"{PRICE}.by_model.a", "money_zero")]),
+    "a base as a number": (_computed("base: 0.01"), [(f"{PRICE}.base", "money")]),
+    "an unknown part of a price": (_computed('bas: "$0.01"'), [(f"{PRICE}.bas", "unknown_key")]),
+    "no maximum": (_counted('query: n, each: "$0.1"'), [(f"{PRICE}.plus.0.max", "required")]),
+    "no rate": (_counted("query: n, max: 5"), [(f"{PRICE}.plus.0.each", "required")]),
+    "an unknown part of a quantity": (
+        _counted('query: n, each: "$0.1", maxi: 5, max: 5'), [(f"{PRICE}.plus.0.maxi", "unknown_key")]),
+    "no place": (_counted('each: "$0.1", max: 5'), [(f"{PRICE}.plus.0", "quantity_source")]),
+    "two places": (
+        _counted('query: n, body: /n, each: "$0.1", max: 5'), [(f"{PRICE}.plus.0", "quantity_source")]),
+    "a path without the parameter": (
+        _counted('path: n, each: "$0.1", max: 5'), [(f"{PRICE}.plus.0.path", "parameter_unknown")]),
+    "no pointer": (_counted('body: n, each: "$0.1", max: 5'), [(f"{PRICE}.plus.0.body", "pointer")]),
+    "no name": (_counted('query: "a&b", each: "$0.1", max: 5'), [(f"{PRICE}.plus.0.query", "name")]),
+    "least above most": (
+        _counted('query: n, each: "$0.1", min: 6, max: 5'), [(f"{PRICE}.plus.0.min", "quantity_range")]),
+    "default above most": (
+        _counted('query: n, each: "$0.1", max: 5, default: 6'),
+        [(f"{PRICE}.plus.0.default", "quantity_range")]),
+    "per nothing": (
+        _counted('query: n, each: "$0.1", max: 5, per: 0'), [(f"{PRICE}.plus.0.per", "out_of_range")]),
+    "counted twice": (
+        _counted('query: n, each: "$0.1", max: 5}, {query: n, each: "$0.1", max: 5'),
+        [(f"{PRICE}.plus.0", "duplicate_quantity"), (f"{PRICE}.plus.1", "duplicate_quantity")]),
+    "more than a book holds": (
+        _counted('query: n, each: "$9000000000", max: 999999999'), [(PRICE, "price_too_large")]),
+    "all of a price at once": (
+        _computed('base: 1, by_model: {a: 2}, plus: [{each: "$1"}]'),
+        [(f"{PRICE}.base", "money"), (f"{PRICE}.by_model.a", "money"), (f"{PRICE}.plus.0.max", "required")]),
+    "the cheapest request above the ceiling": (
+        _computed('base: "$0.10"', 'price_ceiling: "$0.09"'), [(PRICE, "price_above_ceiling")]),
+    "the largest request above exposure": (
+        _counted('query: n, each: "$0.1", max: 10'), [(PRICE, "price_above_exposure")]),
+    "models that are not priced": (
+        _computed('by_model: {a: "$0.1", b: "$0.2"}', "models: [a, c]"),
+        [("routes.POST /research.models", "models_conflict")]),
+    "no models": (_priced("models: []"), [("routes.POST /research.models", "empty")]),
+    # buyers
+    "a buyer without a price": (
+        _priced(f'buyers: {{"{BUYER}": {{}}}}'), [(f"{BUYERS}.{BUYER}.price", "required")]),
+    "a buyer's free calls": (
+        _priced(f'buyers: {{"{BUYER}": {{price: "$0"}}}}'), [(f"{BUYERS}.{BUYER}.price", "money_zero")]),
+    "a buyer with a typo": (
+        _priced(f'buyers: {{"{BUYER[:-1]}0": {{price: "$1"}}}}'),
+        [(f"{BUYERS}.{BUYER[:-1]}0", "address_checksum")]),
+    "a buyer's unknown key": (
+        _priced(f'buyers: {{"{BUYER}": {{prise: "$1", price: "$1"}}}}'),
+        [(f"{BUYERS}.{BUYER}.prise", "unknown_key")]),
+    "a name without wallets": (
+        _priced('buyers: {partners: {price: "$1"}}'), [(f"{BUYERS}.partners", "buyer")]),
+    "a wallet with wallets": (
+        _priced(f'buyers: {{"{BUYER}": {{price: "$1", wallets: ["{PAY_TO}"]}}}}'),
+        [(f"{BUYERS}.{BUYER}.wallets", "buyer")]),
+    "a buyer with two prices": (
+        _priced(f'buyers: {{"{BUYER}": {{price: "$1"}}, p: {{price: "$0.5", wallets: ["{BUYER}"]}}}}'),
+        [(f"{BUYERS}.p", "duplicate_buyer")]),
+    "a buyer's price above exposure": (
+        _priced(f'buyers: {{"{BUYER}": {{price: "$2"}}}}'),
+        [(f"{BUYERS}.{BUYER}.price", "price_above_exposure")]),
+    "a buyer's price above the ceiling": (
+        _priced(f'price_ceiling: "$0.5", buyers: {{"{BUYER}": {{price: "$0.6"}}}}'),
+        [(f"{BUYERS}.{BUYER}.price", "price_above_ceiling")]),
+    "a buyer's price without a place": (
+        _priced(f'buyers: {{"{BUYER}": {{price: {{base: "$0.1", plus: [{{each: "$0.1", max: 1}}]}}}}}}'),
+        [(f"{BUYERS}.{BUYER}.price.plus.0", "quantity_source")]),
+    # requests
+    "no schema": (_priced("request: {}"), [("routes.POST /research.request.schema", "required")]),
+    "an unknown rule of requests": (
+        _priced("request: {schma: {}, schema: {}}"),
+        [("routes.POST /research.request.schma", "unknown_key")]),
+    "a schema that is a number": (
+        _priced("request: {schema: 5}"), [("routes.POST /research.request.schema", "schema_value")]),
+    "a schema file that is not there": (
+        _priced("request: {schema: none.json}"), [("routes.POST /research.request.schema", "schema_file")]),
+    "a schema with a type that is none": (
+        _priced("request: {schema: {type: thing}}"),
+        [("routes.POST /research.request.schema", "schema_invalid")]),
+    "a schema from elsewhere": (
+        _priced('request: {schema: {$ref: "https://example.com/a.json"}}'),
+        [("routes.POST /research.request.schema", "schema_reference")]),
     # limits
     "rates": (MINIMAL + "limits: {per_buyer: 100, per_address: 50/fortnight}",
               [("limits.per_address", "rate"), ("limits.per_buyer", "rate")]),

@@ -62,6 +62,11 @@ _NEWEST_TERMS: Final = (
     "SELECT version, terms FROM price_versions WHERE endpoint = ? ORDER BY version DESC LIMIT 1"
 )
 _NEW_TERMS: Final = insert("price_versions", ("endpoint", "version", "terms", "since_us"))
+_REPLACED_TERMS: Final = (
+    "SELECT v.version, v.terms, n.since_us FROM price_versions AS v "
+    "JOIN price_versions AS n ON n.endpoint = v.endpoint AND n.version = v.version + 1 "
+    "WHERE v.endpoint = ? AND n.since_us > ? ORDER BY v.version DESC LIMIT ?"
+)
 _ORPHAN_CALLS: Final = "SELECT id, endpoint FROM calls WHERE outcome = '' AND owner <> ?"
 _DAY: Final = "SELECT spent_nano, uncharged_nano FROM payer_days WHERE payer = ? AND day = ?"
 _COUNT: Final = (
@@ -104,6 +109,10 @@ class RecordsSqliteTx(CostsSqliteTx):
         version = 1 if newest is None else int(newest[0]) + 1
         self.connection.execute(_NEW_TERMS, (endpoint, version, terms, since_us))
         return version
+
+    def replaced_terms(self, endpoint: str, after_us: int, limit: int) -> list[tuple[int, str, int]]:
+        """Return (version, terms, when it was replaced) of terms replaced after *after_us*."""
+        return self.connection.execute(_REPLACED_TERMS, (endpoint, after_us, limit)).fetchall()
 
     def orphans(self, owner: str) -> list[Payment]:
         """Return payments whose call another run left open."""

@@ -25,7 +25,7 @@ def discovery(
     Routes that would make it larger than *bytes_max* are left out, and `complete` is false then.
     *keys* are the public keys that receipts are signed with.
     """
-    priced = [_route(entry, public_url) for entry in entries if entry.endpoint is not None]
+    priced = [_route(entry, public_url) for entry in entries if entry.sold is not None]
     shown = len(priced)
     while len(document := _document(priced[:shown], len(priced), public_url, keys)) > bytes_max and shown:
         shown = shown * bytes_max // len(document)  # at least one fewer, as the document is longer
@@ -60,5 +60,5 @@ def _route(entry: "Entry", public_url: str) -> dict[str, Any]:
         "method": method,
         "pattern": pattern,
         "resource": public_url + pattern if written_out else None,
-        **quote(entry),
+        **quote(None if entry.sold is None else entry.sold.sale.endpoint),
     }

@@ -16,6 +16,7 @@ from sidecar.domain.routes import Matched, Routes, UnknownRoute, WrongMethod
 from sidecar.domain.target import Ambiguous, Target, canonical
 from sidecar.fields import values
 from sidecar.finops import receipts, statements
+from sidecar.http import headers as hygiene
 from sidecar.http.exchange import BuyerExchange
 from sidecar.http.paces import Paces
 from sidecar.http.wallet import questions
@@ -118,12 +119,14 @@ class Pages:
         method, path = asked.get("method", ""), asked.get("path", "")
         if not (method and path):
             return questions.INVALID
+        content = b""
         if scope["method"] == "POST":
             # A price that is computed from a body is quoted for the body that comes with the question.
             late = self._paces.of_address(scope.get("client"), self._clock.now_us())
             body = late or await exchange.read_body(self._body_bytes_max)
             if isinstance(body, Refusal):
                 return body
+            content = body.raw()
             body.close()
         raw_path, _, raw_query = path.encode("utf-8").partition(b"?")
         wanted = canonical(raw_path, raw_query)
@@ -133,7 +136,7 @@ class Pages:
             return Refusal(Code.ROUTE_UNKNOWN)
         match self._routes.match(method, wanted):
             case Matched(index=index):
-                return _OK, quote_object(self._entries[index], method, wanted, self._public_url)
+                return self._quoted(self._entries[index], method, wanted, content, scope["headers"])
             case WrongMethod(allow=allow):
                 return Refusal(Code.METHOD_NOT_ALLOWED, allow=allow)
             case UnknownRoute():
@@ -166,6 +169,18 @@ class Pages:
             return Refusal(Code.WALLET_UNPROVEN)
         late = self._paces.of_address(scope.get("client"), now_us)
         return late or self._proving.wallet(proofs[0], path, now_us)
+
+    def _quoted(self, entry: "Entry", method: str, target: Target, content: bytes, fields: Headers) -> Answer:
+        if entry.sold is None:
+            return _OK, quote_object(entry.name, None, method, target, self._public_url)
+        kinds, codings = (values(fields, name) for name in (b"content-type", b"content-encoding"))
+        request = entry.sold.sale.read(target, content, kinds, codings)
+        if isinstance(request, Refusal):
+            return request
+        quoted = entry.sold.sale.quote(request, hygiene.wallet(fields))
+        if isinstance(quoted, Refusal):
+            return quoted
+        return _OK, quote_object(entry.name, quoted, method, target, self._public_url)
 
     async def _credits(self, wallet: bytes, _: str, target: Target) -> Answer:
         asked = questions.read(target.query, ())

@@ -1,6 +1,7 @@
 """What we sell."""
 
 from ledger.money import nano
+from pricing.price import FixedPrice
 from tests.sidecar.configs import BUYER, MINIMAL, problems, settings
 
 
@@ -30,7 +31,7 @@ def test_a_price_may_equal_its_bounds() -> None:
     """Ceiling and exposure are inclusive."""
     found = settings(_routes('"GET /a": {price: "$1.00", price_ceiling: "$1.00", timeout: 10m}'))
 
-    assert found.routes[0].price == nano(10**9)
+    assert found.routes[0].price == FixedPrice(nano(10**9))
 
 
 def test_a_route_asks_for_names_as_all_do_or_in_its_own_way() -> None:
@@ -48,7 +49,7 @@ def test_exposure_lets_dearer_calls_in() -> None:
     """The advice in the message works."""
     assert settings(_routes('"GET /a": {price: "$5"}') + 'exposure: {per_payer: "$5"}').routes[
         0
-    ].price == nano(5 * 10**9)
+    ].price == FixedPrice(nano(5 * 10**9))
 
 
 def test_wallets_are_compared_as_bytes() -> None:

@@ -222,3 +222,31 @@ def test_what_is_no_date_is_refused(written: object) -> None:
     with pytest.raises(WrongValue) as caught:
         units.since(written)
     assert caught.value.code == "date"
+
+
+@pytest.mark.parametrize("written", ["", "1a", "a&b", "a[]", "a b", "x" * 65, Number("1"), None])
+def test_a_parameters_name_is_plain(written: object) -> None:
+    """What a query would have to escape is no name."""
+    assert units.name("max_results.n-1") == "max_results.n-1"
+    with pytest.raises(WrongValue) as caught:
+        units.name(written)
+    assert caught.value.code == "name"
+
+
+@pytest.mark.parametrize("written", ["", "/", "a", "/a/", "/a~2", "/a\n", "/a" * 9, "/" + "a" * 101, None])
+def test_a_pointer_names_a_member(written: object) -> None:
+    """RFC 6901, of a bounded depth; not the whole document."""
+    assert units.pointer("/a~1b/0/c~0") == "/a~1b/0/c~0"
+    with pytest.raises(WrongValue) as caught:
+        units.pointer(written)
+    assert caught.value.code == "pointer"
+
+
+def test_a_tree_has_its_numbers_read() -> None:
+    """As JSON has them; what JSON does not have is refused."""
+    written = {"a": [Number("5"), Number("-0.5"), Number("1e3"), "5", True], "b": {"c": Number("+7")}}
+
+    assert units.plain(written) == {"a": [5, -0.5, 1000.0, "5", True], "b": {"c": 7}}
+    with pytest.raises(WrongValue) as caught:
+        units.plain([Number("0x10")])
+    assert caught.value.code == "number"

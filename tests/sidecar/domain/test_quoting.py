@@ -1,8 +1,6 @@
 """Quoting: an offer asks for the price, rounded up to what can be signed."""
 
-import json
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,7 +8,7 @@ from hypothesis import strategies as st
 
 from ledger.money import nano
 from sidecar.domain.call import Flow
-from sidecar.domain.quoting import offer, terms
+from sidecar.domain.quoting import offer
 from tests.sidecar.builders import PRICE, USDC, an_offer
 from tests.sidecar.x402.signing import OFFER
 
@@ -61,36 +59,3 @@ def test_what_is_asked_is_less_than_one_unit_above_the_price(price: int, decimal
     unit = 10 ** (9 - decimals)
     assert 0 <= quoted.amount.units - price < unit
     assert quoted.amount.units == quoted.requirements.amount * unit
-
-
-def test_terms_are_canonical() -> None:
-    """The same terms are the same text, in which amounts are strings and nothing is left out."""
-    text = terms(PRICE, [an_offer()])
-
-    assert text == terms(PRICE, [an_offer()])
-    assert json.loads(text)["price_nano"] == "50000000"
-    assert json.loads(text)["accepts"][0]["payTo"] == OFFER.pay_to
-    assert text == json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"))
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        {"price": nano(50_000_001)},
-        {"timeout_s": 61},
-        {"method": replace(USDC, network="eip155:8453")},
-        {"method": replace(USDC, pay_to_text="0x" + "11" * 20)},
-        {"method": replace(USDC, domain_version="1")},
-        {"flow": Flow.UPFRONT},
-    ],
-)
-def test_other_terms_are_another_text(other: dict[str, Any]) -> None:
-    """A change a buyer could see is another price version."""
-    changed = an_offer(**other)
-
-    assert terms(other.get("price", PRICE), [changed]) != terms(PRICE, [an_offer()])
-
-
-def test_a_price_changed_within_a_unit_is_another_version() -> None:
-    """Two prices that are signed alike are booked apart, so they are different terms."""
-    assert terms(nano(1_500), [an_offer(nano(1_500))]) != terms(nano(1_600), [an_offer(nano(1_600))])

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from ledger.money import nano
+from sidecar.domain.call import Endpoint
 from sidecar.domain.refusals import Code, Refusal
-from sidecar.domain.verification import Checked, check, max_timeout_s, recognize, window
+from sidecar.domain.verification import Checked, decode, max_timeout_s, recognize, window
 from sidecar.x402.exact import Window
 from sidecar.x402.identifier import KEY, Demand
 from tests.sidecar.builders import (
@@ -20,6 +21,8 @@ from tests.sidecar.builders import (
     a_payment_document,
     a_payment_header,
     an_endpoint,
+    an_offer,
+    checked_at,
 )
 from tests.sidecar.x402.signing import NOW_S, STRANGER, WALLET, header
 
@@ -34,13 +37,19 @@ BASE = replace(USDC, chain_id=8453, network="eip155:8453")
 
 
 def judged(sent: bytes, **endpoint: Any) -> Checked | Refusal:
-    return check(sent, an_endpoint(**endpoint), HEADER_BYTES_MAX, NOW_S)
+    return checked_at(sent, an_endpoint(**endpoint))
+
+
+def recognized(sent: bytes, endpoint: Endpoint, refused: Refusal) -> Checked | None:
+    payment = decode(sent, HEADER_BYTES_MAX)
+    assert not isinstance(payment, Refusal)
+    return recognize(payment, endpoint, endpoint.offers, refused)
 
 
 def test_a_payment_that_passes_is_evidence() -> None:
     """What comes out names our own offer, what was signed, and who can be proven to have signed it."""
     endpoint = an_endpoint()
-    checked = check(a_payment_header(), endpoint, HEADER_BYTES_MAX, NOW_S)
+    checked = checked_at(a_payment_header(), endpoint)
 
     assert isinstance(checked, Checked)
     assert checked.offer is endpoint.offers[0]
@@ -109,12 +118,12 @@ def test_what_buys_nothing_any_more_is_recognized_by_its_signature() -> None:
         (a_payment_header(value="49999"), an_endpoint()),
         (a_payment_header(), an_endpoint(nano(70_000_000))),
     ):
-        known = recognize(sent, endpoint, HEADER_BYTES_MAX, refused)
+        known = recognized(sent, endpoint, refused)
         assert known is not None
         assert (known.evidence.claim_key, known.closed) == (good.evidence.claim_key, refused)
 
-    for sent in (b"garbage", a_payment_header(wallet=STRANGER, **{"from": WALLET.address})):
-        assert recognize(sent, an_endpoint(), HEADER_BYTES_MAX, refused) is None
+    forged = a_payment_header(wallet=STRANGER, **{"from": WALLET.address})
+    assert recognized(forged, an_endpoint(), refused) is None
 
 
 @pytest.mark.parametrize(
@@ -182,19 +191,34 @@ def test_a_payment_is_read_up_to_its_limit() -> None:
     """At the limit it is read, one byte beyond it is not."""
     sent = a_payment_header()
 
-    assert isinstance(check(sent, an_endpoint(), len(sent), NOW_S), Checked)
-    assert check(sent, an_endpoint(), len(sent) - 1, NOW_S) == Refusal(Code.PAYMENT_TOO_LARGE)
+    assert isinstance(checked_at(sent, an_endpoint(), bytes_max=len(sent)), Checked)
+    assert checked_at(sent, an_endpoint(), bytes_max=len(sent) - 1) == Refusal(Code.PAYMENT_TOO_LARGE)
     assert judged(b"A" * (HEADER_BYTES_MAX + 1)) == Refusal(Code.PAYMENT_TOO_LARGE)
 
 
 def test_a_payment_is_for_the_offer_it_names() -> None:
     """Of several ways to pay, the chain and the token that were signed for are the ones that count."""
     endpoint = an_endpoint(an_endpoint().price, USDC, BASE)
-    checked = check(a_payment_header(endpoint.offers[1]), endpoint, HEADER_BYTES_MAX, NOW_S)
+    checked = checked_at(a_payment_header(endpoint.offers[1]), endpoint)
 
     assert isinstance(checked, Checked)
     assert checked.offer is endpoint.offers[1]
     assert checked.evidence.claim_key.startswith((8453).to_bytes(32, "big"))
+
+
+def test_a_payment_is_for_the_price_it_was_signed_for() -> None:
+    """Of several prices that are open to its payer, the first that agrees counts, with its version."""
+    low, high = nano(40_000_000), nano(60_000_000)
+    now = an_endpoint(high, price_version=3)
+    before, alike = an_endpoint(low, price_version=2), an_endpoint(high, price_version=1)
+    for signed, endpoint in ((high, now), (low, before)):
+        checked = checked_at(a_payment_header(an_offer(signed)), now, before, alike)
+
+        assert isinstance(checked, Checked)
+        assert checked.endpoint is endpoint
+        assert checked.offer is endpoint.offers[0]
+
+    assert checked_at(a_payment_header(), now, before) == Refusal(Code.PAYMENT_INVALID, REQUIREMENTS)
 
 
 @pytest.mark.parametrize(
@@ -252,6 +276,6 @@ def test_the_window_moves_with_the_route(route_s: int, edge: Callable[..., int])
         for remaining in (end, beyond)
     ]
 
-    assert isinstance(check(sent[0], endpoint, HEADER_BYTES_MAX, NOW_S), Checked)
-    refused = check(sent[1], endpoint, HEADER_BYTES_MAX, NOW_S)
+    assert isinstance(checked_at(sent[0], endpoint), Checked)
+    refused = checked_at(sent[1], endpoint)
     assert refused == Refusal(Code.PAYMENT_INVALID, VALID_BEFORE)

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.domain import verification
 from sidecar.domain.call import Verified
 from sidecar.domain.target import Target, canonical
 from sidecar.domain.verification import Checked
@@ -17,7 +16,7 @@ from sidecar.http.asked import Asked
 from sidecar.http.exchange import PaidBody
 from sidecar.ports import Headers
 from sidecar.tokens import Tokens
-from tests.sidecar.builders import HEADER_BYTES_MAX, NOW_US, a_payment_header, an_endpoint
+from tests.sidecar.builders import NOW_US, a_payment_header, an_endpoint, checked_at
 from tests.sidecar.stall import CALLS_SECRET, ORIGIN_SECRET
 from tests.sidecar.x402.signing import NOW_S, WALLET
 
@@ -50,9 +49,9 @@ def asked(
 
 
 def verified(request: Asked) -> Verified:
-    checked = verification.check(a_payment_header(), ENDPOINT, HEADER_BYTES_MAX, NOW_S)
+    checked = checked_at(a_payment_header(), ENDPOINT)
     assert isinstance(checked, Checked), checked
-    return request.verified(checked, ENDPOINT)
+    return request.verified(checked)
 
 
 async def whole(body: bytes | Any | None) -> bytes:

@@ -217,3 +217,22 @@ def test_a_trace_is_carried_on_or_begun(given_traces: list[bytes]) -> None:
     assert trace not in given_traces
     assert trace != dict(other)[b"traceparent"]
     assert [name for name, _ in begun].count(b"traceparent") == 1
+
+
+@pytest.mark.parametrize(
+    ("sent", "wallet"),
+    [
+        ([b"0x" + b"aB" * 20], bytes([0xAB]) * 20),
+        ([b"0x" + b"ab" * 19], None),
+        ([b"0x" + b"ab" * 21], None),
+        ([b"0X" + b"ab" * 20], None),
+        ([b"0x" + b"gg" * 20], None),
+        ([b"0x" + b"ab" * 20 + b"\n"], None),
+        ([b"0x" + b"ab" * 20] * 2, None),
+        ([b""], None),
+        ([], None),
+    ],
+)
+def test_a_wallet_is_a_hint_or_nothing(sent: list[bytes], wallet: bytes | None) -> None:
+    """It proves nothing, so an odd one is not worth a refusal."""
+    assert headers.wallet([(b"sidecar-wallet", value) for value in sent]) == wallet

@@ -56,6 +56,15 @@ def test_the_rule_that_refused_is_for_the_operator_alone() -> None:
     assert spoken["reason"] == "invalid_network"
 
 
+def test_what_is_wrong_with_a_request_is_named_by_its_place() -> None:
+    """Also the body as a whole, whose JSON pointer is empty."""
+    refusal = Refusal(Code.REQUEST_INVALID, "not_json", part="body", policy="routes.request")
+    members = replies.problem(refusal, "call_1")
+
+    assert (members["in"], members["place"], members["reason"]) == ("body", "", "not_json")
+    assert "routes" not in json.dumps(members)
+
+
 @pytest.mark.parametrize("code", [code for code in Code if REPLIES[code].status != 402])
 def test_an_error_is_a_problem_document(code: Code) -> None:
     """RFC 9457: its media type, and a status member that is the status."""

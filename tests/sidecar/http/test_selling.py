@@ -11,14 +11,30 @@ import pytest
 from x402.http.utils import decode_payment_required_header
 
 from ledger.money import nano
+from pricing.price import ComputedPrice, FixedPrice, Quantity
+from sidecar.configuration.schemas import judge
 from sidecar.domain.days import DayLimits, rest_s
 from sidecar.domain.events import Answered
 from sidecar.domain.expecting import NEEDED
+from sidecar.domain.pacing import Rate
 from sidecar.domain.payments import State
+from sidecar.domain.requests import Wrong
+from sidecar.domain.sales import Rules
+from sidecar.http.exchange import SPOOL_BYTES
 from sidecar.ports import TimedOut
 from sidecar.x402 import reasons
 from sidecar.x402.identifier import Demand
-from tests.sidecar.builders import PAYER, P, a_payment_document, a_payment_header, an_endpoint
+from tests.sidecar.builders import (
+    NOW_US,
+    PAYER,
+    P,
+    a_payment_document,
+    a_payment_header,
+    a_sale,
+    an_endpoint,
+    an_offer,
+    some_terms,
+)
 from tests.sidecar.fakes import Buyer, turns
 from tests.sidecar.stall import (
     ANSWER,
@@ -402,3 +418,244 @@ async def test_a_repeat_is_answered_where_names_are_required_by_now(tmp_path: Pa
         assert [each.document()["code"] for each in repeats] == ["answer_gone"] * 2
         assert (refused.status, refused.document()["code"]) == (400, "payment_identifier_required")
         assert refused.document()["action"] == "fix"
+
+
+# What a route asks for when its price depends on the request, on the buyer, or on the day.
+
+PAGES: Final = ComputedPrice(nano(P), (Quantity("query pages", nano(P), most=10, default=1),))
+TOKENS: Final = ComputedPrice(nano(P), (Quantity("body /max_tokens", nano(P), per=1000, most=9_000),))
+JSON: Final = (b"content-type", b"application/json")
+
+
+def asked_for(buyer: Buyer) -> list[str]:
+    """Return the amounts a 402 asks for, the same in its header and, where version 1 has it, its body."""
+    required: Any = decode_payment_required_header((buyer.header(b"payment-required") or b"").decode())
+    amounts = [each.amount for each in required.accepts]
+    assert [each["maxAmountRequired"] for each in buyer.document()["accepts"]] == amounts
+    return amounts
+
+
+def paid(price_nano: int, **signed: Any) -> tuple[bytes, bytes]:
+    return PAYMENT_SIGNATURE, a_payment_header(an_offer(nano(price_nano)), **signed)
+
+
+def body(text: bytes) -> Buyer:
+    return Buyer(pieces=(text,))
+
+
+async def test_a_price_from_the_query_is_told_and_taken_without_the_body(tmp_path: Path) -> None:
+    """The 402 costs no I/O, leaves the body unread, and what it asks for is what is booked."""
+    async with open_stall(tmp_path, sale=a_sale(some_terms(PAGES))) as stall:
+        unpaid = await stall.answer(target=b"/research?pages=3", buyer=(buyer := body(b"unread")))
+        assert (unpaid.status, asked_for(unpaid)) == (402, ["200000"])
+        assert stall.trace == NOT_A_BYTE_OF_IO
+        assert buyer._to_send == [b"unread"]
+
+        sold = await stall.answer(target=b"/research?pages=3", headers=[paid(4 * P)])
+        assert sold.status == 200
+        stored = await stall.stored("call_2")
+        assert (stored.price_nano, stored.amount_nano, stored.price_version) == (4 * P, 4 * P, 1)
+
+
+async def test_a_payment_for_less_work_does_not_buy_more(tmp_path: Path) -> None:
+    """The price is that of the very request that is paid; the refusal asks for the right one."""
+    async with open_stall(tmp_path, sale=a_sale(some_terms(PAGES))) as stall:
+        buyer = await stall.answer(target=b"/research?pages=9", headers=[paid(2 * P)])
+
+        assert (buyer.status, buyer.document()["code"], asked_for(buyer)) == (
+            402,
+            "payment_invalid",
+            ["500000"],
+        )
+        assert stall.count("upstream", "admit_unit") == {"upstream": 0, "admit_unit": 0}
+
+        await stall.answer(target=b"/research", headers=[paid(2 * P)])
+        spent = await stall.answer(target=b"/research?pages=9", headers=[paid(2 * P)])
+        assert (spent.status, spent.document()["code"]) == (409, "payment_reused")
+
+
+async def test_a_price_from_the_body_reads_it_under_its_limit(tmp_path: Path) -> None:
+    """Unpaid and paid alike; the agent gets the body as it came."""
+    text = b'{"max_tokens": 1500, "temperature": 0.5}'
+    async with open_stall(tmp_path, sale=a_sale(some_terms(TOKENS))) as stall:
+        unpaid = await stall.answer(headers=[JSON], buyer=body(text))
+        assert (unpaid.status, asked_for(unpaid)) == (402, ["125000"])
+        assert stall.trace == NOT_A_BYTE_OF_IO
+
+        sold = await stall.answer(headers=[JSON, paid(P * 5 // 2)], buyer=body(text))
+        assert (sold.status, stall.upstream.bodies) == (200, [text])
+
+        large = await stall.answer(headers=[JSON], buyer=body(bytes(BODY_BYTES_MAX + 1)))
+        assert (large.status, large.document()["code"]) == (413, "body_too_large")
+
+
+@pytest.mark.parametrize("payment", [[], [paid(P)]])
+@pytest.mark.parametrize(
+    ("text", "reason", "place"),
+    [
+        (b"{}", "missing", "/max_tokens"),
+        (b'{"max_tokens": -1}', "too_small", "/max_tokens"),
+        (b'{"max_tokens": 9001}', "too_large", "/max_tokens"),
+        (b'{"max_tokens": "1"}', "not_integer", "/max_tokens"),
+        (b'{"max_tokens": 1, "max_tokens": 9000}', "not_json", ""),
+        (b"max_tokens=1", "not_json", ""),
+    ],
+)
+async def test_a_request_that_cannot_be_priced_is_told_where(
+    tmp_path: Path, payment: list[tuple[bytes, bytes]], text: bytes, reason: str, place: str
+) -> None:
+    """400 with the place, whether paid or not; nothing is claimed."""
+    async with open_stall(tmp_path, sale=a_sale(some_terms(TOKENS))) as stall:
+        buyer = await stall.answer(headers=[JSON, *payment], buyer=body(text))
+
+        told = buyer.document()
+        assert (buyer.status, told["code"], told["action"]) == (400, "request_invalid", "fix")
+        assert (told["reason"], told["in"], told["place"]) == (reason, "body", place)
+        assert stall.count("upstream", "admit_unit") == {"upstream": 0, "admit_unit": 0}
+
+
+async def test_bodies_read_for_their_price_are_bounded(tmp_path: Path) -> None:
+    """Unpaid ones too: by open calls, and by what an address may ask."""
+    sale = a_sale(some_terms(TOKENS))
+    async with open_stall(tmp_path, sale=sale, open_calls=1, per_address=Rate(2, 10**6)) as stall:
+        _, slow = stall.ask(headers=[JSON], buyer=(waiting := Buyer(whole=False)))
+        await turns()
+        second = await stall.answer(headers=[JSON], buyer=body(b"{}"))
+        assert (second.status, second.document()["code"]) == (503, "overloaded")
+        waiting.leave()
+        await slow
+        assert (await stall.answer(headers=[JSON], buyer=body(b'{"max_tokens": 1}'))).status == 402
+        third = await stall.answer(headers=[JSON], buyer=body(b"{}"))
+        assert (third.status, third.document()["code"]) == (429, "rate_limited")
+
+
+@pytest.mark.parametrize(
+    ("rules", "text", "status", "code", "policy"),
+    [
+        (
+            Rules(models=frozenset({"small"})),
+            b'{"model": "large"}',
+            403,
+            "model_not_allowed",
+            "routes.models",
+        ),
+        (Rules(ceiling=nano(P - 1)), b"{}", 403, "price_above_ceiling", "routes.price_ceiling"),
+        (Rules(judge=lambda _: Wrong("/q", "required")), b"{}", 400, "request_invalid", "routes.request"),
+    ],
+)
+@pytest.mark.parametrize("payment", [[], [paid(P)]])
+async def test_what_is_not_sold_is_refused_before_payment(
+    tmp_path: Path, payment: list[Any], rules: Rules, text: bytes, status: int, code: str, policy: str
+) -> None:
+    """Nobody is asked to pay for it, and nobody pays; the rule's name is the operator's alone."""
+    async with open_stall(tmp_path, sale=a_sale(rules=rules)) as stall:
+        buyer = await stall.answer(headers=[JSON, *payment], buyer=body(text))
+
+        assert (buyer.status, buyer.document()["code"]) == (status, code)
+        assert buyer.header(b"payment-required") is None
+        assert stall.count("upstream", "admit_unit") == {"upstream": 0, "admit_unit": 0}
+        (answered,) = stall.observer.of(Answered)
+        assert (answered.outcome, answered.policy) == (f"refused:{code}", policy)
+        assert policy.encode() not in buyer.body
+
+
+@pytest.mark.parametrize("size", [10, SPOOL_BYTES * 4])
+async def test_a_large_body_is_judged_like_a_small_one(tmp_path: Path, size: int) -> None:
+    """Beside the others, and the agent gets all of it; one that does not fit is told where all the same."""
+    judged = judge({"properties": {"q": {"maxLength": 4 * SPOOL_BYTES}, "n": {"type": "integer"}}}, tmp_path)
+    text = b'{"q": "%b"}' % (b"x" * size)
+    async with open_stall(tmp_path, sale=a_sale(rules=Rules(judge=judged))) as stall:
+        assert (await stall.answer(headers=[JSON], buyer=body(text))).status == 402
+        sold = await stall.answer(headers=[JSON, paid(P)], buyer=body(text))
+        assert (sold.status, stall.upstream.bodies) == (200, [text])
+
+        wrong = await stall.answer(headers=[JSON], buyer=body(text[:-1] + b', "n": ""}'))
+        assert (wrong.status, wrong.document()["place"], wrong.document()["reason"]) == (400, "/n", "type")
+
+
+async def test_a_repeat_of_what_is_not_sold_any_more_is_told_how_it_stands(tmp_path: Path) -> None:
+    """A call that was paid under other rules is not lost to a 403."""
+    async with open_stall(tmp_path) as stall:
+        bought = await stall.answer(headers=[JSON, paid(P)], buyer=body(b"{}"))
+        stall.buyers = stall._buyers({"sale": a_sale(rules=Rules(ceiling=nano(1)))})
+        again = await stall.answer(headers=[JSON, paid(P)], buyer=body(b"{}"))
+        new = await stall.answer(headers=[JSON, paid(P, nonce=2)], buyer=body(b"{}"))
+
+        assert (again.status, again.header(b"sidecar-call-id")) == (200, b"call_1")
+        assert again.header(b"payment-response") == bought.header(b"payment-response")
+        assert (new.status, new.document()["code"]) == (403, "price_above_ceiling")
+
+
+OWN: Final = 40_000_000
+
+
+@pytest.mark.parametrize(
+    ("hint", "amount"),
+    [
+        ([(b"sidecar-wallet", WALLET.address.encode())], "40000"),
+        ([(b"sidecar-wallet", WALLET.address.lower().encode())], "40000"),
+        ([(b"sidecar-wallet", STRANGER.address.encode())], "50000"),
+        ([(b"sidecar-wallet", b"0x12")], "50000"),
+        ([(b"sidecar-wallet", WALLET.address.encode())] * 2, "50000"),
+        ([], "50000"),
+    ],
+)
+async def test_a_buyer_that_names_its_wallet_sees_its_own_price(
+    tmp_path: Path, hint: list[tuple[bytes, bytes]], amount: str
+) -> None:
+    """A hint that proves nothing, so an odd one is no hint; it never reaches the agent."""
+    sale = a_sale(some_terms(own={PAYER: FixedPrice(nano(OWN))}))
+    async with open_stall(tmp_path, sale=sale) as stall:
+        assert asked_for(await stall.answer(headers=hint)) == [amount]
+
+        sold = await stall.answer(headers=[*hint, paid(P)])
+        assert sold.status == 200
+        assert not [name for name, _ in stall.upstream.requests[0].headers if name == b"sidecar-wallet"]
+
+
+@pytest.mark.parametrize(
+    ("own", "signed", "status"),
+    [(OWN, OWN, 200), (OWN, P, 200), (2 * P, 2 * P, 200), (2 * P, P, 402), (OWN, OWN - 1000, 402)],
+)
+async def test_a_buyer_is_charged_what_it_signed_for(
+    tmp_path: Path, own: int, signed: int, status: int
+) -> None:
+    """Its own price or, unless that is lower than its own, the list's; a refusal shows its own."""
+    sale = a_sale(some_terms(own={PAYER: FixedPrice(nano(own))}))
+    async with open_stall(tmp_path, sale=sale) as stall:
+        buyer = await stall.answer(headers=[paid(signed)])
+
+        assert buyer.status == status
+        if status == 200:
+            stored = await stall.stored()
+            assert (stored.price_nano, stored.amount_nano) == (signed, signed)
+        else:
+            assert asked_for(buyer) == [str(own // 1000)]
+
+
+async def test_a_strangers_signature_does_not_open_a_buyers_price(tmp_path: Path) -> None:
+    """The price belongs to who signs, whatever the hint says."""
+    sale = a_sale(some_terms(own={PAYER: FixedPrice(nano(OWN))}))
+    hint = (b"sidecar-wallet", WALLET.address.encode())
+    async with open_stall(tmp_path, sale=sale) as stall:
+        strange = await stall.answer(headers=[hint, paid(OWN, wallet=STRANGER)])
+        forged = await stall.answer(headers=[paid(OWN, wallet=STRANGER, **{"from": WALLET.address})])
+
+        assert (strange.status, asked_for(strange)) == (402, ["50000"])
+        assert (forged.status, forged.document()["reason"]) == (402, reasons.SIGNATURE)
+        assert stall.count("admit_unit") == {"admit_unit": 0}
+
+
+async def test_a_replaced_price_is_taken_until_it_ends(tmp_path: Path) -> None:
+    """The claim says which version was paid; afterwards the price in force is asked for."""
+    was = some_terms(FixedPrice(nano(OWN)), version=1).replaced(NOW_US)
+    async with open_stall(tmp_path, sale=a_sale(some_terms(version=2), was)) as stall:
+        assert asked_for(await stall.answer()) == ["50000"]
+        assert (await stall.answer(headers=[paid(OWN)])).status == 200
+        stored = await stall.stored("call_2")
+        assert (stored.price_version, stored.price_nano) == (1, OWN)
+
+        stall.clock.pass_s(180)
+        later = paid(OWN, nonce=2, validBefore=str(NOW_S + 400))
+        refused = await stall.answer(headers=[later])
+        assert (refused.status, asked_for(refused)) == (402, ["50000"])

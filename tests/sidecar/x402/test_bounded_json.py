@@ -14,6 +14,7 @@ from sidecar.x402.bounded_json import (
     read_loose_object,
     read_object,
     read_objects,
+    read_value,
 )
 
 
@@ -127,6 +128,27 @@ def test_what_lists_anything_else_is_not_read(raw: bytes) -> None:
     assert read_objects(raw) is None
 
 
+@pytest.mark.parametrize("depth", [1, DEPTH_MAX, DEPTH_MAX + 5])
+def test_any_value_is_read_as_deep_as_is_asked(depth: int) -> None:
+    """The caller knows how deep its documents go; fractions are fractions, whole numbers any size."""
+    assert read_value(nested(depth), depth) == json.loads(nested(depth))
+    assert read_value(nested(depth + 1), depth) is None or depth == 0
+
+    assert read_value(b'[1.5, 18446744073709551616, "a", null, true]', 1) == [1.5, 2**64, "a", None, True]
+    for raw in (
+        b"",
+        b"nul",
+        b'{"a":1,"a":2}',
+        b"[1e999]",
+        b"[-1e999]",
+        b"[NaN]",
+        b'"\\ud800"',
+        b"\xff",
+        b"null",
+    ):
+        assert read_value(raw, 5) is None
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-INTEGER_MAX, INTEGER_MAX) | st.text(max_size=10),
     lambda children: (
@@ -157,3 +179,4 @@ def test_no_bytes_raise(raw: bytes) -> None:
     assert isinstance(read_object(raw), dict | None)
     assert isinstance(read_loose_object(raw), dict | None)
     assert isinstance(read_objects(raw), list | None)
+    assert isinstance(read_value(raw, 3), dict | list | str | int | float | None)

@@ -227,6 +227,20 @@ async def test_a_price_version_is_new_only_for_new_terms(books: Books) -> None:
     ]
 
 
+async def test_replaced_terms_know_when_they_were_replaced(books: Books) -> None:
+    """By the version after them; those in force are not among them, nor another endpoint's."""
+    for at_us, endpoint, terms in ((1, "a", "x"), (2, "b", "x"), (3, "a", "y"), (4, "b", "y"), (5, "a", "z")):
+        await books.run(RecordsSqliteTx.price_version, endpoint, terms, at_us)
+
+    async def replaced(endpoint: str, after_us: int, limit: int = 9) -> list[tuple[int, str, int]]:
+        return await books.run(RecordsSqliteTx.replaced_terms, endpoint, after_us, limit)
+
+    assert await replaced("a", 0) == [(2, "y", 5), (1, "x", 3)]
+    assert await replaced("a", 0, 1) == [(2, "y", 5)]
+    assert (await replaced("a", 3), await replaced("a", 5)) == ([(2, "y", 5)], [])
+    assert (await replaced("b", 0), await replaced("c", 0)) == ([(1, "x", 4)], [])
+
+
 async def test_orphans_are_what_another_run_left_open(books: Books) -> None:
     """Open, sending and settled payments of other runs, and every call of theirs that is not closed."""
     open_, sent, settled, lost, gone = await several(books, 5)

@@ -5,19 +5,22 @@ from typing import Any
 
 from ledger.money import nano
 from sidecar.http.buyers import Entry
+from sidecar.http.sold import Sold
 from sidecar.http.wallet.discovery import BYTES_MAX, discovery
-from tests.sidecar.builders import an_endpoint
+from sidecar.x402.challenge import Challenge
+from tests.sidecar.builders import a_sale, an_endpoint
 
 URL = "https://agent.example"
 KEYS = [{"kty": "OKP", "x": "x"}]
 
 
 def entry(name: str) -> Entry:
-    return Entry(name, an_endpoint(nano(1_000_500), name=name), None, 60)
+    sale = a_sale(endpoint=an_endpoint(nano(1_000_500), name=name))
+    return Entry(name, Sold(sale, lambda _: Challenge(b"", ())), 60)
 
 
 def document(*names: str, bytes_max: int = BYTES_MAX) -> dict[str, Any]:
-    entries = [entry(name) for name in names] + [Entry("GET /free/*", None, None, 60)]
+    entries = [entry(name) for name in names] + [Entry("GET /free/*", None, 60)]
     found: dict[str, Any] = json.loads(discovery(entries, URL, KEYS, bytes_max))
     return found
 

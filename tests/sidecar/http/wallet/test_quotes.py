@@ -2,7 +2,6 @@
 
 from sidecar.domain.call import Flow
 from sidecar.domain.target import Target, canonical
-from sidecar.http.buyers import Entry
 from sidecar.http.wallet.quotes import quote, quote_object
 from sidecar.x402.terms import requirements_members
 from tests.sidecar.builders import an_endpoint
@@ -11,7 +10,7 @@ from tests.sidecar.builders import an_endpoint
 def test_a_fixed_price_is_its_own_ceiling() -> None:
     """Price, ceiling, flow and each way to pay, as on the wire."""
     endpoint = an_endpoint(flow=Flow.UPFRONT)
-    quoted = quote(Entry(endpoint.name, endpoint, None, 60))
+    quoted = quote(endpoint)
 
     assert quoted == {
         "price_usd": "0.050000000",
@@ -23,7 +22,7 @@ def test_a_fixed_price_is_its_own_ceiling() -> None:
 
 def test_what_is_free_costs_nothing() -> None:
     """And has no way to pay."""
-    quoted = quote(Entry("GET /free/*", None, None, 60))
+    quoted = quote(None)
 
     assert quoted == {
         "price_usd": "0.000000000",
@@ -37,7 +36,7 @@ def test_a_quote_names_what_it_is_for() -> None:
     """The request, the route it falls under, and the resource its 402 would name."""
     target = canonical(b"/models/gpt", b"q=1")
     assert isinstance(target, Target)
-    quoted = quote_object(Entry("GET /models/{name}", None, None, 60), "HEAD", target, "https://a.example")
+    quoted = quote_object("GET /models/{name}", None, "HEAD", target, "https://a.example")
 
     assert (quoted["method"], quoted["target"], quoted["endpoint"], quoted["resource"]) == (
         "HEAD",

@@ -1,0 +1,38 @@
+"""Sold: a priced route as the listener needs it, its sale beside the 402s of its prices.
+
+A 402 is made once for each price and then kept; the one at the list's lowest price, which
+for a fixed price is the only one, is ready before the first request.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final
+
+from sidecar.domain.call import Endpoint
+from sidecar.domain.sales import Sale
+from sidecar.x402.challenge import Challenge
+
+CHALLENGES_KEPT: Final = 256
+"""How many 402s of a route are kept; each is a few kilobytes."""
+
+
+class Sold:
+    """What is sold on one route, and how it is asked for."""
+
+    def __init__(self, sale: Sale, prepare: Callable[[Endpoint], Challenge]) -> None:
+        self.sale = sale
+        self._prepare = prepare
+        self._kept: OrderedDict[tuple[int, int], Challenge] = OrderedDict()
+        self.challenge(sale.endpoint)
+
+    def challenge(self, endpoint: Endpoint) -> Challenge:
+        """Return the 402 that asks for the price of *endpoint*, one of the sale's own."""
+        key = (endpoint.price_version, endpoint.price.units)
+        found = self._kept.get(key)
+        if found is None:
+            found = self._kept[key] = self._prepare(endpoint)
+            if len(self._kept) > CHALLENGES_KEPT:
+                self._kept.popitem(last=False)
+        else:
+            self._kept.move_to_end(key)
+        return found
