@@ -16,6 +16,7 @@ from sidecar.adapters.system import SystemClock, SystemIds
 from sidecar.domain.events import Event, Lifecycle, NeedsAttention
 from sidecar.http.agent import agent_app
 from sidecar.http.operator.app import operator_app
+from sidecar.http.operator.policies import policies_object
 from sidecar.http.protocol import ProtocolLimits
 from sidecar.http.servers import Listener, bind, serve
 from sidecar.ports import Fault, Observer
@@ -87,6 +88,7 @@ async def run(settings: Settings, on_ready: Callable[[Bound], None]) -> bool:
             readiness=readiness.states,
             clock=clock,
             audit_path=settings.storage,
+            in_force=policies_object(settings),
         )
         ids = SystemIds()
         limits = _limits(settings)

@@ -1,6 +1,6 @@
 """The operator listener: health, metrics and reports, each a resource of the registry. Reads only."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +13,18 @@ from starlette.types import ASGIApp
 
 from sidecar.adapters.metrics import MetricsObserver
 from sidecar.adapters.storage.reading import Reader, Unreadable
-from sidecar.http.operator import auth, buyers, calls, health, ledger, margins, metrics, openapi, problems
+from sidecar.http.operator import (
+    auth,
+    buyers,
+    calls,
+    health,
+    ledger,
+    margins,
+    metrics,
+    openapi,
+    policies,
+    problems,
+)
 from sidecar.http.operator.parameters import refuse_unknown
 from sidecar.http.operator.problems import Code, Problem
 from sidecar.http.operator.resources import Readiness, Resource, Sources
@@ -33,6 +44,7 @@ RESOURCES: Final = (
     calls.ONE,
     margins.MARGIN,
     buyers.ONE,
+    policies.POLICIES,
     ledger.AUDIT,
     ledger.ACCOUNTS,
     ledger.JOURNALS,
@@ -48,13 +60,14 @@ def operator_app(
     readiness: Readiness,
     clock: Clock,
     audit_path: Path,
+    in_force: Mapping[str, object],
 ) -> ASGIApp:
     """Build the listener. Everything that is not public asks for *token* as a bearer token.
 
-    *audit_path* is the database that *reader* reads; an audit opens it anew.
+    *audit_path* is the database that *reader* reads; an audit opens it anew. *in_force* are the policies.
     """
     assert token, "an operator listener has a token"
-    sources = Sources(reader, metrics, readiness, clock, audit_path)
+    sources = Sources(reader, metrics, readiness, clock, audit_path, in_force)
     app = Starlette(
         routes=[Route(each.path, _endpoint(each, sources, token), methods=["GET"]) for each in RESOURCES],
         exception_handlers={Problem: _problem, Unreadable: _unreadable, HTTPException: _not_routed},

@@ -20,7 +20,8 @@ Readiness = Callable[[], Mapping[str, tuple[bool, str]]]
 class Sources:
     """What resources read from.
 
-    `audit_path` is the database, opened anew for an audit; `auditing` lets one run at a time.
+    `policies` are those in force, as they are answered. `audit_path` is the database, opened
+    anew for an audit; `auditing` lets one run at a time.
     """
 
     reader: Reader
@@ -28,6 +29,7 @@ class Sources:
     readiness: Readiness
     clock: Clock
     audit_path: Path
+    policies: Mapping[str, object]
     auditing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 

@@ -11,6 +11,7 @@ from sidecar.http.operator.app import operator_app
 from tests.sidecar.shop import NOON_US, Shop
 
 TOKEN = "operator-token-1"
+POLICIES: dict[str, object] = {"exposure": {}}
 
 
 class StoppedClock:
@@ -51,6 +52,7 @@ async def anybody(
         readiness=lambda: states,
         clock=StoppedClock(),
         audit_path=shop.path,
+        in_force=POLICIES,
     )
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://operator") as client:
