@@ -10,9 +10,11 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from ledger.money import nano
+from pricing.price import ComputedPrice, Quantity
 from sidecar.domain.pacing import Rate
 from sidecar.x402.evm_text import checksummed
-from tests.sidecar.builders import OTHER_WALLET, PAYER
+from tests.sidecar.builders import OTHER_WALLET, PAYER, a_sale, some_terms
 from tests.sidecar.fakes import Buyer, Says
 from tests.sidecar.signing_in import a_proof, challenged, proof_header, signed_in
 from tests.sidecar.stall import BODY_BYTES_MAX, PUBLIC_URL, Stall, open_stall
@@ -337,3 +339,15 @@ async def test_books_that_cannot_be_read_are_503(tmp_path: Path) -> None:
         assert refused.header(b"retry-after") is not None
         assert b"not open" not in refused.body
         assert stall.observer.attention == ["books_unreadable"]
+
+
+async def test_a_computed_price_is_quoted_for_the_request_it_is_asked_for(tmp_path: Path) -> None:
+    """For the body that comes with the question; what is not sold is refused as the call would be."""
+    tokens = Quantity("body /max_tokens", nano(1_000), most=9)
+    sale = a_sale(some_terms(ComputedPrice(nano(1_000), (tokens,))))
+    async with open_stall(tmp_path, sale=sale) as stall:
+        page = b"/__402/quote?method=POST&path=/research"
+        told = await stall.answer("POST", page, buyer=Buyer(pieces=(b'{"max_tokens": 4}',)))
+        assert (told.status, told.document()["price_usd"]) == (200, "0.000005000")
+        wrong = await stall.answer("POST", page, buyer=Buyer(pieces=(b"{}",)))
+        assert (wrong.status, wrong.document()["code"]) == (400, "request_invalid")
