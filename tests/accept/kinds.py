@@ -101,6 +101,18 @@ RESEARCH: Final = Sold("POST /research", "0.05", COMPLETION, terms={"settle": "u
 FAIL: Final = Sold("POST /fail", "0.01", "the agent failed")
 BOOK: Final = Sold("POST /book", "0.01", "the agent failed", terms={"settle": "upfront"})
 MYSTERY: Final = Sold("POST /mystery", "0.01", COMPLETION)
+BY_REQUEST: Final = Sold(
+    "POST /v1/chat/completions",
+    "0.003",
+    COMPLETION,
+    body='{"model":"gpt-4o-mini","max_tokens":100}',
+    terms={
+        "price": {
+            "by_model": {"gpt-4o": "$0.02", "gpt-4o-mini": "$0.002"},
+            "plus": [{"body": "/max_tokens", "each": "$10", "per": 1_000_000, "max": 16_000}],
+        }
+    },
+)
 DEAR: Final = Sold("POST /slow", "2.00", "")
 
 KINDS: Final[Mapping[str, tuple[Step, ...]]] = {
@@ -108,6 +120,7 @@ KINDS: Final[Mapping[str, tuple[Step, ...]]] = {
     "stream": (Step(STREAM, SERVED),),
     "body": (Step(SENT, SERVED),),
     "query": (Step(ASKED, SERVED),),
+    "computed": (Step(BY_REQUEST, SERVED),),
     "upfront": (Step(RESEARCH, SERVED),),
     "failed": (Step(FAIL, FAILED), Step(FAIL, FAILED), Step(CHAT, SERVED)),
     "credit": (Step(BOOK, PAID_AND_FAILED), Step(CHAT, FROM_CREDIT), Step(CHAT, SERVED)),

@@ -27,7 +27,8 @@ async function bought(client, { url, key, method, body }) {
   const line = { status: 0, headers: {}, body: "", statuses: [], payments: [], receipt: null, error: "" };
   try {
     const paying = await client.wrap(watched(line, client.offered), key);
-    const answer = await paying(url, body === null ? { method } : { method, body });
+    const headers = { "content-type": "application/json" };
+    const answer = await paying(url, body === null ? { method } : { method, body, headers });
     line.status = answer.status;
     line.headers = Object.fromEntries(answer.headers);
     line.receipt = client.receipt(answer.headers);
