@@ -24,11 +24,25 @@ class End(Enum):
     BUYER_LEFT = "buyer_left"  # or read too slowly
 
 
+class Unseen(Enum):
+    """Why a body was not seen whole before it was sent."""
+
+    TOO_LONG = "too long"
+    LATE = "late"
+    LOST = "lost"  # the agent broke off
+    NO_ROOM = "no room"  # other calls hold what all may hold together
+
+
 class Exchange(Protocol):
     """The buyer's side of one call. Nothing here raises when the buyer is gone."""
 
-    async def start(self, status: int, headers: Headers, receipt: SettleReply | None) -> bool:
-        """Send the agent's status and fields, with the receipt if it was paid; False if the buyer is gone."""
+    async def start(
+        self, status: int, headers: Headers, receipt: SettleReply | None, *, failed: bool = False
+    ) -> bool:
+        """Send the agent's status and fields, with the receipt if it was paid; False if the buyer is gone.
+
+        *failed*: it is not what the buyer pays for, whatever its status says.
+        """
         ...
 
     async def send(self, chunk: bytes) -> bool:
@@ -111,9 +125,29 @@ class Delivery:
         came = self._ended and not self._lost
         return bytes(self._copy) if came and self._copy is not None else None
 
+    async def peek(self, bytes_max: int, within_s: float) -> bytes | Unseen:
+        """Return the whole body if it is no longer and comes in time; it stays to be sent.
+
+        All of it is held meanwhile: it counts against the room.
+        """
+        timer = asyncio.create_task(asyncio.sleep(within_s))
+        try:
+            await self._read_ahead(timer, bytes_max + 1)
+            late = timer.done()
+        finally:
+            timer.cancel()
+        if self._ended and self._held <= bytes_max:
+            return Unseen.LOST if self._lost else b"".join(self._ahead)
+        if self._held > bytes_max:
+            return Unseen.TOO_LONG
+        return Unseen.LATE if late else Unseen.NO_ROOM
+
     async def read_ahead(self, until: asyncio.Task[object]) -> None:
         """Read what comes while *until* runs, as far as there is room; then leave it to backpressure."""
-        while not (until.done() or self._ended) and self._held < self._bounds.read_ahead_bytes:
+        await self._read_ahead(until, self._bounds.read_ahead_bytes)
+
+    async def _read_ahead(self, until: asyncio.Task[object], bytes_max: int) -> None:
+        while not (until.done() or self._ended) and self._held < bytes_max:
             if self._next is None:
                 self._next = asyncio.create_task(self._read())
             await asyncio.wait((until, self._next), return_when=asyncio.FIRST_COMPLETED)

@@ -63,6 +63,7 @@ async def _entry(settings: Settings, route: Route, services: Services) -> Entry:
         margin_floor=route.margin_floor,
         flow=terms.flow,
         identifier=Demand(route.payment_identifier),
+        success=route.success,
     )
     facilitators = [each.url for each in settings.settlement.facilitators]
     sale = Sale(

@@ -76,7 +76,8 @@ class Running:
     async def forward(self, outgoing: UpstreamRequest) -> Work | None:
         """Ask the agent; None when there is no answer, with the buyer told and nothing kept of its money."""
         try:
-            work = await begin(self._s, self._payment, outgoing)
+            rule = self._admitted.verified.context.endpoint.success
+            work = await begin(self._s, self._payment, outgoing, rule)
         except Fault as fault:
             code = Code.UPSTREAM_TIMEOUT if isinstance(fault, TimedOut) else Code.UPSTREAM_UNREACHABLE
             self._s.observer.saw(NeedsAttention(code.value, str(fault), self._payment.call))
@@ -127,7 +128,7 @@ class Running:
         await self._close(Ending.DELIVERED, "served", kept.status, None)
 
     async def fail(self, work: Work) -> None:
-        """The agent says it failed: its answer goes to the buyer as it is, and nothing is earned.
+        """The agent failed: its answer goes to the buyer as it is, or nowhere, and nothing is earned.
 
         What was not asked for yet is released before the answer leaves; what is
         ours already becomes the buyer's credit, and the receipt says that it was paid.
@@ -143,10 +144,17 @@ class Running:
                 watch=True,
             )
             await self._s.commits.once(unit)
-        await self._exchange.start(status, work.answer.headers, receipt(self._payment) if paid else None)
-        if await work.delivery.stream(self._exchange) is End.BUYER_LEFT:
+        outcome, told = "failed", receipt(self._payment) if paid else None
+        if work.withheld is not None:
+            refusal = self._ask_again(work.withheld)
+            outcome, status = f"refused:{refusal.code}", self._exchange.status_of(refusal)
+            await self._exchange.refuse(refusal, told)
             await work.delivery.drain()
-        await self._close(Ending.UNDELIVERED if paid else Ending.AS_IT_IS, "failed", status, work)
+        else:
+            await self._exchange.start(status, work.answer.headers, told, failed=True)
+            if await work.delivery.stream(self._exchange) is End.BUYER_LEFT:
+                await work.delivery.drain()
+        await self._close(Ending.UNDELIVERED if paid else Ending.AS_IT_IS, outcome, status, work)
 
     async def abandon(self, defect: Exception) -> None:
         """Close a call that cannot go on: tell the buyer to ask again, and let evidence decide.

@@ -8,7 +8,7 @@ from pricing.extract.inflate import CODINGS, InflateMeter
 from pricing.extract.meters import EncodedMeter, JsonMeter, Meter, Metered, NullMeter, SseMeter
 from pricing.extract.wire import Format
 
-__all__ = ["FORMATS", "Meter", "Metered", "meter_for"]
+__all__ = ["FORMATS", "Meter", "Metered", "codings_of", "is_json", "meter_for"]
 
 FORMATS: Final[Sequence[Format]] = (
     openai_chat.FORMAT,
@@ -26,14 +26,27 @@ WANTED: Final = {
 
 def meter_for(content_type: bytes, content_encoding: bytes) -> Meter:
     """Choose the meter for an answer by its two header values, as they came; empty when there was none."""
-    media_type = content_type.partition(b";")[0].strip().lower()
-    is_json = media_type in {b"application/json", b"text/json"} or media_type.endswith(b"+json")
-    is_events = media_type == b"text/event-stream"
-    if not is_json and not is_events:
+    is_object = is_json(content_type)
+    if not is_object and _media_type(content_type) != b"text/event-stream":
         return NullMeter()
-    codings = [coding.strip().lower() for coding in content_encoding.split(b",")]
-    codings = [coding for coding in codings if coding not in {b"", b"identity"}]
+    codings = codings_of(content_encoding)
     if len(codings) > 1 or not CODINGS.issuperset(codings):
         return EncodedMeter()
-    meter = JsonMeter(FORMATS, WANTED) if is_json else SseMeter(FORMATS, WANTED)
+    meter = JsonMeter(FORMATS, WANTED) if is_object else SseMeter(FORMATS, WANTED)
     return InflateMeter(meter) if codings else meter
+
+
+def is_json(content_type: bytes) -> bool:
+    """Tell whether the value of a `Content-Type` field says JSON, of whatever kind."""
+    media_type = _media_type(content_type)
+    return media_type in {b"application/json", b"text/json"} or media_type.endswith(b"+json")
+
+
+def codings_of(content_encoding: bytes) -> list[bytes]:
+    """Return the codings that the value of `Content-Encoding` lists, without `identity`."""
+    codings = [coding.strip().lower() for coding in content_encoding.split(b",")]
+    return [coding for coding in codings if coding not in {b"", b"identity"}]
+
+
+def _media_type(content_type: bytes) -> bytes:
+    return content_type.partition(b";")[0].strip().lower()

@@ -34,6 +34,7 @@ SECTIONS: Final[Mapping[Path, type[shape.Section]]] = {
     ("routes", "*", "buyers", "*", "price"): shape.PriceSection,
     ("routes", "*", "buyers", "*", "price", "plus", "*"): shape.QuantitySection,
     ("routes", "*", "request"): shape.RequestSection,
+    ("routes", "*", "success"): shape.SuccessSection,
     ("costs",): shape.CostsSection,
     ("costs", "overrides", "*"): shape.OverrideSection,
     ("fees",): shape.FeesSection,

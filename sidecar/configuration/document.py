@@ -19,6 +19,7 @@ from sidecar.configuration.written import (
     Decimals,
     DollarPeg,
     EvmAddress,
+    Expected,
     FileName,
     Free,
     Identifier,
@@ -36,13 +37,16 @@ from sidecar.configuration.written import (
     Settle,
     Share,
     Since,
+    Status,
     Storage,
     Switch,
+    Unjudged,
     as_written,
     count,
     duration,
     size,
 )
+from sidecar.domain.success import BUFFER_BYTES
 
 _LIMITS: Final = Limits()
 TAGS: Final = frozenset(
@@ -209,6 +213,15 @@ class RequestSection(Section):
     body_schema: JsonSchema = Field(alias="schema")
 
 
+class SuccessSection(Section):
+    """What an answer must be to be charged: its status, and members of its JSON body by their pointers."""
+
+    status: list[Status] = Field(default=["2xx"], min_length=1, validate_default=True)
+    body: dict[str, Expected] = Field(default={}, json_schema_extra={"examples": [{"/error": "absent"}]})
+    buffer: Annotated[int, size(1 * KIB, 16 * MIB)] = _bytes(BUFFER_BYTES)
+    unjudged: Unjudged = "withhold"
+
+
 class RouteSection(Section):
     """A route with a price."""
 
@@ -226,6 +239,7 @@ class RouteSection(Section):
     rate_limit: Pace | None = None
     margin_floor: Share | None = None
     payment_identifier: Identifier | None = None
+    success: SuccessSection = SuccessSection()
 
 
 class OverrideSection(Section):

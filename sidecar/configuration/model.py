@@ -16,6 +16,7 @@ from pricing.price import Price
 from sidecar.configuration.problems import Problem
 from sidecar.domain.pacing import Rate
 from sidecar.domain.requests import Judge
+from sidecar.domain.success import ANY_2XX, Rule
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -148,6 +149,7 @@ class Route:
     rate_limit: Rate | None = None  # per buyer, beside limits.per_buyer
     margin_floor: Fraction | None = None  # the share of the price a call must be expected to earn
     payment_identifier: Literal["optional", "required", "off"] = "optional"
+    success: Rule = ANY_2XX  # what an answer must be to be charged
 
 
 @dataclass(frozen=True, slots=True)

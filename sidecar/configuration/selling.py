@@ -7,12 +7,13 @@ from ledger.money import Amount
 from pricing.price import FixedPrice, Price
 from sidecar.configuration import prices, schemas
 from sidecar.configuration.checking import Draft
-from sidecar.configuration.document import RequestSection, RouteSection
+from sidecar.configuration.document import RequestSection, RouteSection, SuccessSection
 from sidecar.configuration.model import CostOverride, Costs, Fees, Route
 from sidecar.configuration.places import base_url
 from sidecar.configuration.problems import Path, WrongValue, did_you_mean
 from sidecar.domain.requests import Judge
 from sidecar.domain.routes import BadRoutes, compile_routes
+from sidecar.domain.success import Rule, pointer
 
 RESERVED: tuple[str, ...] = ("/__402", "/.well-known/x402")
 
@@ -69,6 +70,26 @@ def _priced(draft: Draft, path: Path, section: RouteSection, folder: Folder) -> 
         rate_limit=section.rate_limit,
         margin_floor=section.margin_floor,
         payment_identifier=section.payment_identifier or draft.document.payment_identifier,
+        success=_success(draft, (*path, "success"), section.success),
+    )
+
+
+def _success(draft: Draft, path: Path, section: SuccessSection) -> Rule:
+    body = {}
+    for text, wanted in section.body.items():
+        place = pointer(text)
+        if place is None:
+            sentence = "must be a JSON pointer to a member, such as /error or /choices/0/status"
+            draft.refuse((*path, "body", text), "pointer", sentence)
+        else:
+            body[place] = wanted
+    if section.body and section.buffer > draft.document.limits.read_ahead:
+        draft.refuse((*path, "buffer"), "limits_conflict", "is above limits.read_ahead")
+    return Rule(
+        statuses=frozenset().union(*section.status),
+        body=MappingProxyType(body),
+        buffer_bytes=section.buffer,
+        charge_unjudged=section.unjudged == "charge",
     )
 
 

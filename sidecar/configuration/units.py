@@ -15,6 +15,8 @@ from sidecar.configuration.model import KIB, MIB
 from sidecar.configuration.problems import WrongValue
 from sidecar.configuration.reading import Number
 from sidecar.domain.pacing import Rate
+from sidecar.domain.success import STATUSES, Presence, Wanted
+from sidecar.x402.bounded_json import INTEGER_MAX
 
 MONEY: Final = r"\$?(0|[1-9][0-9]{0,9})(\.[0-9]{1,9})?"
 DURATION: Final = r"(0|[1-9][0-9]{0,6})[smhd]"
@@ -190,6 +192,27 @@ def key_text(value: object) -> str:
     if not isinstance(value, str) or not 0 < len(value) <= KEY_CHARACTERS_MAX:
         raise WrongValue("key", "must be the text of a key: PEM or base64")
     return value
+
+
+def statuses(value: object) -> frozenset[int]:
+    """Read a status of success, `200`, or all of them, `2xx`."""
+    text = value.text if isinstance(value, Number) else value
+    if text == "2xx":
+        return STATUSES
+    if not isinstance(text, str) or not re.fullmatch(r"2[0-9]{2}", text):
+        raise WrongValue("status", "must be a status from 200 to 299, or 2xx: no other answer is charged")
+    return frozenset((int(text),))
+
+
+def wanted(value: object) -> Wanted:
+    """Read what a member must be: `absent`, `present`, or the text, whole number or truth value it equals."""
+    if isinstance(value, Number):
+        if not re.fullmatch(r"-?(0|[1-9][0-9]{0,18})", value.text) or abs(int(value.text)) > INTEGER_MAX:
+            raise WrongValue("wanted", "a number here is whole and below 2^63")
+        return int(value.text)
+    if not isinstance(value, str | bool) or len(str(value)) > 200:
+        raise WrongValue("wanted", "must be absent, present, a text, a whole number, true or false")
+    return Presence(value) if value in {"absent", "present"} else value
 
 
 def since(value: object) -> int:

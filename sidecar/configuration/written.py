@@ -19,6 +19,7 @@ from sidecar.configuration import addresses, networks, places, units
 from sidecar.configuration.model import Address
 from sidecar.configuration.problems import WrongValue
 from sidecar.domain.pacing import Rate
+from sidecar.domain.success import Wanted
 
 WRONG: Final = "wrong"
 """The type of errors born here; their context carries our code and sentence."""
@@ -112,6 +113,12 @@ def _algorithm(value: object) -> str:
     return str(value)
 
 
+def _unjudged(value: object) -> str:
+    if value not in {"withhold", "charge"}:
+        raise WrongValue("unjudged", "must be withhold or charge")
+    return str(value)
+
+
 def _free(value: object) -> str:
     if value != "free":
         raise WrongValue("route_value", 'a route is `free`, or has a price: {price: "$0.05"}')
@@ -167,6 +174,15 @@ Identifier = Annotated[
     Literal["optional", "required", "off"],
     Written(_identifier, {"enum": ["optional", "required", "off"]}),
 ]
+Status = Annotated[
+    frozenset[int],
+    Written(
+        units.statuses,
+        {"anyOf": [{"type": "integer", "minimum": 200, "maximum": 299}, text_like("2xx|2[0-9]{2}")]},
+    ),
+]
+Expected = Annotated[Wanted, Written(units.wanted, {"type": ["string", "integer", "boolean"]})]
+Unjudged = Annotated[Literal["withhold", "charge"], Written(_unjudged, {"enum": ["withhold", "charge"]})]
 Decimals = Annotated[int, Written(_decimals, {"type": "integer", "minimum": 0, "maximum": 9})]
 DollarPeg = Annotated[bool, Written(_dollar_peg, {"const": True})]
 Free = Annotated[Literal["free"], Written(_free, {"const": "free"})]

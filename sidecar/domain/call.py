@@ -12,6 +12,7 @@ from ledger.money import USD, Amount
 from sidecar.domain.choosing import Kind
 from sidecar.domain.pacing import Rate
 from sidecar.domain.records import Payment
+from sidecar.domain.success import ANY_2XX, Rule
 from sidecar.x402.documents import ExactPayment, Requirements
 from sidecar.x402.exact import LocallyValid
 from sidecar.x402.identifier import Demand
@@ -78,6 +79,7 @@ class Endpoint:
     margin_floor: Fraction | None = None
     fees: Amount = _NOTHING
     identifier: Demand = Demand.OPTIONAL
+    success: Rule = ANY_2XX
 
 
 @dataclass(frozen=True, slots=True)

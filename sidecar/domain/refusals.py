@@ -42,6 +42,7 @@ class Code(StrEnum):
     SETTLEMENT_UNAVAILABLE = "settlement_unavailable"
     FUNDS_UNKNOWN = "funds_unknown"
     FACILITATOR_UNAVAILABLE = "facilitator_unavailable"
+    ANSWER_UNJUDGED = "answer_unjudged"
     STORAGE_UNAVAILABLE = "storage_unavailable"
     WALLET_UNPROVEN = "wallet_unproven"
     CALL_UNKNOWN = "call_unknown"

@@ -132,14 +132,16 @@ class BuyerExchange:
         finally:
             self._body_read.set()
 
-    async def start(self, status: int, fields: Headers, receipt: SettleReply | None) -> bool:
+    async def start(
+        self, status: int, fields: Headers, receipt: SettleReply | None, *, failed: bool = False
+    ) -> bool:
         """Send the agent's status and fields; with a receipt they are those of a paid answer."""
         if self.status:
             return False
         if receipt is None:
             self.outcome, passing = "failed", headers.answer(fields)
         else:
-            self.outcome = "served" if 200 <= status < 300 else "failed"
+            self.outcome = "served" if 200 <= status < 300 and not failed else "failed"
             passing = headers.paid_answer(fields, self._receipts(receipt))
         if status in BODILESS:
             passing = [field for field in passing if field[0] != b"content-length"]

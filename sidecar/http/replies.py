@@ -137,6 +137,11 @@ REPLIES: Final[dict[Code, Reply]] = {
     Code.UPSTREAM_TIMEOUT: _again(
         504, "Agent too slow", "The agent gave no answer in time; what was paid for this call is your credit."
     ),
+    Code.ANSWER_UNJUDGED: _again(
+        502,
+        "Answer not usable",
+        "The agent's answer could not be checked and is not charged; what was paid for it is your credit.",
+    ),
     Code.STORAGE_UNAVAILABLE: _again(
         503, "Not available", "The call cannot be booked now; repeat it with the same payment."
     ),

@@ -52,6 +52,12 @@ def read_value(raw: bytes, depth_max: int) -> object:
     return _read(raw, _PLAIN, depth_max)
 
 
+def read_document(raw: bytes, depth_max: int) -> dict[str, object] | list[object] | None:
+    """The object or list that *raw* is, its numbers as `read_loose_object` keeps them; None for all else."""
+    document = _read(raw, _LOOSE, depth_max)
+    return document if isinstance(document, dict | list) else None
+
+
 def _read(raw: bytes, decoder: json.JSONDecoder, depth_max: int = DEPTH_MAX) -> object:
     try:
         text = raw.decode("utf-8")

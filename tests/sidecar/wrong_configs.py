@@ -276,6 +276,22 @@ WRONG = {
     "a schema from elsewhere": (
         _priced('request: {schema: {$ref: "https://example.com/a.json"}}'),
         [("routes.POST /research.request.schema", "schema_reference")]),
+    "success elsewhere": (_priced("success: {status: [200, 404]}"),
+                          [("routes.POST /research.success.status.1", "status")]),
+    "no success": (_priced("success: {status: []}"), [("routes.POST /research.success.status", "empty")]),
+    "no pointer in an answer": (_priced("success: {body: {error: absent}}"),
+                   [("routes.POST /research.success.body.error", "pointer")]),
+    "a fraction in an answer": (_priced('success: {body: {"/score": 0.5}}'),
+                                [("routes.POST /research.success.body./score", "wanted")]),
+    "a list in an answer": (_priced('success: {body: {"/status": [done]}}'),
+                            [("routes.POST /research.success.body./status", "wanted")]),
+    "a buffer above the read-ahead": (
+        _priced('success: {body: {"/error": absent}, buffer: 2MiB}'),
+        [("routes.POST /research.success.buffer", "limits_conflict")]),
+    "unjudged": (_priced("success: {unjudged: refund}"),
+                 [("routes.POST /research.success.unjudged", "unjudged")]),
+    "success typo": (_priced("success: {statsu: [200]}"),
+                     [("routes.POST /research.success.statsu", "unknown_key")]),
     # limits
     "rates": (MINIMAL + "limits: {per_buyer: 100, per_address: 50/fortnight}",
               [("limits.per_address", "rate"), ("limits.per_buyer", "rate")]),

@@ -2,6 +2,8 @@
 
 from ledger.money import nano
 from pricing.price import FixedPrice
+from sidecar.configuration.model import KIB
+from sidecar.domain.success import STATUSES, Presence, Rule, Wanted
 from tests.sidecar.configs import BUYER, MINIMAL, problems, settings
 
 
@@ -82,3 +84,25 @@ def test_model_costs_are_dated() -> None:
 
     assert [entry.since_us for entry in found.costs.overrides] == [0, 1_793_491_200_000_000]
     assert found.costs.overrides[0].cached_input is None
+
+
+def test_what_is_sold_can_be_told_from_what_failed() -> None:
+    """Statuses, members by pointer, and what happens to an answer that cannot be judged."""
+    found = settings(
+        _routes(
+            '"GET /a": {price: "$1", success: {status: [200, "2xx"], unjudged: charge, buffer: 8KiB, '
+            'body: {"/error": absent, "/data/0": present, "/status": done, "/n": -3, "/ok": true}}}, '
+            '"GET /b": {price: "$1", success: {status: [201]}}, "GET /c": {price: "$1"}'
+        )
+    )
+    members: dict[tuple[str, ...], Wanted] = {
+        ("error",): Presence.ABSENT,
+        ("data", "0"): Presence.PRESENT,
+        ("status",): "done",
+        ("n",): -3,
+        ("ok",): True,
+    }
+
+    assert found.routes[0].success == Rule(STATUSES, members, 8 * KIB, charge_unjudged=True)
+    assert found.routes[1].success == Rule(frozenset({201}), {})
+    assert found.routes[2].success == Rule(STATUSES, {})
