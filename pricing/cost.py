@@ -44,6 +44,7 @@ class Source(StrEnum):
 _SNAPSHOT: Final = re.compile(r"-20\d\d-?\d\d-?\d\d\Z")
 
 STRENGTH: Final[Mapping[Source, int]] = {source: rank for rank, source in enumerate(Source)}
+_DOUBT: Final[Mapping[Basis, int]] = {Basis.ESTIMATED: 1, Basis.UNKNOWN: 2}
 _CERTAINTY: Final[Mapping[Basis, int]] = {basis: rank for rank, basis in enumerate(Basis)}
 
 
@@ -127,8 +128,9 @@ def standing(lines: Sequence[CostLine]) -> tuple[bool, ...]:
 
     One identity is (step, attempt, kind, response id; without an id on either side, the name). Per identity
     the strongest source is kept, within one source the surest basis; a line that knows no amount yields to
-    any that does. Within one source a response id counts once, and every item without an id counts: two web
-    searches are two costs. Once the egress saw a model call, usage found in the answer is evidence only.
+    any that does, and an estimate to any that is known. Within one source a response id counts once, and
+    every item without an id counts: two web searches are two costs. Once the egress saw a model call, usage
+    found in the answer is evidence only.
     """
     seen_at_egress = any(line.source is Source.EGRESS and line.kind is Kind.MODEL for line in lines)
     booked = [False] * len(lines)
@@ -174,5 +176,5 @@ class _Kept:
         return True
 
 
-def _rank(line: CostLine) -> tuple[bool, int, int]:
-    return (line.amount is None, STRENGTH[line.source], _CERTAINTY[line.basis])
+def _rank(line: CostLine) -> tuple[int, int, int]:
+    return (_DOUBT.get(line.basis, 0), STRENGTH[line.source], _CERTAINTY[line.basis])

@@ -6,8 +6,11 @@ of dollars, and parameters.
     0.0036;kind=tool;name="web_search", 0.012;kind=model;name="openai/gpt-4o";id="chatcmpl-1"
 
 One thing is wider than the RFC: a decimal may have up to 9 fraction digits, because 3 cannot say what a
-token costs. `kind` (a token) and `name` (a string) are required; `step` and `id` (strings) and `attempt`
-(an integer) are not; other parameters are read past, as the RFC asks.
+token costs. An agent that knows no figure for a tool writes the token `tariff` in its place,
+`tariff;kind=tool;name="web_search"`: then the seller's own is taken.
+
+`kind` (a token) and `name` (a string) are required; `step` and `id` (strings) and `attempt` (an integer) are
+not; other parameters are read past, as the RFC asks.
 
 `x-litellm-response-cost` is what a LiteLLM gateway says the answer cost: dollars as Python writes a float.
 Providers write such numbers into their JSON too; `dollars` reads both, exactly.
@@ -29,6 +32,7 @@ ATTEMPT_MAX: Final = 1000
 KINDS: Final[Mapping[str, Kind]] = {kind.value: kind for kind in Kind}
 
 _DOLLARS: Final = re.compile(r"([0-9]{1,20})(?:\.([0-9]{1,60}))?(?:[eE]([+-]?[0-9]{1,3}))?")
+_TARIFF: Final = re.compile(r"tariff(?![!#$%&'*+.^_`|~0-9A-Za-z:/-])")
 _MONEY: Final = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,9}))?(?![0-9.])")
 _KEY: Final = re.compile(r"; *([a-z*][a-z0-9_.*-]*)(=)?")
 _STRING: Final = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"')
@@ -142,7 +146,10 @@ def _items(text: str) -> tuple[CostLine, ...]:
     return tuple(lines)
 
 
-def _money(text: str, at: int) -> tuple[int, int]:
+def _money(text: str, at: int) -> tuple[int | None, int]:
+    """Read an amount; None where it is left to the tariff."""
+    if left_out := _TARIFF.match(text, at):
+        return None, left_out.end()
     match = _MONEY.match(text, at)
     if match is None:
         raise _UnreadableError("no dollar amount with at most 12 and 9 digits", at)
@@ -175,10 +182,12 @@ def _bare_item(text: str, at: int) -> tuple[_Value, int]:
     raise _UnreadableError("no parameter value", at)
 
 
-def _line(units: int, parameters: Mapping[str, _Value], at: int) -> CostLine:
+def _line(units: int | None, parameters: Mapping[str, _Value], at: int) -> CostLine:
     kind = parameters.get("kind")
     if not isinstance(kind, _Token) or kind.word not in KINDS:
         raise _UnreadableError("no known kind", at)
+    if units is None and KINDS[kind.word] is not Kind.TOOL:
+        raise _UnreadableError("only a tool has a tariff", at)
     name = _text(parameters, "name", at)
     if not name:
         raise _UnreadableError("no name", at)
@@ -188,8 +197,8 @@ def _line(units: int, parameters: Mapping[str, _Value], at: int) -> CostLine:
     return CostLine(
         kind=KINDS[kind.word],
         name=name,
-        amount=nano(units),
-        basis=Basis.REPORTED,
+        amount=None if units is None else nano(units),
+        basis=Basis.UNKNOWN if units is None else Basis.REPORTED,
         rate="",
         source=Source.HEADER,
         provider=name.partition("/")[0] if kind.word == "model" and "/" in name else "",

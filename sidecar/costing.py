@@ -10,11 +10,12 @@ from sidecar.services import Services
 
 
 class Costing:
-    """The costs of one call; *tariff* is what the seller says any call of its route costs."""
+    """The costs of one call of *endpoint*; *tariff* is what the seller says any call of it costs."""
 
-    def __init__(self, services: Services, call: str, tariff: Amount | None) -> None:
+    def __init__(self, services: Services, call: str, endpoint: str, tariff: Amount | None) -> None:
         self._s = services
         self._call = call
+        self._endpoint = endpoint
         self._tariff = tariff
 
     async def measured(self, delivery: Delivery) -> Metered | None:
@@ -36,7 +37,14 @@ class Costing:
         try:
             now_us = self._s.clock.now_us()
             return metering.cost_lines(
-                metered, declared, self._tariff, self._s.cards, now_us, gateway=gateway
+                metered,
+                declared,
+                self._tariff,
+                self._s.cards,
+                now_us,
+                gateway=gateway,
+                tariffs=self._s.tariffs,
+                endpoint=self._endpoint,
             )
         except Exception as defect:
             self._note(defect)

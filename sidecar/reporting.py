@@ -49,7 +49,14 @@ class Reporting:
         found = reports.read(documents, self._s.cards, now_us)
         if isinstance(found, reports.Malformed):
             return ReportsRefused(Code.REPORTS_MALFORMED, found.reason)
-        unit = partial(report_unit, call=call, reports=found, bounds=self._bounds, now_us=now_us)
+        unit = partial(
+            report_unit,
+            call=call,
+            reports=found,
+            bounds=self._bounds,
+            now_us=now_us,
+            tariffs=self._s.tariffs,
+        )
         try:
             taken = await self._s.commits.once(unit)
         except StorageUnavailable:

@@ -52,8 +52,8 @@ class Running:
         self._payment = admitted.payment
         self._exchange = exchange
         self._started_us = started_us
-        tariff = admitted.verified.context.endpoint.tariff
-        self._costing = Costing(services, admitted.payment.call, tariff)
+        endpoint = admitted.verified.context.endpoint
+        self._costing = Costing(services, admitted.payment.call, endpoint.name, endpoint.tariff)
         self._delivered = 0  # the status of the answer that was delivered
 
     @property

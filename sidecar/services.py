@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pricing.rates import RateCards
+from pricing.tariffs import NONE, Tariffs
 from sidecar.commits import Commits
 from sidecar.delivery import Bounds as DeliveryBounds
 from sidecar.delivery import Room
@@ -43,3 +44,4 @@ class Services:
     delivery: DeliveryBounds
     room: Room
     reached: Callable[[str], None]
+    tariffs: Tariffs = NONE

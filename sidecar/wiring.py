@@ -9,6 +9,7 @@ from typing import Final
 
 from pricing.catalogs.overrides import OverriddenCards, Override
 from pricing.rates import RateCards
+from pricing.tariffs import Tariffs
 from sidecar.adapters.answers import AnswersFile
 from sidecar.adapters.chain import RpcChain
 from sidecar.adapters.facilitator import HttpFacilitator
@@ -112,6 +113,11 @@ def rate_cards(settings: Settings) -> RateCards:
     return OverriddenCards(overrides, genai.load())
 
 
+def _tariffs(settings: Settings) -> Tariffs:
+    fallbacks = {route.key: route.fallback_cost for route in settings.routes if route.fallback_cost}
+    return Tariffs(settings.costs.tools, fallbacks)
+
+
 def open_storage(settings: Settings, clock: SystemClock) -> SqliteStorage:
     """Open the database; `ledger.store.StoreRefused` with one sentence if it cannot be."""
     storage = SqliteStorage(settings.storage, clock.now_us)
@@ -160,6 +166,7 @@ async def paid_path(
         ),
         delivery=delivery,
         room=Room(limits.read_ahead_total_bytes),
+        tariffs=_tariffs(settings),
         reached=_fault_point(os.environ.get("SIDECAR_FAULT", "") if settings.sandbox else ""),
     )
     entries = await offered(settings, services)

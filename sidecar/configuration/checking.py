@@ -45,7 +45,6 @@ SECTIONS: Final[Mapping[Path, type[shape.Section]]] = {
 UNSUPPORTED: Final[Mapping[Path, str]] = {
     ("settlement", "signer"): "this version settles through facilitators only",
     ("limits", "meter_state"): "the meter's state is fixed at 256KiB in this version",
-    ("costs", "tools"): "this version prices tools only by what the agent declares",
 }
 """Known keys of things not done yet. A policy that is not enforced is not accepted."""
 

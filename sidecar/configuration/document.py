@@ -18,6 +18,7 @@ from sidecar.configuration.written import (
     Credential,
     Decimals,
     DollarPeg,
+    Estimate,
     EvmAddress,
     Expected,
     FileName,
@@ -239,6 +240,7 @@ class RouteSection(Section):
     rate_limit: Pace | None = None
     margin_floor: Share | None = None
     payment_identifier: Identifier | None = None
+    fallback_cost: Estimate | None = None
     success: SuccessSection = SuccessSection()
 
 
@@ -256,6 +258,7 @@ class CostsSection(Section):
     """Costs the seller knows better than a catalogue."""
 
     overrides: list[OverrideSection] = []
+    tools: dict[str, Money] = {}
     per_call: dict[str, Money] = {}
 
 

@@ -149,6 +149,7 @@ class Route:
     rate_limit: Rate | None = None  # per buyer, beside limits.per_buyer
     margin_floor: Fraction | None = None  # the share of the price a call must be expected to earn
     payment_identifier: Literal["optional", "required", "off"] = "optional"
+    fallback_cost: Amount | None = None  # booked as an estimate where a model's cost is unknown
     success: Rule = ANY_2XX  # what an answer must be to be charged
 
 
@@ -165,9 +166,10 @@ class CostOverride:
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Costs the seller states: model rates, and a flat cost per call of a route."""
+    """Costs the seller states: of models by rates, of tools each time, and a flat one per call of a route."""
 
     overrides: tuple[CostOverride, ...] = ()
+    tools: Mapping[str, Amount] = field(default_factory=_nothing)  # by the name an agent reports
     per_call: Mapping[str, Amount] = field(default_factory=_nothing)  # by route key
 
 

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from ledger.money import Amount
 from pricing.price import FixedPrice, Price
 from sidecar.configuration import prices, schemas
+from pricing.usage import clean_text
 from sidecar.configuration.checking import Draft
 from sidecar.configuration.document import RequestSection, RouteSection, SuccessSection
 from sidecar.configuration.model import CostOverride, Costs, Fees, Route
@@ -71,6 +72,7 @@ def _priced(draft: Draft, path: Path, section: RouteSection, folder: Folder) -> 
         margin_floor=section.margin_floor,
         payment_identifier=section.payment_identifier or draft.document.payment_identifier,
         success=_success(draft, (*path, "success"), section.success),
+        fallback_cost=section.fallback_cost,
     )
 
 
@@ -133,7 +135,11 @@ def costs(draft: Draft) -> Costs:
             draft.refuse(("costs", "overrides", index), "duplicate_override", sentence)
     for key in section.per_call:
         _check_costed_route(draft, key)
-    return Costs(overrides, MappingProxyType(section.per_call))
+    for name in section.tools:
+        if clean_text(name) is None:
+            sentence = "the name of a tool is short and printable: no report could have this one"
+            draft.refuse(("costs", "tools", name), "label", sentence)
+    return Costs(overrides, MappingProxyType(section.tools), MappingProxyType(section.per_call))
 
 
 def _check_costed_route(draft: Draft, key: str) -> None:

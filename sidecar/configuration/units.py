@@ -55,6 +55,14 @@ def price(value: object) -> Amount:
     return amount
 
 
+def estimate(value: object) -> Amount:
+    """Read a cost that stands in for an unknown one: above zero."""
+    amount = money(value)
+    if amount.units == 0:
+        raise WrongValue("money_zero", "must be more than zero: an unknown cost is never booked as none")
+    return amount
+
+
 def duration(value: object, low: int, high: int) -> int:
     """Read `30s`, `15m`, `1h` or `7d` as seconds, between *low* and *high*."""
     if not isinstance(value, str) or not re.fullmatch(DURATION, value):

@@ -146,6 +146,7 @@ _NETWORK: Final = "|".join((networks.NETWORK, *networks.ALIASES))
 
 Money = Annotated[Amount, Written(units.money, text_like(units.MONEY, "$0.05"))]
 Price = Annotated[Amount, Written(units.price, text_like(units.MONEY, "$0.05"))]
+Estimate = Annotated[Amount, Written(units.estimate, text_like(units.MONEY, "$0.02"))]
 Share = Annotated[Fraction, Written(units.share, text_like(units.SHARE, "2%"))]
 Pace = Annotated[Rate, Written(units.rate, text_like(units.RATE, "100/minute"))]
 Label = Annotated[str, Written(units.label, _LABEL)]

@@ -8,6 +8,7 @@ from pricing.cost import Basis, CostLine, Kind, Source, cost_of
 from pricing.declared import Malformed, gateway_cost, parse_costs
 from pricing.extract import Metered
 from pricing.rates import RateCards
+from pricing.tariffs import NONE, Tariffs
 
 LINE_MAX: Final = nano(10**15)
 """A million dollars: what costs more is a misprint, and a few thousand such sums would not fit the books."""
@@ -21,6 +22,8 @@ def cost_lines(
     at_us: int,
     *,
     gateway: bytes = b"",
+    tariffs: Tariffs = NONE,
+    endpoint: str = "",
 ) -> tuple[CostLine, ...]:
     """Return all that is known of what the call cost; its close says which of it is booked.
 
@@ -29,6 +32,7 @@ def cost_lines(
     `Sidecar-Cost` value, empty when there was none. *gateway* is the combined
     `x-litellm-response-cost` value: the cost of the one model answer there is,
     unless the agent declares costs of models itself; then those are all of them.
+    *tariffs* gives figures of the seller's where nobody else does.
     """
     found = Metered() if metered is None else metered
     answers = [cost_of(reading, cards, at_us) for reading in found.usages]
@@ -42,7 +46,7 @@ def cost_lines(
         lines.append(
             CostLine(Kind.EXTERNAL, "per_call", tariff, Basis.MEASURED, "config per_call", Source.TARIFF)
         )
-    return tuple(credible(line) for line in lines)
+    return tuple(tariffs.applied(credible(line), endpoint) for line in lines)
 
 
 def credible(line: CostLine) -> CostLine:

@@ -7,12 +7,13 @@ it replaces.
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from ledger.money import text
 from pricing.cost import CostLine, Kind, Source
 from pricing.disputes import Dispute
+from pricing.tariffs import NONE, Tariffs
 from sidecar.domain import cost_entries
 from sidecar.domain.costs import CostsTx, Evidence, Report, ReportedCall
 from sidecar.domain.events import NeedsAttention
@@ -60,9 +61,17 @@ class Booked:
 
 
 def report_unit(
-    tx: RecordsTx, call: str, reports: Sequence[Report], bounds: Bounds, now_us: int
+    tx: RecordsTx,
+    call: str,
+    reports: Sequence[Report],
+    bounds: Bounds,
+    now_us: int,
+    tariffs: Tariffs = NONE,
 ) -> Taken | ReportsRefused:
-    """Take the *reports* of one request, all or none of them. The same report again changes nothing."""
+    """Take the *reports* of one request, all or none of them. The same report again changes nothing.
+
+    What has no figure gets the one that the seller agreed on, as it is now.
+    """
     about = tx.reported_call(call)
     if about is None:
         return ReportsRefused(Code.CALL_UNKNOWN)
@@ -73,7 +82,7 @@ def report_unit(
     fresh: list[Report] = []
     for report in reports:
         if report.id not in known:
-            fresh.append(report)
+            fresh.append(replace(report, line=tariffs.applied(report.line, about.endpoint)))
             known[report.id] = report.digest
             items.append((report.id, Status.BOOKED))
         elif known[report.id] == report.digest:

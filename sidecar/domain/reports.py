@@ -21,7 +21,7 @@ from sidecar.domain.metering import LINE_MAX, credible
 MEMBERS: Final = frozenset(
     ("id", "kind", "name", "amount_usd", "usage", "step", "attempt", "provider", "response_id")
 )
-"""What a report may have; `id`, `kind`, `name` and one of `amount_usd` and `usage` it must."""
+"""What a report may have; `id`, `kind`, `name` and, but for a tool, `amount_usd` or `usage` it must."""
 
 USAGE_MEMBERS: Final = frozenset(("model", "provider", "service_tier", *COUNTS))
 PRICED_KINDS: Final = frozenset((Kind.MODEL, Kind.RETRY))
@@ -69,11 +69,14 @@ def _report(document: Mapping[str, object], cards: RateCards, at_us: int) -> Rep
         step=_text(document, "step", ""),
         attempt=_attempt(document),
     )
-    if ("amount_usd" in document) == ("usage" in document):
+    if "amount_usd" not in document and "usage" not in document and kind is Kind.TOOL:
+        said: object = None
+        line = told  # the seller may have a tariff for it
+    elif ("amount_usd" in document) == ("usage" in document):
         raise _WrongError("either `amount_usd` or `usage` says what it cost")
-    if "usage" in document:
+    elif "usage" in document:
         usage = _usage(document["usage"], told)
-        said: object = [(name, getattr(usage, name)) for name in sorted(USAGE_MEMBERS)]
+        said = [(name, getattr(usage, name)) for name in sorted(USAGE_MEMBERS)]
         line = _priced(told, usage, cards, at_us)
     else:
         amount = _amount(document["amount_usd"])

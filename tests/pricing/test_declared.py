@@ -50,6 +50,14 @@ def test_step_attempt_and_id_make_the_identity() -> None:
     assert (line.kind, line.amount) == (Kind.RETRY, nano(10**9))
 
 
+def test_a_tool_may_leave_its_figure_to_the_tariff() -> None:
+    """An agent that knows no price says so, and does not have to make one up."""
+    named, priced = parse_costs(b'tariff;kind=tool;name="web_search";step="plan", 0.01;' + NAMED)  # type: ignore[misc]
+
+    assert named == CostLine(Kind.TOOL, "web_search", None, Basis.UNKNOWN, "", Source.HEADER, step="plan")
+    assert priced.amount == nano(10_000_000)
+
+
 @pytest.mark.parametrize("header", [b"", b"   "])
 def test_an_empty_field_declares_nothing(header: bytes) -> None:
     """An empty list is a list without costs."""
@@ -83,6 +91,10 @@ def test_nine_places_are_exact(dollars: int, nanos: int) -> None:
         b"1234567890123;" + NAMED,
         b"10000000000;" + NAMED,
         b'"1";' + NAMED,
+        b'tariff;kind=model;name="x"',
+        b"tariffs;" + NAMED,
+        b"tariff1;" + NAMED,
+        b"Tariff;" + NAMED,
         b"(1);" + NAMED,
         b"1;" + NAMED + b",",
         b"1;" + NAMED + b" 2;" + NAMED,

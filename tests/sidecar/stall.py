@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from ledger.money import nano
 from pricing.catalogs.overrides import OverriddenCards, Override
+from pricing.tariffs import NONE
 from sidecar.adapters.facilitators import Facilitators
 from sidecar.adapters.receipt_key import ReceiptKey
 from sidecar.adapters.storage.reading import Reader
@@ -146,6 +147,7 @@ class Stall:
             delivery=self.bounds,
             room=self.room,
             reached=self._reached,
+            tariffs=settings.get("tariffs", NONE),
         )
         self.buyers = self._buyers(settings)
 

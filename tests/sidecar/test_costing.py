@@ -12,7 +12,7 @@ from sidecar.costing import Costing
 from sidecar.delivery import Delivery
 from sidecar.ports import AnswerLost
 from tests.sidecar.fakes import Says, ScriptedAnswer
-from tests.sidecar.stall import ANSWER, COMPLETION, COMPLETION_NANO, Stall, open_stall
+from tests.sidecar.stall import ANSWER, COMPLETION, COMPLETION_NANO, RESEARCH, Stall, open_stall
 
 
 def delivery_of(stall: Stall, says: Says) -> Delivery:
@@ -21,7 +21,7 @@ def delivery_of(stall: Stall, says: Says) -> Delivery:
 
 
 def costing_of(stall: Stall, tariff: Amount | None = None) -> Costing:
-    return Costing(stall.services, "call_1", tariff)
+    return Costing(stall.services, "call_1", RESEARCH, tariff)
 
 
 async def test_an_answer_read_to_its_end_is_measured(tmp_path: Path) -> None:

@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 
+from ledger.money import nano
+from pricing.tariffs import Tariffs
 from sidecar.domain.events import CallClosed, CostsReported
 from sidecar.domain.reporting import Bounds
 from sidecar.ports import StorageUnavailable, TimedOut
 from sidecar.tokens import TOKEN_LIFE_S
 from tests.sidecar.fakes import Says
 from tests.sidecar.reporter import SEARCH, TOKENS, reporter_of
-from tests.sidecar.stall import ANSWER, COMPLETION, COMPLETION_NANO, JSON, SOLD, Stall, open_stall
+from tests.sidecar.stall import ANSWER, COMPLETION, COMPLETION_NANO, JSON, RESEARCH, SOLD, Stall, open_stall
 from tests.sidecar.told import BOUNDS
 from tests.sidecar.x402.signing import NOW_S
 
@@ -190,3 +192,45 @@ async def test_a_report_that_cannot_be_stored_may_come_again(tmp_path: Path) -> 
         assert (refused.status_code, refused.json()["code"]) == (503, "storage_unavailable")
         assert refused.headers["retry-after"] == "2"
         assert await agent.statuses(SEARCH) == ["booked"]
+
+
+@pytest.mark.parametrize("late", [False, True])
+async def test_what_has_no_figure_gets_the_sellers(tmp_path: Path, late: bool) -> None:
+    """A tool by its tariff and a model without a rate by the route's fallback, while it works or after it."""
+    tariffs = Tariffs({"web_search": nano(10_000_000)}, {RESEARCH: nano(20_000_000)})
+    search = {"id": "s1", "kind": "tool", "name": "web_search"}
+    other = {"id": "s2", "kind": "tool", "name": "crawler"}
+    house = {**MODEL, "name": "house-9"}
+    async with open_stall(tmp_path, tariffs=tariffs) as stall, reporter_of(stall) as agent:
+        if late:
+            await stall.buy()
+            assert await agent.statuses(search, other, house) == ["booked"] * 3
+        else:
+            stall.upstream.gate.clear()
+            _, task = stall.ask(headers=[stall.payment()])
+            await stall.upstream.asked.wait()
+            assert await agent.statuses(search, other, house) == ["booked"] * 3
+            stall.upstream.gate.set()
+            await task
+
+        assert booked(stall) == [
+            ("tool", 10_000_000, "report", "measured"),
+            ("tool", None, "report", "unknown"),
+            ("model", 20_000_000, "report", "estimated"),
+        ]
+        assert await agent.statuses(search) == ["exists"]
+
+
+async def test_a_report_replaces_the_estimate_that_stood_in(tmp_path: Path) -> None:
+    """The answer's model has no rate, so the route's fallback is booked, until the agent tells the cost."""
+    house = COMPLETION.replace(b"house-1", b"house-9")
+    tariffs = Tariffs(fallbacks={RESEARCH: nano(20_000_000)})
+    async with open_stall(tmp_path, tariffs=tariffs) as stall, reporter_of(stall) as agent:
+        stall.upstream.otherwise = Says(headers=JSON, chunks=(house,))
+        await stall.buy()
+        assert booked(stall) == [("model", 20_000_000, "usage", "estimated")]
+        figure = {"id": "m1", "kind": "model", "name": "house-9", "amount_usd": "0.003"}
+        assert await agent.statuses(figure) == ["booked"]
+
+        assert booked(stall) == [("model", 3_000_000, "report", "reported")]
+        assert stall.books.balances()["cost:model"] == 3_000_000

@@ -60,6 +60,7 @@ routes:
 
 costs:
   overrides: [{{model: gpt-4o, input: "$2.50", output: "$10.00", cached_input: "$1.25"}}]
+  tools: {{web_search: "$0.01"}}
   per_call: {{"POST /research": "$0.0005"}}
 fees: {{facilitator: {{"https://facilitator.example.com": "$0.001"}}, platform: "2%"}}
 
@@ -103,6 +104,7 @@ def test_the_documented_routes_and_costs_load() -> None:
     assert (models.price, models.allow, models.timeout_s) == (FixedPrice(nano(1_000_000)), None, 60)
     assert (docs.free, docs.price) == (True, None)
     assert found.costs.overrides[0].cached_input == nano(1_250_000_000)
+    assert found.costs.tools == {"web_search": nano(10_000_000)}
     assert found.costs.per_call == {"POST /research": nano(500_000)}
     assert found.fees.facilitator == {"https://facilitator.example.com": nano(1_000_000)}
     assert found.fees.platform == Fraction(1, 50)

@@ -276,6 +276,8 @@ WRONG = {
     "a schema from elsewhere": (
         _priced('request: {schema: {$ref: "https://example.com/a.json"}}'),
         [("routes.POST /research.request.schema", "schema_reference")]),
+    "a fallback of nothing": (_priced('fallback_cost: "$0"'),
+                              [("routes.POST /research.fallback_cost", "money_zero")]),
     "success elsewhere": (_priced("success: {status: [200, 404]}"),
                           [("routes.POST /research.success.status.1", "status")]),
     "no success": (_priced("success: {status: []}"), [("routes.POST /research.success.status", "empty")]),
@@ -306,7 +308,8 @@ WRONG = {
                                  [("costs.per_call.POST /reserch", "route_unknown")]),
     "cost of a free route": (_route("GET /a", "free") + 'costs: {per_call: {"GET /a": "$0.01"}}',
                              [("costs.per_call.GET /a", "route_free")]),
-    "tool tariffs": (MINIMAL + 'costs: {tools: {a: "$0.01"}}', [("costs.tools", "unsupported")]),
+    "a tool without a name": (MINIMAL + 'costs: {tools: {"": "$0.01"}}', [("costs.tools.", "label")]),
+    "a tool's cost as a number": (MINIMAL + "costs: {tools: {a: 0.01}}", [("costs.tools.a", "money")]),
     "negative tariff": (MINIMAL + 'costs: {per_call: {"POST /research": "-$0.01"}}',
                         [("costs.per_call.POST /research", "money")]),
     "override twice": (MINIMAL + f"costs: {{overrides: [{MODEL}, {MODEL.replace('a,', 'p/A,')}]}}",

@@ -106,3 +106,14 @@ def test_what_is_sold_can_be_told_from_what_failed() -> None:
     assert found.routes[0].success == Rule(STATUSES, members, 8 * KIB, charge_unjudged=True)
     assert found.routes[1].success == Rule(frozenset({201}), {})
     assert found.routes[2].success == Rule(STATUSES, {})
+
+
+def test_tools_and_unknown_models_have_the_sellers_figures() -> None:
+    """What a tool costs each time, and what a call's model costs at most."""
+    found = settings(
+        _routes('"GET /a": {price: "$1", fallback_cost: "$0.02"}')
+        + 'costs: {tools: {web_search: "$0.01", b: "$0"}}'
+    )
+
+    assert found.costs.tools == {"web_search": nano(10_000_000), "b": nano(0)}
+    assert found.routes[0].fallback_cost == nano(20_000_000)

@@ -1,11 +1,13 @@
 """Metering: of what is known about a call each cost becomes one line, and what nobody knows one too."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 from ledger.money import Amount, nano
 from pricing.cost import Basis, CostLine, Kind, Source, strongest
 from pricing.extract import Metered
 from pricing.rates import Card, Rate
+from pricing.tariffs import Tariffs
 from pricing.usage import Unit, Unmeasured, Usage
 from sidecar.domain.metering import LINE_MAX, cost_lines, unmetered
 from tests.sidecar.builders import NOW_US
@@ -178,3 +180,22 @@ def test_a_gateways_figure_that_cannot_be_read_is_unknown() -> None:
         (line,) = lines(gateway=odd)
         assert (line.name, line.amount, line.source) == ("litellm", None, Source.HEADER)
     assert lines(Metered((USAGE,)), gateway=b"free") == (MEASURED,)
+
+
+def test_the_sellers_figures_stand_in_for_what_nobody_knows() -> None:
+    """A tool by its tariff, a model by its route's fallback; also for a figure that is not believed."""
+    tariffs = Tariffs({"web_search": nano(10_000_000)}, {"POST /research": nano(7)})
+    unpriced = replace(USAGE, model="house-7b")
+    header = b'tariff;kind=tool;name="web_search"'
+    found = cost_lines(
+        Metered((unpriced,)), header, None, OneModel(), NOW_US, tariffs=tariffs, endpoint="POST /research"
+    )
+
+    assert [(line.name, line.amount, line.basis) for line in found] == [
+        ("house-7b", nano(7), Basis.ESTIMATED),
+        ("web_search", nano(10_000_000), Basis.MEASURED),
+    ]
+    assert [line.basis for line in cost_lines(None, header, None, OneModel(), NOW_US)] == [
+        Basis.UNKNOWN,
+        Basis.UNKNOWN,
+    ]

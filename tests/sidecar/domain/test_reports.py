@@ -151,7 +151,8 @@ USAGE = MODEL["usage"]
         ({**SEARCH, "attempt": True}, "`attempt` is a whole number from 1 to 1000"),
         ({**SEARCH, "attempt": "1"}, "`attempt` is a whole number from 1 to 1000"),
         ({**SEARCH, "usage": USAGE}, "either `amount_usd` or `usage` says what it cost"),
-        ({"id": "r", "kind": "tool", "name": "x"}, "either `amount_usd` or `usage` says what it cost"),
+        ({"id": "r", "kind": "model", "name": "x"}, "either `amount_usd` or `usage` says what it cost"),
+        ({"id": "r", "kind": "external", "name": "x"}, "either `amount_usd` or `usage` says what it cost"),
         ({**SEARCH, "amount_usd": "1000000.000000001"}, "`amount_usd` is more than one cost can be"),
         ({**MODEL, "kind": "tool"}, "`usage` cannot tell what a tool costs"),
         ({**MODEL, "usage": []}, "`usage` is an object of token counts"),
@@ -220,3 +221,11 @@ def test_no_document_raises(document: dict[str, Any]) -> None:
     found = read([json.loads(json.dumps({**SEARCH, **document}))], Cards(), NOW_US)
 
     assert isinstance(found, list | Malformed)
+
+
+def test_a_tool_may_be_reported_without_a_figure() -> None:
+    """That it was used is worth telling: the seller may have a tariff for it, and unknown is not zero."""
+    report = of({"id": "r1", "kind": "tool", "name": "web_search"})
+
+    assert (report.line.amount, report.line.basis) == (None, Basis.UNKNOWN)
+    assert report.digest != of(SEARCH).digest
