@@ -21,7 +21,7 @@ EXAMPLES: Final = """examples:
 """
 
 _FACTS: Final = (
-    "id", "at", "endpoint", "outcome", "status", "settlement", "network", "transaction", "buyer",
+    "id", "at", "endpoint", "policy", "outcome", "status", "settlement", "network", "transaction", "buyer",
     "run", "session", "workflow", "agent", "workspace", "latency_ms", "settle_ms",
 )  # fmt: skip
 _TITLES: Final = ("money", "usd", "source", "basis", "rate", "step", "attempt")
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
         session = fetch(connection, "session", sessions.parameters(rows[0])) if rows else []
     if not rows:
         raise Sentence(Exit.FOUND_WRONG, f"there is no call {arguments.id}")
-    answer = call_object(rows[0]) | {"session_so_far": sessions.so_far(session)}
+    answer = sessions.with_session(call_object(rows[0]), session)
     if arguments.json:
         print_json(answer)
     else:

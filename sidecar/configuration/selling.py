@@ -5,8 +5,8 @@ from types import MappingProxyType
 
 from ledger.money import Amount
 from pricing.price import FixedPrice, Price
-from sidecar.configuration import prices, schemas
 from pricing.usage import clean_text
+from sidecar.configuration import prices, schemas
 from sidecar.configuration.checking import Draft
 from sidecar.configuration.document import RequestSection, RouteSection, SuccessSection
 from sidecar.configuration.model import CostOverride, Costs, Fees, Route

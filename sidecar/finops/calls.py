@@ -47,7 +47,8 @@ def call_object(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the call object of a row of the query `calls`.
 
     `cost_usd` and `fees_usd` sum what is reported or measured; an estimate
-    stands in `estimated_cost_usd`, and what nobody knows in `unknown_costs`.
+    stands in `estimated_cost_usd`, and what nobody knows in `unknown_costs`. A
+    call is in the books only once every policy let it in, which `policy` says.
     `status` is null while the call runs, as is everything it does not have.
     """
     lines = _lines(row)
@@ -61,6 +62,7 @@ def call_object(row: Mapping[str, Any]) -> dict[str, Any]:
         "endpoint": row["endpoint"],
         "buyer": row["buyer"],
         "status": row["status"] or None,
+        "policy": "allowed",
         "outcome": "running" if running else row["outcome"],
         "settlement": "pending" if running and row["settlement"] == "none" else row["settlement"],
         "network": row["network"],

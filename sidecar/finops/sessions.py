@@ -17,6 +17,11 @@ def parameters(call: Mapping[str, Any]) -> dict[str, object]:
     return {"session": call["session"], "buyer": call["buyer"]}
 
 
+def with_session(call: Mapping[str, Any], calls: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the call object with what all *calls* of its session have earned."""
+    return {**call, "session_so_far": so_far(calls)}
+
+
 def so_far(calls: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     """Return how many calls the session has and their known margin; None for a call without a session."""
     if not calls:

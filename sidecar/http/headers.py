@@ -30,7 +30,10 @@ _NOT_FORWARDED: Final = frozenset((b"host", b"content-length", b"expect", b"acce
 _SERVERS_OWN: Final = frozenset((b"date", b"server"))
 _LABEL: Final = re.compile(rb"[A-Za-z0-9._~:@-]{1,64}\Z")
 _WALLET: Final = re.compile(rb"0x[0-9A-Fa-f]{40}\Z")
-_TRACEPARENT: Final = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}\Z")
+# A later version may say more behind the flags; what is known of it is carried on as version 00.
+_TRACEPARENT: Final = re.compile(
+    rb"(00|(?!ff)[0-9a-f]{2})(-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2})(-.*)?\Z"
+)
 EXPOSED: Final = b"PAYMENT-REQUIRED, PAYMENT-RESPONSE, X-PAYMENT-RESPONSE, Sidecar-Call-Id"
 
 
@@ -80,6 +83,7 @@ def free_request(headers: Headers, call: str) -> list[tuple[bytes, bytes]]:
 
 def paid_request(headers: Headers, introduction: Introduction, signature: bytes) -> list[tuple[bytes, bytes]]:
     """Return the fields a paid request leaves with."""
+    carried = _carried(headers)
     added = [
         (b"accept-encoding", b"identity"),
         (b"sidecar-call-id", introduction.call.encode()),
@@ -88,19 +92,26 @@ def paid_request(headers: Headers, introduction: Introduction, signature: bytes)
         (b"sidecar-price", introduction.price.encode()),
         (b"sidecar-call-token", introduction.token.encode()),
         (b"sidecar-signature", signature),
-        (b"traceparent", _traceparent(headers, introduction.call)),
+        (b"traceparent", carried or _begun(introduction.call)),
     ]
     for name, text in ((b"sidecar-run-id", introduction.run), (b"sidecar-session-id", introduction.session)):
         if text:
             added.append((name, text.encode()))
-    return passing(headers, _NOT_FORWARDED) + added
+    dropped = _NOT_FORWARDED if carried else _NOT_FORWARDED | {b"tracestate"}
+    return passing(headers, dropped) + added
 
 
-def _traceparent(headers: Headers, call: str) -> bytes:
-    """Carry the buyer's trace on, or start one (W3C Trace Context) named after the call."""
+def _carried(headers: Headers) -> bytes | None:
+    """Return the buyer's trace as it goes on (W3C Trace Context, 3.2 and 4); None if it has no sound one."""
     given = values(headers, b"traceparent")
-    if len(given) == 1 and _TRACEPARENT.match(given[0]):
-        return given[0]
+    found = _TRACEPARENT.match(given[0]) if len(given) == 1 else None
+    if found is None or (found[1] == b"00" and found[3]):
+        return None
+    return b"00" + found[2]
+
+
+def _begun(call: str) -> bytes:
+    """Begin a trace named after the call, whose id is unique; a state of another trace is not its own."""
     digest = hashlib.sha256(call.encode()).hexdigest()
     return f"00-{digest[:32]}-{digest[32:48]}-01".encode()
 

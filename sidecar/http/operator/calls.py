@@ -3,6 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from sidecar.finops import sessions
 from sidecar.finops.calls import (
     LIMIT_DEFAULT,
     LIMIT_MAX,
@@ -27,7 +28,8 @@ async def _one(request: Request, sources: Sources) -> Response:
     rows = await sources.reader.fetch("calls", one_parameters(call))
     if not rows:
         raise Problem(Code.NOT_FOUND, f"There is no call {call[:40]}.")
-    return JSONResponse(call_object(rows[0]))
+    session = await sources.reader.fetch("session", sessions.parameters(rows[0]))
+    return JSONResponse(sessions.with_session(call_object(rows[0]), session))
 
 
 LIST = Resource(
@@ -39,4 +41,4 @@ LIST = Resource(
         "cursor": "next_cursor of the page before",
     },
 )
-ONE = Resource("/api/v1/calls/{id}", "One call with its costs and what it earned", _one)
+ONE = Resource("/api/v1/calls/{id}", "One call with its costs, and what it and its session earned", _one)

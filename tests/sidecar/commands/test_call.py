@@ -28,6 +28,7 @@ async def test_the_waterfall_goes_from_price_to_margin(run: Run, shop: Shop) -> 
         f"id           {sale.call}",
         "at           2026-05-01T12:00:00.000000Z",
         "endpoint     POST /research",
+        "policy       allowed",
         "outcome      served",
         "status       200",
         "settlement   settled",

@@ -32,6 +32,7 @@ async def test_a_served_call_is_a_waterfall_from_price_to_margin(shop: Shop) -> 
         "endpoint": "POST /research",
         "buyer": "0x" + "aa" * 20,
         "status": 200,
+        "policy": "allowed",
         "outcome": "served",
         "settlement": "settled",
         "network": NETWORK,

@@ -194,7 +194,10 @@ def test_a_buyers_label_is_one_plain_word_or_none(values: list[bytes], read: str
     [
         [],
         [TRACE, TRACE],
-        [b"01" + TRACE[2:]],
+        [b"ff" + TRACE[2:]],
+        [TRACE + b"-more"],
+        [b"0" + TRACE],
+        [b"01" + TRACE[2:] + b"more"],
         [TRACE.upper()],
         [b"00-" + b"0" * 32 + b"-" + b"b" * 16 + b"-01"],
         [b"00-" + b"a" * 32 + b"-" + b"0" * 16 + b"-01"],
@@ -236,3 +239,18 @@ def test_a_trace_is_carried_on_or_begun(given_traces: list[bytes]) -> None:
 def test_a_wallet_is_a_hint_or_nothing(sent: list[bytes], wallet: bytes | None) -> None:
     """It proves nothing, so an odd one is not worth a refusal."""
     assert headers.wallet([(b"sidecar-wallet", value) for value in sent]) == wallet
+
+
+@pytest.mark.parametrize("later", [b"01" + TRACE[2:], b"cc" + TRACE[2:] + b"-more"])
+def test_a_trace_of_a_later_version_goes_on_as_the_one_we_know(later: bytes) -> None:
+    """Its ids and flags are where they were; what it says beyond them we cannot speak for."""
+    assert dict(paid_request([(b"traceparent", later)], CALL, SIGNATURE))[b"traceparent"] == TRACE
+
+
+def test_the_state_of_a_trace_goes_with_it_or_not_at_all() -> None:
+    """A trace that is begun here has no state that another one left."""
+    state = (b"tracestate", b"vendor=1")
+
+    assert state in paid_request([(b"traceparent", TRACE), state], CALL, SIGNATURE)
+    assert state not in paid_request([state], CALL, SIGNATURE)
+    assert state not in paid_request([(b"traceparent", b"odd"), state], CALL, SIGNATURE)

@@ -7,11 +7,12 @@ from tests.sidecar.shop import TOOL, Sale, Shop
 
 
 async def test_a_call_is_read_by_its_id(operator: httpx.AsyncClient, shop: Shop) -> None:
-    """The one and the listed are the same object."""
-    await shop.serve(Sale(), TOOL)
+    """The one and the listed are the same object; the one says what its session has earned, too."""
+    await shop.serve(Sale(session="s_1"), TOOL)
     one = (await operator.get(f"/api/v1/calls/{Sale().call}")).json()
     listed = (await operator.get("/api/v1/calls")).json()
 
+    assert one.pop("session_so_far") == {"calls": 1, "known_margin_usd": "0.045400000"}
     assert listed == {"items": [one], "next_cursor": None}
     assert (one["id"], one["outcome"], one["known_margin_usd"]) == (Sale().call, "served", "0.045400000")
 
