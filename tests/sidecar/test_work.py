@@ -180,3 +180,19 @@ async def test_a_failure_after_an_upfront_payment_is_credit(tmp_path: Path) -> N
         assert buyer.header(b"payment-response") is not None
         assert stall.books.balances() == CREDIT
         assert [each.outcome for each in stall.observer.of(Answered)] == ["failed"]
+
+
+@pytest.mark.parametrize("body", [ERROR, b"<html>"], ids=["failed", "not to be judged"])
+async def test_credit_that_met_a_failure_is_whole_again(tmp_path: Path, body: bytes) -> None:
+    """A call that is paid from credit is judged like any other, and takes nothing when it fails."""
+    async with open_stall(tmp_path, endpoint=replace(ruled(), flow=Flow.UPFRONT)) as stall:
+        says = Says(headers=JSON, chunks=(body,))
+        stall.upstream.script = [says, says, ANSWER]
+        await stall.buy(1)
+        await stall.buy(2)
+        assert stall.books.balances() == CREDIT
+        served = await stall.buy(3)
+
+        assert (served.status, served.body) == (200, COMPLETION)
+        assert stall.books.balances().get("buyer", 0) == 0
+        assert len(stall.facilitator.settled) == 1

@@ -135,6 +135,17 @@ async def test_an_answer_is_sent_as_it_comes() -> None:
     await turns(3)
 
 
+async def test_a_paid_answer_that_failed_is_not_counted_as_served() -> None:
+    """An agent may say 200 and fail; the receipt says that it was paid, and so is the buyer's credit."""
+    buyer = Buyer()
+    exchange = of(buyer)
+    await exchange.start(200, TEXT, RECEIPT, failed=True)
+
+    assert buyer.header(b"payment-response") is not None
+    assert exchange.outcome == "failed"
+    await over(exchange)
+
+
 async def test_a_paid_answer_carries_its_receipt() -> None:
     """No shared cache may keep it."""
     buyer = Buyer()

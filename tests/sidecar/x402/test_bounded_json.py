@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sidecar.x402.bounded_json import (
     DEPTH_MAX,
     INTEGER_MAX,
+    read_document,
     read_loose_object,
     read_object,
     read_objects,
@@ -180,3 +181,11 @@ def test_no_bytes_raise(raw: bytes) -> None:
     assert isinstance(read_loose_object(raw), dict | None)
     assert isinstance(read_objects(raw), list | None)
     assert isinstance(read_value(raw, 3), dict | list | str | int | float | None)
+
+
+def test_a_document_may_be_a_list_and_as_deep_as_the_caller_allows() -> None:
+    """An agent's answer is not ours to shape; what is a scalar or too deep is no document all the same."""
+    assert read_document(b'[{"a": 1.5}]', 2) == [{"a": "1.5"}]
+    assert read_document(nested(64), 64) is not None
+    assert read_document(nested(65), 64) is None
+    assert read_document(b'"text"', 64) is None
