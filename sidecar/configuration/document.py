@@ -9,21 +9,18 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
+from sidecar.configuration import written
 from sidecar.configuration.model import KIB, MIB, TIMEOUT_MAX_S, Limits
 from sidecar.configuration.units import COUNT_MAX, duration_text, size_text
 from sidecar.configuration.written import (
     Algorithm,
     BaseUrl,
     ChainId,
-    Credential,
     Decimals,
     DollarPeg,
-    Estimate,
     EvmAddress,
-    Expected,
     FileName,
     Free,
-    Identifier,
     JsonSchema,
     KeyText,
     Label,
@@ -38,16 +35,13 @@ from sidecar.configuration.written import (
     Settle,
     Share,
     Since,
-    Status,
     Storage,
     Switch,
-    Unjudged,
     as_written,
     count,
     duration,
     size,
 )
-from sidecar.domain.success import BUFFER_BYTES
 
 _LIMITS: Final = Limits()
 TAGS: Final = frozenset(
@@ -121,7 +115,7 @@ class FacilitatorSection(Section):
     """A facilitator that wants to know who asks: by a fixed token, or by a key."""
 
     url: BaseUrl
-    bearer: Credential | None = None
+    bearer: written.Credential | None = None
     jwt: JwtSection | None = None
 
 
@@ -217,10 +211,10 @@ class RequestSection(Section):
 class SuccessSection(Section):
     """What an answer must be to be charged: its status, and members of its JSON body by their pointers."""
 
-    status: list[Status] = Field(default=["2xx"], min_length=1, validate_default=True)
-    body: dict[str, Expected] = Field(default={}, json_schema_extra={"examples": [{"/error": "absent"}]})
-    buffer: Annotated[int, size(1 * KIB, 16 * MIB)] = _bytes(BUFFER_BYTES)
-    unjudged: Unjudged = "withhold"
+    status: list[written.Status] = Field(default=["2xx"], min_length=1, validate_default=True)
+    body: dict[str, written.Expected] = {}
+    buffer: Annotated[int, size(1 * KIB, 16 * MIB)] = as_written("64KiB")
+    unjudged: written.Unjudged = "withhold"
 
 
 class RouteSection(Section):
@@ -239,8 +233,8 @@ class RouteSection(Section):
     timeout: Annotated[int, duration(1, TIMEOUT_MAX_S)] = as_written("60s")
     rate_limit: Pace | None = None
     margin_floor: Share | None = None
-    payment_identifier: Identifier | None = None
-    fallback_cost: Estimate | None = None
+    payment_identifier: written.Identifier | None = None
+    fallback_cost: written.Estimate | None = None
     success: SuccessSection = SuccessSection()
 
 
@@ -289,7 +283,7 @@ class Document(Section):
     networks: dict[str, NetworkSection] = {}
     accept: list[AcceptSection] = []
     settlement: SettlementSection = SettlementSection()
-    payment_identifier: Identifier = "optional"
+    payment_identifier: written.Identifier = "optional"
     exposure: ExposureSection = ExposureSection()
     limits: LimitsSection = LimitsSection()
     routes: dict[
