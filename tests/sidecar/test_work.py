@@ -44,9 +44,10 @@ async def test_work_counts_as_done_only_within_2xx(tmp_path: Path, status: int, 
         assert stall.books.select("SELECT outcome FROM calls") == [(outcome,)]
 
 
-def ruled(**rule: Any) -> Endpoint:
+def ruled(flow: Flow = Flow.AUTHORIZATION, timeout_s: int = 60, **rule: Any) -> Endpoint:
     """Build the endpoint whose answers must not carry an error."""
-    return an_endpoint(success=Rule(body={("error",): Presence.ABSENT}, **rule))
+    success = Rule(body={("error",): Presence.ABSENT}, **rule)
+    return an_endpoint(success=success, flow=flow, timeout_s=timeout_s)
 
 
 async def test_a_200_that_carries_an_error_is_not_charged(tmp_path: Path) -> None:
@@ -112,7 +113,7 @@ async def test_what_cannot_be_judged_is_neither_charged_nor_given_away(
     tmp_path: Path, says: Says, code: str, flow: Flow
 ) -> None:
     """Not the buyer, who picks the form of the answer, and not a fault of the agent make it free."""
-    endpoint = replace(ruled(buffer_bytes=64), flow=flow)
+    endpoint = ruled(flow, buffer_bytes=64)
     async with open_stall(tmp_path, endpoint=endpoint) as stall:
         stall.upstream.script = [says]
         buyer = await stall.buy()
@@ -141,7 +142,7 @@ async def test_a_seller_may_charge_for_what_cannot_be_judged(tmp_path: Path, kin
 async def test_a_body_that_comes_too_late_to_be_judged_is_a_timeout(tmp_path: Path) -> None:
     """The time to the headers is the time for all that is judged: the payment must still be good then."""
     bounds = replace(BOUNDS, drain_s=0)
-    async with open_stall(tmp_path, endpoint=replace(ruled(), timeout_s=0), bounds=bounds) as stall:
+    async with open_stall(tmp_path, endpoint=ruled(timeout_s=0), bounds=bounds) as stall:
         stall.upstream.script = [Says(headers=JSON, chunks=(b"{", asyncio.Event(), b"}"))]
         buyer = await stall.buy()
 
@@ -172,7 +173,7 @@ async def test_a_rule_may_name_fewer_statuses(tmp_path: Path, status: int, outco
 
 async def test_a_failure_after_an_upfront_payment_is_credit(tmp_path: Path) -> None:
     """The agent's own answer with the receipt; it is not counted as served."""
-    async with open_stall(tmp_path, endpoint=replace(ruled(), flow=Flow.UPFRONT)) as stall:
+    async with open_stall(tmp_path, endpoint=ruled(Flow.UPFRONT)) as stall:
         stall.upstream.script = [Says(headers=JSON, chunks=(ERROR,))]
         buyer = await stall.buy()
 
@@ -185,7 +186,7 @@ async def test_a_failure_after_an_upfront_payment_is_credit(tmp_path: Path) -> N
 @pytest.mark.parametrize("body", [ERROR, b"<html>"], ids=["failed", "not to be judged"])
 async def test_credit_that_met_a_failure_is_whole_again(tmp_path: Path, body: bytes) -> None:
     """A call that is paid from credit is judged like any other, and takes nothing when it fails."""
-    async with open_stall(tmp_path, endpoint=replace(ruled(), flow=Flow.UPFRONT)) as stall:
+    async with open_stall(tmp_path, endpoint=ruled(Flow.UPFRONT)) as stall:
         says = Says(headers=JSON, chunks=(body,))
         stall.upstream.script = [says, says, ANSWER]
         await stall.buy(1)
