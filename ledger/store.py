@@ -8,7 +8,9 @@ from typing import Any, Protocol, TypeVar
 
 from ledger.accounts import AccountId
 from ledger.balances import Balance
+from ledger.chain import Head
 from ledger.rules import Accepted, View
+from ledger.signing import Signed
 from ledger.transfers import Booked, Journal
 
 R = TypeVar("R")
@@ -82,6 +84,27 @@ class Tx(View, Protocol):
 
         Numbers have no gaps. Only `book.submit` calls this.
         """
+        ...
+
+
+class SealableTx(Tx, Protocol):
+    """A transaction of a book that can be sealed: signed checkpoints stand beside its journals."""
+
+    @property
+    def head(self) -> Head:
+        """Return the end of the hash chain."""
+        ...
+
+    def last_checkpoint(self) -> Signed | None:
+        """Return the checkpoint that goes furthest, or None if there is none yet."""
+        ...
+
+    def hashes(self, *, first: int, count: int) -> list[bytes]:
+        """Return the chain hashes of *count* journals from number *first* on; all of them are booked."""
+        ...
+
+    def add_checkpoint(self, seq: int, signed: Signed) -> None:
+        """Keep, for ever, a checkpoint that goes up to journal *seq*. Only `sealing.seal` calls this."""
         ...
 
 

@@ -1,6 +1,7 @@
 """The running sidecar: three listeners, the tasks beside them, and an orderly end."""
 
 import asyncio
+import contextlib
 import logging
 import sys
 from collections.abc import Callable, Sequence
@@ -8,6 +9,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import Final
 
+from ledger.signing import Signer
 from sidecar.adapters.logs import JsonLines, LibraryLogs, LogObserver
 from sidecar.adapters.metrics import MetricsObserver
 from sidecar.adapters.storage.reading import Reader
@@ -19,8 +21,9 @@ from sidecar.http.operator.app import operator_app
 from sidecar.http.operator.policies import policies_object
 from sidecar.http.protocol import ProtocolLimits
 from sidecar.http.servers import Listener, bind, serve
-from sidecar.ports import Fault, Observer
+from sidecar.ports import Fault, Observer, StorageUnavailable
 from sidecar.readiness import Readiness
+from sidecar.sealing import Sealing
 from sidecar.settings import Settings
 from sidecar.wiring import PaidPath, open_storage, paid_path
 
@@ -73,10 +76,13 @@ async def run(settings: Settings, on_ready: Callable[[Bound], None]) -> bool:
         open_things.push_async_callback(reader.close)
         readiness = _readiness(path, observer)
         stop = asyncio.Event()
+        signer = Signer(path.secrets.checkpoints)
+        sealing = Sealing(storage, signer, clock, observer)
         tasks = (
             path.recovery.run(),
             path.facilitators.watch(),
             readiness.watch(),
+            sealing.run(),
             _watch_storage(path, stop),
         )
         for task in tasks:
@@ -89,6 +95,7 @@ async def run(settings: Settings, on_ready: Callable[[Bound], None]) -> bool:
             clock=clock,
             audit_path=settings.storage,
             in_force=policies_object(settings),
+            signer=signer,
         )
         ids = SystemIds()
         limits = _limits(settings)
@@ -99,6 +106,8 @@ async def run(settings: Settings, on_ready: Callable[[Bound], None]) -> bool:
             Listener("operator", sockets[2], operator, limits),
         ]
         await _serve(settings, listeners, path, readiness, observer, stop, on_ready)
+        with contextlib.suppress(StorageUnavailable):  # the next run signs it
+            await sealing.seal()
         return storage.failed is None
 
 

@@ -13,6 +13,7 @@ from ledger.accounts import Account, AccountId, Constraint, Side
 from ledger.balances import ZERO, Balance, apply
 from ledger.chain import GENESIS, Head
 from ledger.rules import Accepted, AccountState, TransferState
+from ledger.signing import Signed
 from ledger.store import Rollback, StorageDead
 from ledger.transfers import Booked, Journal, Kind, Row
 
@@ -31,8 +32,10 @@ class MemoryTx:
         self._journals: ChainMap[str, Booked] = ChainMap({}, {})
         self._rows: ChainMap[str, Row] = ChainMap({}, {})
         self._resolutions: ChainMap[str, Kind] = ChainMap({}, {})
-        tables = (self._accounts, self._balances, self._journals, self._rows, self._resolutions)
-        self._tables: tuple[ChainMap[Any, Any], ...] = tables
+        self._hashes: ChainMap[int, bytes] = ChainMap({}, {})
+        self._checkpoints: ChainMap[int, Signed] = ChainMap({}, {})
+        booked = (self._accounts, self._balances, self._journals, self._rows, self._resolutions)
+        self._tables: tuple[ChainMap[Any, Any], ...] = (*booked, self._hashes, self._checkpoints)
 
     @property
     def recorded_us(self) -> int:
@@ -79,6 +82,7 @@ class MemoryTx:
         booked = Booked.of(journal, seq=self._head.seq + 1, recorded_us=self._recorded_us, rows=accepted.rows)
         self._head = chain.extend(self._head, booked, accepted.opened)
         self._journals[booked.id] = booked
+        self._hashes[booked.seq] = self._head.hash
         for account in accepted.opened:
             self._accounts[account.id] = replace(account, limit=None)
         for account, balance in accepted.changed:
@@ -89,6 +93,18 @@ class MemoryTx:
             if row.pending_id is not None:
                 self._resolutions[row.pending_id] = row.kind
         return booked.seq
+
+    def last_checkpoint(self) -> Signed | None:
+        """See `ledger.store.SealableTx`."""
+        return self._checkpoints[max(self._checkpoints)] if self._checkpoints else None
+
+    def hashes(self, *, first: int, count: int) -> list[bytes]:
+        """See `ledger.store.SealableTx`."""
+        return [self._hashes[seq] for seq in range(first, first + count)]
+
+    def add_checkpoint(self, seq: int, signed: Signed) -> None:
+        """See `ledger.store.SealableTx`."""
+        self._checkpoints[seq] = signed
 
     def begin(self) -> None:
         """Start a unit: what it records has one time, never below the time of the unit before."""

@@ -13,6 +13,7 @@ from ledger.accounts import Account, AccountId, Constraint
 from ledger.balances import Balance
 from ledger.chain import GENESIS, Head
 from ledger.rules import Accepted, AccountState, TransferState
+from ledger.signing import Signed
 from ledger.stores import rows as to
 from ledger.stores.migrate import SQL
 from ledger.transfers import Booked, Journal, Row
@@ -30,6 +31,9 @@ _ADD_ACCOUNT: Final = _SQL["add_account"]
 _ADD_JOURNAL: Final = _SQL["add_journal"]
 _ADD_TRANSFER: Final = _SQL["add_transfer"]
 _SAVE_BALANCE: Final = _SQL["save_balance"]
+_LAST_CHECKPOINT: Final = _SQL["last_checkpoint"]
+_HASHES: Final = _SQL["hashes"]
+_ADD_CHECKPOINT: Final = _SQL["add_checkpoint"]
 
 _KNOWN_MAX: Final = 65_536
 """Accounts remembered from unit to unit; all are forgotten when there are more."""
@@ -44,7 +48,7 @@ class _Known:
 
 
 class SqliteTx:
-    """See `ledger.store.Tx`. One object serves all units of a connection, one after the other.
+    """See `ledger.store.SealableTx`. One object serves all units of a connection, one after the other.
 
     An application subclasses it with its own tables, over `connection`.
     """
@@ -147,6 +151,19 @@ class SqliteTx:
         connection.executemany(_SAVE_BALANCE, self._balances(accepted))
         self._head = head
         return seq
+
+    def last_checkpoint(self) -> Signed | None:
+        """See `ledger.store.SealableTx`."""
+        found = self.connection.execute(_LAST_CHECKPOINT).fetchone()
+        return None if found is None else Signed(*found)
+
+    def hashes(self, *, first: int, count: int) -> list[bytes]:
+        """See `ledger.store.SealableTx`."""
+        return [found for (found,) in self.connection.execute(_HASHES, (first, count))]
+
+    def add_checkpoint(self, seq: int, signed: Signed) -> None:
+        """See `ledger.store.SealableTx`."""
+        self.connection.execute(_ADD_CHECKPOINT, (seq, signed.statement, signed.signature))
 
     def _transfers(self, seq: int, rows: Iterable[Row]) -> list[tuple[int | str | None, ...]]:
         known = self._by_id  # the decision over these rows has looked every account up

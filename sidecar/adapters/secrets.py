@@ -14,8 +14,8 @@ from typing import Final
 from sidecar.adapters.system import random_bytes
 
 SECRET_BYTES: Final = 32
-_NAMES: Final = ("origin", "calls", "operator", "answers", "receipts")
-_ADDED: Final = frozenset({"receipts"})
+_NAMES: Final = ("origin", "calls", "operator", "answers", "receipts", "checkpoints")
+_ADDED: Final = frozenset({"receipts", "checkpoints"})
 """Names that files of earlier versions do not have; a secret of that name is made when it is missed."""
 
 
@@ -27,7 +27,8 @@ class SecretsUnusable(Exception):
 class Secrets:
     """`origin` signs requests to the agent, `calls` call tokens; `operator` is the API token's text.
 
-    `answers` encrypts what buyers were answered; `receipts` signs receipts (an Ed25519 seed).
+    `answers` encrypts what buyers were answered; `receipts` signs receipts, and
+    `checkpoints` the books (Ed25519 seeds). Who has them can sign others.
     """
 
     origin: bytes
@@ -35,6 +36,7 @@ class Secrets:
     operator: str
     answers: bytes
     receipts: bytes
+    checkpoints: bytes
 
 
 def beside(database: Path) -> Path:
@@ -69,7 +71,18 @@ def load(database: Path) -> Secrets:
         values["operator"].hex(),
         values["answers"],
         values["receipts"],
+        values["checkpoints"],
     )
+
+
+def existing(database: Path) -> Secrets | None:
+    """Read the secrets of *database*; None if they, or some of them, were not made yet. Makes nothing."""
+    path = beside(database)
+    try:
+        kept = json.loads(path.read_text(encoding="ascii")) if path.exists() else {}
+    except (OSError, ValueError):
+        return load(database)  # which says what is wrong
+    return load(database) if isinstance(kept, dict) and set(_NAMES) <= set(kept) else None
 
 
 def _made(names: Iterable[str]) -> dict[str, str]:

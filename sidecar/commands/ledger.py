@@ -1,90 +1,36 @@
-"""`sidecar ledger`: the books themselves. Reads only."""
+"""`sidecar ledger`: the books themselves. Each subcommand is a line of a registry in the file of its kind."""
 
 import argparse
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
+from sidecar.commands import ledger_reports, ledger_seals
 from sidecar.commands.configured import add_config
-from sidecar.commands.errors import Exit, Sentence
-from sidecar.commands.opened import books, books_path, print_json
-from sidecar.commands.tables import aligned
-from sidecar.finops.books import trial_object
 
 NAME: Final = "ledger"
-HELP: Final = "audit the books, or show the trial balance"
+HELP: Final = "audit and verify the books, show what they hold, prove what they say"
 EXAMPLES: Final = """examples:
   sidecar ledger audit
   sidecar ledger trial-balance --json
+  sidecar ledger verify
+  sidecar ledger prove call_01J.../settled --json > proof.json
 
-The audit ends with 1 if a check found something.
+audit and verify end with 1 if they found something.
 """
+SUBCOMMANDS: Final = (*ledger_reports.SUBCOMMANDS, *ledger_seals.SUBCOMMANDS)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the subcommands."""
-    subcommands = parser.add_subparsers(required=True, metavar="audit|trial-balance", dest="subcommand")
-    for name, what, does in (
-        ("audit", "run every check of the books", _audit),
-        ("trial-balance", "show what every account holds", _trial_balance),
-    ):
-        subcommand = subcommands.add_parser(name, help=what, description=what)
+    names = "|".join(each.name for each in SUBCOMMANDS)
+    subcommands = parser.add_subparsers(required=True, metavar=names, dest="subcommand")
+    for each in SUBCOMMANDS:
+        subcommand = subcommands.add_parser(each.name, help=each.what, description=each.what)
         add_config(subcommand)
-        subcommand.set_defaults(does=does)
+        each.configure(subcommand)
+        subcommand.set_defaults(does=each.run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the subcommand."""
     code: int = arguments.does(arguments)
     return code
-
-
-def _audit(arguments: argparse.Namespace) -> int:
-    from sidecar.adapters.storage.auditing import (  # noqa: PLC0415 - only when books are read
-        audit_books,
-        audit_object,
-    )
-
-    with books_path(arguments) as path:
-        answer = audit_object(audit_books(path))
-    if arguments.json:
-        print_json(answer)
-    else:
-        print(findings(answer))
-    if not answer["clean"]:
-        wrong = ", ".join(check["id"] for check in answer["checks"] if check["rows"])
-        raise Sentence(Exit.FOUND_WRONG, f"the books are not clean: {wrong}")
-    return Exit.FINE
-
-
-def findings(answer: Mapping[str, Any]) -> str:
-    """Return an audit for a terminal: each check with how many rows it found, then the first of them."""
-    checks = answer["checks"]
-    table = aligned([("check", "rows"), *((check["id"], str(check["rows"])) for check in checks)])
-    shown = [f"{check['id']}: {row}" for check in checks for row in check["found"]]
-    return "\n".join([table, *shown, *(["the books are clean"] if answer["clean"] else [])])
-
-
-def _trial_balance(arguments: argparse.Namespace) -> int:
-    from ledger.reports import trial_balance  # noqa: PLC0415 - only when books are read
-
-    with books(arguments) as connection:
-        answer = trial_object(trial_balance(connection))
-    if arguments.json:
-        print_json(answer)
-    else:
-        print(balances(answer))
-    if not answer["balanced"]:
-        raise Sentence(Exit.FOUND_WRONG, "the books do not balance")
-    return Exit.FINE
-
-
-def balances(answer: Mapping[str, Any]) -> str:
-    """Return a trial balance for a terminal; amounts are in each account's own asset."""
-    accounts = [
-        (item["account"], item["asset"], item["debits"], item["credits"], item["balance"])
-        for item in answer["items"]
-    ]
-    totals = [
-        ("total", total["asset"], total["debits"], total["credits"], None) for total in answer["totals"]
-    ]
-    return aligned([("account", "asset", "debits", "credits", "balance"), *accounts, *totals])

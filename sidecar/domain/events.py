@@ -98,6 +98,17 @@ class PaymentSeen(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class BooksSealed(Event):
+    """The books were signed up to journal `seq`; `head` is its hash.
+
+    Kept elsewhere, as logs are, it shows if journals were removed later.
+    """
+
+    seq: int
+    head: str
+
+
+@dataclass(frozen=True, slots=True)
 class NeedsAttention(Event):
     """Something a person should look at; `code` is stable, `detail` one sentence without secrets."""
 

@@ -1,5 +1,6 @@
 """Each statement of a file has one name, a sentence and its text."""
 
+import re
 import sqlite3
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -40,6 +41,7 @@ def test_every_statement_of_the_ledger_compiles(file: Traversable) -> None:
     connection.executescript((files("ledger.stores") / "sql" / "schema.sql").read_text(encoding="utf-8"))
 
     for query in queries.load(file).values():
-        blanks: object = {"account": ""} if ":account" in query.sql else [None] * query.sql.count("?")
+        names = re.findall(r":([a-z_]+)", query.sql)
+        blanks: object = dict.fromkeys(names, "") if names else [None] * query.sql.count("?")
         connection.execute(f"EXPLAIN {query.sql}", blanks).close()  # type: ignore[arg-type]  # a list or a dict
     connection.close()

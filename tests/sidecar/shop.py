@@ -9,11 +9,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-from ledger import book
+from ledger import book, sealing
 from ledger.book import Created
 from ledger.money import nano
+from ledger.signing import Signer
 from ledger.stores.sqlite import SqliteStore
 from pricing.cost import Basis, CostLine, Kind, Source
+from sidecar.adapters.secrets import load as load_secrets
 from sidecar.adapters.storage.records import RecordsSqliteTx
 from sidecar.domain import entries
 from sidecar.domain.closing import Ending, close_unit, release_and_close_unit
@@ -154,6 +156,11 @@ class Shop:
         bounds, at_us = Bounds(reports_max=100, window_us=DAY_US), sale.at_us
         taken = await self.store.run(lambda tx: report_unit(tx, sale.call, reports, bounds, at_us))
         assert isinstance(taken, Taken), taken
+
+    async def seal(self) -> None:
+        """Sign all that is booked, with the key beside the database."""
+        signer = Signer(load_secrets(self.path).checkpoints)
+        await self.store.run(partial(sealing.seal, signer=signer))
 
     async def release(self, sale: Sale) -> None:
         """Admit a call and let its payment go before anybody was asked."""

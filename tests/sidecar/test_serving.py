@@ -16,10 +16,12 @@ from typing import Any, NoReturn
 import httpx
 import pytest
 
+from ledger.signing import Signer
 from ledger.store import StoreLocked
 from sidecar import serving
 from sidecar.adapters.secrets import SecretsUnusable
 from sidecar.adapters.secrets import load as load_secrets
+from sidecar.adapters.storage.sealed import verify_books
 from sidecar.adapters.storage.sqlite import SqliteStorage
 from sidecar.adapters.system import SystemClock
 from sidecar.domain.events import Event, Lifecycle
@@ -140,6 +142,24 @@ async def test_three_audiences_have_a_port_each(tmp_path: Path, capsys: pytest.C
     told = [line for line in lines(capsys.readouterr().err) if line["event"] == "Lifecycle"]
     assert [line["state"] for line in told] == ["serving", "draining", "stopped"]
     assert told[0]["detail"] == f"buyers {bound.buyers}, operator {bound.operator}"
+
+
+async def test_what_was_booked_is_signed_when_it_ends(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A drained process leaves no journal unsigned, and the log keeps how far the books went."""
+    books = Books(tmp_path)
+    await books.settled()
+    await books.storage.close()
+    async with running(settings_in(tmp_path)) as sidecar:
+        sidecar.stop()
+        assert await sidecar.ended() is True
+
+    sealed = [line for line in lines(capsys.readouterr().err) if line["event"] == "BooksSealed"]
+    key = Signer(load_secrets(tmp_path / "sidecar.db").checkpoints).public_key
+    verified = verify_books(tmp_path / "sidecar.db", key)
+    assert (verified["first_bad"], verified["signed_journals"]) == (None, verified["journals"])
+    assert (sealed[-1]["seq"], sealed[-1]["head"]) == (verified["journals"], verified["head"])
 
 
 async def test_only_buyers_are_given_a_call_id(tmp_path: Path) -> None:

@@ -44,3 +44,12 @@ VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (account_no) DO UPDATE SET
     debits_posted = excluded.debits_posted, credits_posted = excluded.credits_posted,
     debits_pending = excluded.debits_pending, credits_pending = excluded.credits_pending;
+
+-- last_checkpoint: the checkpoint that goes furthest, to sign the next one
+SELECT statement, signature FROM checkpoints ORDER BY seq DESC LIMIT 1;
+
+-- hashes: the chain hashes of some journals in their order
+SELECT hash FROM journals WHERE seq >= ? ORDER BY seq LIMIT ?;
+
+-- add_checkpoint: keep a signed checkpoint
+INSERT INTO checkpoints (seq, statement, signature) VALUES (?, ?, ?);

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from ledger.signing import Signer
 from sidecar.adapters.metrics import MetricsObserver
 from sidecar.adapters.storage.reading import Reader, Unreadable
 from sidecar.http.operator import (
@@ -24,6 +25,7 @@ from sidecar.http.operator import (
     openapi,
     policies,
     problems,
+    seals,
 )
 from sidecar.http.operator.parameters import refuse_unknown
 from sidecar.http.operator.problems import Code, Problem
@@ -48,6 +50,8 @@ RESOURCES: Final = (
     ledger.AUDIT,
     ledger.ACCOUNTS,
     ledger.JOURNALS,
+    seals.VERIFY,
+    seals.PROOF,
 )
 """All there is to read; a new report is a file and a line here."""
 
@@ -61,13 +65,14 @@ def operator_app(
     clock: Clock,
     audit_path: Path,
     in_force: Mapping[str, object],
+    signer: Signer,
 ) -> ASGIApp:
     """Build the listener. Everything that is not public asks for *token* as a bearer token.
 
     *audit_path* is the database that *reader* reads; an audit opens it anew. *in_force* are the policies.
     """
     assert token, "an operator listener has a token"
-    sources = Sources(reader, metrics, readiness, clock, audit_path, in_force)
+    sources = Sources(reader, metrics, readiness, clock, audit_path, in_force, signer)
     app = Starlette(
         routes=[Route(each.path, _endpoint(each, sources, token), methods=["GET"]) for each in RESOURCES],
         exception_handlers={Problem: _problem, Unreadable: _unreadable, HTTPException: _not_routed},

@@ -8,6 +8,7 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ledger.signing import Signer
 from sidecar.adapters.metrics import MetricsObserver
 from sidecar.adapters.storage.reading import Reader
 from sidecar.ports import Clock
@@ -22,6 +23,7 @@ class Sources:
 
     `policies` are those in force, as they are answered. `audit_path` is the database, opened
     anew for an audit; `auditing` lets one run at a time.
+    `signer` has the key that the books are signed with.
     """
 
     reader: Reader
@@ -30,6 +32,7 @@ class Sources:
     clock: Clock
     audit_path: Path
     policies: Mapping[str, object]
+    signer: Signer
     auditing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 

@@ -12,6 +12,7 @@ from ledger.stores import migrate
 from ledger.stores.migrate import APPLICATION_ID, SQL, Version, ledger_migrations
 
 NOTES = "CREATE TABLE notes (t TEXT) STRICT;"
+OWN = len(ledger_migrations())
 MORE = "ALTER TABLE notes ADD COLUMN more TEXT;"
 
 
@@ -42,14 +43,12 @@ def test_the_schema_is_all_migrations_applied(connection: sqlite3.Connection, pa
 
 def test_both_parts_are_counted(connection: sqlite3.Connection, path: Path) -> None:
     """The ledger's and the application's migrations have counts of their own."""
-    own = len(ledger_migrations())
-
     migrate.migrate(connection, path, ())
-    assert migrate.version(connection, path, ()) == Version(own, 0)
+    assert migrate.version(connection, path, ()) == Version(OWN, 0)
     migrate.migrate(connection, path, [NOTES])
-    assert migrate.version(connection, path, [NOTES]) == Version(own, 1)
+    assert migrate.version(connection, path, [NOTES]) == Version(OWN, 1)
     migrate.migrate(connection, path, [NOTES, MORE])
-    assert migrate.version(connection, path, [NOTES, MORE]) == Version(own, 2)
+    assert migrate.version(connection, path, [NOTES, MORE]) == Version(OWN, 2)
 
     assert connection.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
     assert [name for (name,) in connection.execute("SELECT name FROM pragma_table_info('notes')")] == [
@@ -85,7 +84,7 @@ def test_a_newer_file_is_refused(connection: sqlite3.Connection, path: Path, kno
     """A file that has seen more migrations of either part is not opened."""
     migrate.migrate(connection, path, [NOTES, MORE])
 
-    with pytest.raises(StoreTooNew, match=f"has schema 1.2, this version knows 1.{len(known)}"):
+    with pytest.raises(StoreTooNew, match=f"has schema {OWN}.2, this version knows {OWN}.{len(known)}"):
         migrate.migrate(connection, path, known)
 
 

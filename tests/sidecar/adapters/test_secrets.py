@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.adapters.secrets import SECRET_BYTES, SecretsUnusable, beside, load
+from sidecar.adapters.secrets import SECRET_BYTES, SecretsUnusable, beside, existing, load
 
 
 def made(folder: Path) -> Path:
@@ -23,9 +23,11 @@ def test_secrets_are_made_once(tmp_path: Path) -> None:
     assert load(tmp_path / "books.db") == first
     assert beside(tmp_path / "books.db") == tmp_path / "books.db.secrets"
     other = load(tmp_path / "other.db")
-    kept = {first.origin, first.calls, bytes.fromhex(first.operator), first.answers, first.receipts}
-    others = {other.origin, other.calls, bytes.fromhex(other.operator), other.answers, other.receipts}
-    assert len(kept | others) == 10
+    kept, others = (
+        {one.origin, one.calls, bytes.fromhex(one.operator), one.answers, one.receipts, one.checkpoints}
+        for one in (first, other)
+    )
+    assert len(kept | others) == 12
     assert {len(secret) for secret in kept} == {SECRET_BYTES}
 
 
@@ -40,6 +42,21 @@ def test_a_file_of_an_earlier_version_gets_what_it_lacks(tmp_path: Path) -> None
     assert grown.receipts.hex() != kept["receipts"]
     assert load(tmp_path / "books.db") == grown
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_who_only_reads_makes_no_secret(tmp_path: Path) -> None:
+    """None until all of them are there, and nothing beside the database."""
+    assert existing(tmp_path / "books.db") is None
+    assert list(tmp_path.iterdir()) == []
+
+    path = made(tmp_path)
+    kept = json.loads(path.read_text(encoding="ascii"))
+    assert existing(tmp_path / "books.db") == load(tmp_path / "books.db")
+    path.write_text(json.dumps({name: kept[name] for name in kept if name != "checkpoints"}))
+    assert existing(tmp_path / "books.db") is None
+    path.write_text("{")
+    with pytest.raises(SecretsUnusable, match="is damaged"):
+        existing(tmp_path / "books.db")
 
 
 def test_only_its_user_can_read_the_file(tmp_path: Path) -> None:

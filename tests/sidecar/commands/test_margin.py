@@ -6,6 +6,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
+from ledger.signing import Signer
 from sidecar.adapters.metrics import MetricsObserver
 from sidecar.adapters.storage.reading import Reader
 from sidecar.adapters.system import SystemClock
@@ -55,6 +56,7 @@ async def test_json_is_what_the_api_answers(run: Run, shop: Shop) -> None:
         clock=SystemClock(),
         audit_path=shop.path,
         in_force={},
+        signer=Signer(bytes(32)),
     )
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://o") as client:
         asked = {"by": "model", "from": "2026-05-01"}

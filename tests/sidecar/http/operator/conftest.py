@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from ledger.signing import Signer
 from sidecar.adapters.metrics import MetricsObserver
 from sidecar.adapters.storage.reading import Reader
 from sidecar.http.operator.app import operator_app
@@ -12,6 +13,7 @@ from tests.sidecar.shop import NOON_US, Shop
 
 TOKEN = "operator-token-1"
 POLICIES: dict[str, object] = {"exposure": {}}
+SIGNER = Signer(bytes(range(32)))
 
 
 class StoppedClock:
@@ -53,6 +55,7 @@ async def anybody(
         clock=StoppedClock(),
         audit_path=shop.path,
         in_force=POLICIES,
+        signer=SIGNER,
     )
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://operator") as client:

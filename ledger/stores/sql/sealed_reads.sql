@@ -1,0 +1,39 @@
+-- accounts: every account
+SELECT no, id, asset, decimals, kind, side, bound FROM accounts;
+
+-- journals: every journal in the order of the chain
+SELECT seq, id, kind, happened_us, recorded_us, subject, note, prev_hash, hash FROM journals ORDER BY seq;
+
+-- transfers: every entry in the order of the chain
+SELECT journal_seq, position, id, kind, debit_no, credit_no, amount, pending_id
+FROM transfers ORDER BY journal_seq, position;
+
+-- hashes: every journal's hash in the order of the chain
+SELECT seq, hash FROM journals ORDER BY seq;
+
+-- checkpoints: every checkpoint in its order
+SELECT seq, statement, signature FROM checkpoints ORDER BY seq;
+
+-- last_hash: the end of the chain
+SELECT seq, hash FROM journals ORDER BY seq DESC LIMIT 1;
+
+-- covering: the checkpoint that covers a journal, the last journal of the one before it, and its own
+SELECT c.statement, c.signature,
+       coalesce((SELECT max(b.seq) FROM checkpoints AS b WHERE b.seq < c.seq), 0), c.seq
+FROM checkpoints AS c WHERE c.seq >= :seq ORDER BY c.seq LIMIT 1;
+
+-- hashes_between: the chain hashes from one journal to another
+SELECT hash FROM journals WHERE seq BETWEEN :first AND :last ORDER BY seq;
+
+-- journal: one journal by its id
+SELECT seq, id, kind, happened_us, recorded_us, subject, note, prev_hash, hash FROM journals WHERE id = :id;
+
+-- journal_entries: its entries, each with its two accounts, and whether this journal was their first
+SELECT t.id, t.kind, t.amount, t.pending_id, d.no, d.id, d.asset, d.decimals, d.kind, d.side, d.bound,
+       c.no, c.id, c.asset, c.decimals, c.kind, c.side, c.bound
+FROM transfers AS t JOIN accounts AS d ON d.no = t.debit_no JOIN accounts AS c ON c.no = t.credit_no
+WHERE t.journal_seq = :seq ORDER BY t.position;
+
+-- used_before: whether an account stands in a journal before this one
+SELECT EXISTS (SELECT 1 FROM transfers WHERE debit_no = :account AND journal_seq < :seq)
+    OR EXISTS (SELECT 1 FROM transfers WHERE credit_no = :account AND journal_seq < :seq);
