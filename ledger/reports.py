@@ -1,23 +1,50 @@
 """Reports: what the accounts hold and how they came to it. Reads only, over any connection to a book's file.
 
 Amounts are whole units of the account's asset and may be larger than int64 holds.
+Each is of two times: when things happened, and when the book learned of them. A
+report as of both is the same whenever it is made.
 """
 
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Final
 
 from ledger import accounts, queries
 from ledger.accounts import Account, AccountClass, AccountId, Side
-from ledger.balances import Balance, apply
-from ledger.money import Asset
+from ledger.balances import Balance
+from ledger.money import INT64_MAX, Asset
 from ledger.stores import rows
 from ledger.stores.migrate import SQL
 from ledger.transfers import Kind
 
 _SQL: Final = queries.load(SQL / "reports.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class AsOf:
+    """What had happened by `happened_us` and was booked by `recorded_us`, both included, microseconds."""
+
+    happened_us: int = INT64_MAX
+    recorded_us: int = INT64_MAX
+
+
+NOW: Final = AsOf()
+"""Everything that is booked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in an account's statement: after an entry, which left `net`."""
+
+    seq: int = 0
+    position: int = 0
+    net: int = 0
+
+
+START: Final = Place()
+"""Before the first entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +76,7 @@ class Line:
     """
 
     seq: int
+    position: int
     journal: str
     journal_kind: str
     subject: str
@@ -62,16 +90,22 @@ class Line:
     net: int
 
 
-def balances(connection: sqlite3.Connection) -> Iterator[AccountBalance]:
-    """Yield every account in the order of its name, with its counters added up from its entries."""
-    found = connection.execute(_SQL["balances"].sql)
+def balances(connection: sqlite3.Connection, as_of: AsOf = NOW) -> Iterator[AccountBalance]:
+    """Yield accounts in the order of their names, with their counters added up from their entries.
+
+    Every account, or of an earlier time those that had been used by then.
+    """
+    if as_of == NOW:
+        found = connection.execute(_SQL["balances"].sql)
+    else:
+        found = connection.execute(_SQL["balances_as_of"].sql, asdict(as_of))
     for head, group in groupby(found, key=lambda row: row[:7]):
         sums = [row[7:] for row in group if row[7] is not None]
         yield AccountBalance(head[0], rows.account(head), rows.balance(sums))
 
 
-def trial_balance(connection: sqlite3.Connection) -> tuple[TrialRow, ...]:
-    """Return every account but memorandum ones; per asset, debits and credits have the same sum."""
+def trial_balance(connection: sqlite3.Connection, as_of: AsOf = NOW) -> tuple[TrialRow, ...]:
+    """Return the accounts but memorandum ones; per asset, debits and credits have the same sum."""
     return tuple(
         TrialRow(
             account=accounts.text(line.account.id),
@@ -80,26 +114,54 @@ def trial_balance(connection: sqlite3.Connection) -> tuple[TrialRow, ...]:
             credits=line.balance.credits_posted,
             balance=line.balance.net(line.account.side),
         )
-        for line in balances(connection)
+        for line in balances(connection, as_of)
         if line.account.kind is not AccountClass.MEMORANDUM
     )
 
 
-def statement(connection: sqlite3.Connection, account_id: AccountId) -> Iterator[Line]:
-    """Yield the entries of an account in the order they were booked; nothing if it was never used."""
-    name = {"account": accounts.text(account_id)}
-    found = connection.execute(_SQL["account"].sql, name).fetchone()
-    if found is None:
+def account(connection: sqlite3.Connection, account_id: AccountId) -> tuple[int, Account] | None:
+    """Return an account and its number in the file; None if it was never used."""
+    found = connection.execute(_SQL["account"].sql, {"account": accounts.text(account_id)}).fetchone()
+    return None if found is None else (found[0], rows.account(found))
+
+
+def statement(
+    connection: sqlite3.Connection,
+    account_id: AccountId,
+    after: Place = START,
+    limit: int = INT64_MAX,
+    as_of: AsOf = NOW,
+) -> Iterator[Line]:
+    """Yield entries of an account in the order they were booked; nothing if it was never used.
+
+    At most *limit* of them, those *after* a place; its `net` is taken at its word.
+    """
+    used = account(connection, account_id)
+    if used is None:
         return
-    account, balance = rows.account(found), Balance()
-    for row in connection.execute(_SQL["statement"].sql, name):
-        seq, _, journal, journal_kind, subject, happened_us, recorded_us, entry, kind, side, other, units = (
-            row
-        )
+    no, of = used
+    net = after.net
+    asked = {"no": no, "seq": after.seq, "position": after.position, "limit": limit} | asdict(as_of)
+    for row in connection.execute(_SQL["statement"].sql, asked):
+        (
+            seq,
+            position,
+            journal,
+            journal_kind,
+            subject,
+            happened_us,
+            recorded_us,
+            entry,
+            kind,
+            side,
+            other,
+            units,
+        ) = row
         if kind in {Kind.TRANSFER, Kind.POST}:
-            balance = apply(balance, Side(side), Kind.TRANSFER, units)
+            net += units if side == of.side else -units
         yield Line(
             seq=seq,
+            position=position,
             journal=journal,
             journal_kind=journal_kind,
             subject=subject,
@@ -110,5 +172,5 @@ def statement(connection: sqlite3.Connection, account_id: AccountId) -> Iterator
             side=Side(side),
             other=other,
             units=units,
-            net=balance.net(account.side),
+            net=net,
         )

@@ -63,6 +63,15 @@ def hash_chain(connection: sqlite3.Connection) -> Iterator[Found]:
         head, recorded_before = Head(seq, digest), recorded_us
 
 
+def journals(connection: sqlite3.Connection) -> Iterator[Booked]:
+    """Yield every journal in the order of the chain; KeyError or ValueError at one that cannot be read."""
+    named = dict(_accounts(connection))
+    transfers = _Groups(_read(connection, "transfers"))
+    for seq, name, kind, happened_us, recorded_us, subject, note, _, _ in _read(connection, "journals"):
+        booked_rows = _rows(transfers.take(seq), named)
+        yield Booked(seq, name, kind, happened_us, recorded_us, subject, note, booked_rows)
+
+
 def booked(connection: sqlite3.Connection, journal_id: str) -> tuple[Booked, bytes, bytes] | None:
     """Return a journal, the bytes that are sealed of it, and the hash before it; None if it is not there."""
     found = connection.execute(READS["journal"].sql, {"id": journal_id}).fetchone()

@@ -10,7 +10,9 @@ NAME: Final = "ledger"
 HELP: Final = "audit and verify the books, show what they hold, prove what they say"
 EXAMPLES: Final = """examples:
   sidecar ledger audit
-  sidecar ledger trial-balance --json
+  sidecar ledger trial-balance --as-of 2026-05-01
+  sidecar ledger statement buyer:0x...
+  sidecar ledger export --format beancount --output books.beancount
   sidecar ledger verify
   sidecar ledger prove call_01J.../settled --json > proof.json
 

@@ -1,14 +1,18 @@
 """`sidecar ledger audit` and its like: what the books hold. Reads only."""
 
 import argparse
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
+from sidecar.commands.as_of import add_as_of, as_of
 from sidecar.commands.errors import Exit, Sentence
-from sidecar.commands.opened import books, books_path, print_json
+from sidecar.commands.opened import books_path, print_json
 from sidecar.commands.subcommands import Subcommand
-from sidecar.commands.tables import aligned
-from sidecar.finops.books import trial_object
+from sidecar.commands.tables import aligned, printable
+from sidecar.finops.account_statements import LIMIT_DEFAULT, LIMIT_MAX, CursorText
+from sidecar.finops.exports import FORMATS
 
 
 def _audit(arguments: argparse.Namespace) -> int:
@@ -38,10 +42,10 @@ def findings(answer: Mapping[str, Any]) -> str:
 
 
 def _trial_balance(arguments: argparse.Namespace) -> int:
-    from ledger.reports import trial_balance  # noqa: PLC0415 - only when books are read
+    from sidecar.adapters.storage.reporting import read_trial_balance  # noqa: PLC0415 - only when books are read
 
-    with books(arguments) as connection:
-        answer = trial_object(trial_balance(connection))
+    with books_path(arguments) as path:
+        answer = read_trial_balance(path, as_of(arguments))
     if arguments.json:
         print_json(answer)
     else:
@@ -63,8 +67,80 @@ def balances(answer: Mapping[str, Any]) -> str:
     return aligned([("account", "asset", "debits", "credits", "balance"), *accounts, *totals])
 
 
+def _configure_statement(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("account", help="the name of an account, as in the trial balance")
+    parser.add_argument(
+        "--limit", type=int, default=LIMIT_DEFAULT, metavar="N", help=f"entries; default {LIMIT_DEFAULT}"
+    )
+    parser.add_argument("--cursor", metavar="C", help="next_cursor of the page before")
+    add_as_of(parser)
+
+
+def _statement(arguments: argparse.Namespace) -> int:
+    from sidecar.adapters.storage.reporting import (  # noqa: PLC0415 - only when books are read
+        UnknownAccount,
+        read_statement,
+    )
+
+    if not 1 <= arguments.limit <= LIMIT_MAX:
+        raise Sentence(Exit.WRONG_USAGE, f"--limit is a whole number from 1 to {LIMIT_MAX}")
+    asked = (arguments.account, as_of(arguments), arguments.cursor, arguments.limit)
+    with books_path(arguments) as path:
+        try:
+            answer = read_statement(path, *asked)
+        except (UnknownAccount, CursorText) as wrong:
+            raise Sentence(Exit.WRONG_USAGE, printable(str(wrong))) from wrong
+    if arguments.json:
+        print_json(answer)
+    else:
+        print(entries(answer))
+    return Exit.FINE
+
+
+def entries(answer: Mapping[str, Any]) -> str:
+    """Return a page of a statement for a terminal, and how to see the next one."""
+    rows = [
+        (each["happened_at"][:19], each["journal"], each["kind"], each["other"])
+        + ((each["amount"], None) if each["side"] == "debit" else (None, each["amount"]))
+        + (each["balance"],)
+        for each in answer["items"]
+    ]
+    titles = ("happened", "journal", "kind", "other", "debit", "credit", "balance")
+    more = answer["next_cursor"]
+    return aligned([titles, *rows]) + ("" if more is None else f"\nmore: --cursor {more}")
+
+
+def _configure_export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--format", choices=tuple(FORMATS), default="csv", help="default csv; --json is jsonl"
+    )
+    parser.add_argument(
+        "--output", type=Path, metavar="F", help="the file to write; default: standard output"
+    )
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from sidecar.adapters.storage.reporting import export  # noqa: PLC0415 - only when books are read
+
+    written_as = "jsonl" if arguments.json else arguments.format
+    with books_path(arguments) as path:
+        pieces = export(path, written_as)
+        if arguments.output is None:
+            sys.stdout.writelines(pieces)
+            return Exit.FINE
+        try:
+            with arguments.output.open("w", encoding="utf-8", newline="") as file:
+                file.writelines(pieces)
+        except OSError as error:
+            why = f"{arguments.output} cannot be written: {error.strerror}"
+            raise Sentence(Exit.UNREACHABLE, why) from error
+    return Exit.FINE
+
+
 SUBCOMMANDS: Final = (
     Subcommand("audit", "run every check of the books", _audit),
-    Subcommand("trial-balance", "show what every account holds", _trial_balance),
+    Subcommand("trial-balance", "show what every account holds", _trial_balance, add_as_of),
+    Subcommand("statement", "show the entries of one account", _statement, _configure_statement),
+    Subcommand("export", "write all journals for other programs", _export, _configure_export),
 )
 """The reports."""

@@ -45,6 +45,15 @@ async def test_a_journal_is_read_with_the_bytes_that_are_sealed(path: Path) -> N
         assert sealed.booked(connection, "c") is None
 
 
+async def test_all_journals_are_read_in_order(path: Path) -> None:
+    """Each with its entries, as one by one."""
+    with closing(sqlite3.connect(path)) as connection:
+        found = list(sealed.journals(connection))
+
+        assert found == [kept[0] for name in "ab" if (kept := sealed.booked(connection, name))]
+        assert [[row.id for row in each.rows] for each in found] == [["h"], ["p", "m"]]
+
+
 async def test_bytes_that_are_no_text_are_read_as_a_change(path: Path) -> None:
     """A broken text does not end the search for what is wrong; afterwards the connection reads as before."""
     with closing(sqlite3.connect(path)) as connection:

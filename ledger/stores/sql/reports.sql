@@ -1,19 +1,63 @@
 -- balances: the counters of every account, in two halves so that no sum can overflow
-SELECT a.no, a.id, a.asset, a.decimals, a.kind, a.side, a.bound,
-       m.side, m.phase, sum(m.amount >> 31), sum(m.amount & 2147483647)
-FROM accounts AS a LEFT JOIN movements AS m ON m.account_no = a.no
+WITH moved AS MATERIALIZED (  -- one pass: by pairs of accounts first, of which there are few
+    SELECT t.debit_no, t.credit_no, CASE t.kind WHEN 'pending' THEN 'pending' ELSE 'posted' END AS phase,
+           sum(t.amount >> 31) AS high, sum(t.amount & 2147483647) AS low
+    FROM transfers AS t
+    WHERE t.kind IN ('transfer', 'post')
+       OR (t.kind = 'pending' AND NOT EXISTS (SELECT 1 FROM transfers AS r WHERE r.pending_id = t.id))
+    GROUP BY 1, 2, 3
+)
+SELECT a.no, a.id, a.asset, a.decimals, a.kind, a.side, a.bound, m.side, m.phase, sum(m.high), sum(m.low)
+FROM accounts AS a LEFT JOIN (
+    SELECT debit_no AS account_no, 'debit' AS side, phase, high, low FROM moved
+    UNION ALL
+    SELECT credit_no, 'credit', phase, high, low FROM moved
+) AS m ON m.account_no = a.no
+GROUP BY a.id, m.side, m.phase
+ORDER BY a.id;
+
+-- balances_as_of: the same, of what had happened at one time and was known at another
+WITH moved AS MATERIALIZED (
+    SELECT t.debit_no, t.credit_no, CASE t.kind WHEN 'pending' THEN 'pending' ELSE 'posted' END AS phase,
+           sum(t.amount >> 31) AS high, sum(t.amount & 2147483647) AS low
+    FROM transfers AS t JOIN journals AS j ON j.seq = t.journal_seq
+    WHERE j.happened_us <= :happened_us AND j.recorded_us <= :recorded_us
+      AND (t.kind IN ('transfer', 'post') OR (t.kind = 'pending' AND NOT EXISTS (
+           SELECT 1 FROM transfers AS r JOIN journals AS k ON k.seq = r.journal_seq
+           WHERE r.pending_id = t.id AND k.happened_us <= :happened_us AND k.recorded_us <= :recorded_us)))
+    GROUP BY 1, 2, 3
+)
+SELECT a.no, a.id, a.asset, a.decimals, a.kind, a.side, a.bound, m.side, m.phase, sum(m.high), sum(m.low)
+FROM accounts AS a INNER JOIN (
+    SELECT debit_no AS account_no, 'debit' AS side, phase, high, low FROM moved
+    UNION ALL
+    SELECT credit_no, 'credit', phase, high, low FROM moved
+) AS m ON m.account_no = a.no
 GROUP BY a.id, m.side, m.phase
 ORDER BY a.id;
 
 -- account: one account under its name
 SELECT no, id, asset, decimals, kind, side, bound FROM accounts WHERE id = :account;
 
--- statement: the entries of one account in the order they were booked
-SELECT seq, position, journal_id, journal_kind, subject, happened_us, recorded_us,
-       id, kind, 'debit' AS side, credit AS other, amount
-FROM entries WHERE debit = :account
-UNION ALL
-SELECT seq, position, journal_id, journal_kind, subject, happened_us, recorded_us,
-       id, kind, 'credit', debit, amount
-FROM entries WHERE credit = :account
-ORDER BY seq, position;
+-- statement: the entries of one account after a place, in the order they were booked
+WITH lines AS (
+    SELECT * FROM (
+        SELECT t.journal_seq, t.position, t.id, t.kind, 'debit' AS side, t.credit_no AS other_no, t.amount
+        FROM transfers AS t JOIN journals AS j ON j.seq = t.journal_seq
+        WHERE t.debit_no = :no AND (t.journal_seq, t.position) > (:seq, :position)
+          AND j.happened_us <= :happened_us AND j.recorded_us <= :recorded_us
+        ORDER BY t.journal_seq, t.position LIMIT :limit)
+    UNION ALL
+    SELECT * FROM (
+        SELECT t.journal_seq, t.position, t.id, t.kind, 'credit', t.debit_no, t.amount
+        FROM transfers AS t JOIN journals AS j ON j.seq = t.journal_seq
+        WHERE t.credit_no = :no AND (t.journal_seq, t.position) > (:seq, :position)
+          AND j.happened_us <= :happened_us AND j.recorded_us <= :recorded_us
+        ORDER BY t.journal_seq, t.position LIMIT :limit)
+)
+SELECT l.journal_seq, l.position, j.id, j.kind, j.subject, j.happened_us, j.recorded_us,
+       l.id, l.kind, l.side, o.id, l.amount
+FROM lines AS l
+JOIN journals AS j ON j.seq = l.journal_seq
+JOIN accounts AS o ON o.no = l.other_no
+ORDER BY l.journal_seq, l.position LIMIT :limit;

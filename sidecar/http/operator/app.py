@@ -25,6 +25,7 @@ from sidecar.http.operator import (
     openapi,
     policies,
     problems,
+    reports,
     seals,
 )
 from sidecar.http.operator.parameters import refuse_unknown
@@ -50,6 +51,9 @@ RESOURCES: Final = (
     ledger.AUDIT,
     ledger.ACCOUNTS,
     ledger.JOURNALS,
+    reports.TRIAL_BALANCE,
+    reports.STATEMENT,
+    reports.EXPORT,
     seals.VERIFY,
     seals.PROOF,
 )

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -88,3 +89,49 @@ async def test_books_that_do_not_balance_end_with_one(run: Run, shop: Shop) -> N
     assert code == 1
     assert out.startswith("account")
     assert err == "sidecar: the books do not balance\n"
+
+
+async def test_a_trial_balance_of_another_time(run: Run, shop: Shop) -> None:
+    """Nothing had happened the day before."""
+    await shop.serve(Sale())
+    answer = json.loads(run("ledger", "trial-balance", "--as-of", "2026-04-30", "--json")[1])
+
+    assert answer == {"balanced": True, "totals": [], "items": [], "next_cursor": None}
+
+
+async def test_a_statement_is_for_people(run: Run, shop: Shop) -> None:
+    """Each entry on its side, the balance after it, and how to go on."""
+    await shop.serve(Sale())
+    code, out, err = run("ledger", "statement", "revenue:POST /research", "--limit", "1")
+    (title, first, more) = out.splitlines()
+
+    assert (code, err) == (0, "")
+    assert title.split() == ["happened", "journal", "kind", "other", "debit", "credit", "balance"]
+    assert first.split()[-3:] == ["-", "0.05", "0.00"]
+    cursor = more.removeprefix("more: --cursor ")
+    page = json.loads(run("ledger", "statement", "revenue:POST /research", "--cursor", cursor, "--json")[1])
+    assert [each["balance"] for each in page["items"]] == ["0.050000000"]
+
+
+@pytest.mark.parametrize(
+    "words", [("nobody",), ("revenue:POST /research", "--cursor", "x"), ("nobody", "--limit", "0")]
+)
+async def test_a_statement_asked_wrongly_is_wrong_usage(run: Run, words: tuple[str, ...]) -> None:
+    """One sentence says what is wrong."""
+    code, out, err = run("ledger", "statement", *words)
+
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+
+
+async def test_an_export_goes_where_it_should(run: Run, shop: Shop, tmp_path: Path) -> None:
+    """To a file or to standard output; `--json` is JSON lines."""
+    await shop.serve(Sale())
+    path = tmp_path / "books.csv"
+    assert run("ledger", "export", "--output", str(path)) == (0, "", "")
+    assert path.read_text().replace("\r\n", "\n") == run("ledger", "export")[1].replace("\r\n", "\n")
+
+    lines = run("ledger", "export", "--json")[1].splitlines()
+    assert [json.loads(line)["seq"] for line in lines] == [1, 2, 3]
+    code, _, err = run("ledger", "export", "--output", str(tmp_path / "none" / "books.csv"))
+    assert (code, "cannot be written: No such file" in err) == (3, True)

@@ -1,0 +1,58 @@
+"""Reporting: what the books hold as of two times, over the file itself. Blocks; reads only."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from ledger import accounts, reports, sealed
+from ledger.reports import AsOf
+from sidecar.adapters.storage.reading import Unreadable, open_read_only
+from sidecar.finops import account_statements
+from sidecar.finops.books import trial_object
+from sidecar.finops.exports import FORMATS
+from sidecar.ports import Fault
+
+
+class UnknownAccount(Fault):
+    """There is no such account. The message is one sentence for the operator."""
+
+
+def read_trial_balance(path: Path, as_of: AsOf) -> dict[str, Any]:
+    """Return the trial balance of the books at *path*."""
+    with _books(path) as connection:
+        return trial_object(reports.trial_balance(connection, as_of))
+
+
+def read_statement(path: Path, name: str, as_of: AsOf, cursor: str | None, limit: int) -> dict[str, Any]:
+    """Return a page of an account's statement.
+
+    UnknownAccount, or `account_statements.CursorText`, if it was asked for wrongly.
+    """
+    after = account_statements.place(cursor)
+    try:
+        account_id = accounts.parse(name)
+    except ValueError as error:
+        raise UnknownAccount(str(error)) from error
+    with _books(path) as connection:
+        found = reports.account(connection, account_id)
+        if found is None:
+            raise UnknownAccount(f"there is no account {name}")
+        lines = list(reports.statement(connection, account_id, after, limit + 1, as_of))
+    return account_statements.statement_object(found[1], lines, limit)
+
+
+def export(path: Path, written_as: str) -> Iterator[str]:
+    """Yield all journals, of one moment, as text of one of `exports.FORMATS`. May be read in any thread."""
+    with _books(path, any_thread=True) as connection, sealed.snapshot(connection):
+        yield from FORMATS[written_as](sealed.journals(connection))
+
+
+@contextmanager
+def _books(path: Path, *, any_thread: bool = False) -> Iterator[sqlite3.Connection]:
+    with closing(open_read_only(path, any_thread=any_thread)) as connection:
+        try:
+            yield connection
+        except (sqlite3.Error, KeyError, ValueError) as error:
+            raise Unreadable(f"{path} cannot be read: verify the books ({error!r})") from error
