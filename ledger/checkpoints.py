@@ -5,7 +5,6 @@ and names the chain's head, which covers everything before. Each names the
 statement before it, so that none can be taken out.
 """
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,14 +12,11 @@ from typing import Final
 
 from ledger import merkle
 from ledger.chain import Head
-from ledger.signing import Signed
+from ledger.signing import NO_STATEMENT, Signed
 
 FORMAT: Final = "sidecar-checkpoint/1"
 JOURNALS_MAX: Final = 1000
 """How many journals one checkpoint covers at most: a path to its root has at most ten steps."""
-
-NO_STATEMENT: Final = bytes(32)
-"""What the first checkpoint names as the statement before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +76,6 @@ def _whole(member: object) -> int:
     raise TypeError("not a whole number")
 
 
-def digest(signed: Signed) -> bytes:
-    """Return what the next checkpoint names as `previous`."""
-    return hashlib.sha256(signed.statement.encode("utf-8", "surrogateescape")).digest()
-
-
 def over(before: Signed | None, hashes: Sequence[bytes], at_us: int) -> Checkpoint:
     """Return the checkpoint after *before* over the chain *hashes* that follow it; at least one."""
     assert 0 < len(hashes) <= JOURNALS_MAX, "a checkpoint covers some journals, and not too many"
@@ -93,7 +84,7 @@ def over(before: Signed | None, hashes: Sequence[bytes], at_us: int) -> Checkpoi
         first=first,
         head=Head(first + len(hashes) - 1, hashes[-1]),
         root=root_of(hashes),
-        previous=NO_STATEMENT if before is None else digest(before),
+        previous=NO_STATEMENT if before is None else before.digest,
         at_us=at_us,
     )
 

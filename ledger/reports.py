@@ -14,7 +14,9 @@ from typing import Final
 from ledger import accounts, queries
 from ledger.accounts import Account, AccountClass, AccountId, Side
 from ledger.balances import Balance
-from ledger.money import INT64_MAX, Asset
+from ledger.closing import Trial
+from ledger.money import INT64_MAX, Amount, Asset, text
+from ledger.periods import Standing
 from ledger.stores import rows
 from ledger.stores.migrate import SQL
 from ledger.transfers import Kind
@@ -117,6 +119,21 @@ def trial_balance(connection: sqlite3.Connection, as_of: AsOf = NOW) -> tuple[Tr
         for line in balances(connection, as_of)
         if line.account.kind is not AccountClass.MEMORANDUM
     )
+
+
+def trial(connection: sqlite3.Connection, through_us: int) -> Trial:
+    """Return what a period that ends at *through_us* is closed with; read in one snapshot of the caller's."""
+    last = connection.execute(_SQL["last"].sql).fetchone()
+    standings = [
+        Standing(
+            row.account,
+            row.asset.code,
+            text(Amount(row.debits, row.asset)),
+            text(Amount(row.credits, row.asset)),
+        )
+        for row in trial_balance(connection, AsOf(happened_us=through_us))
+    ]
+    return Trial(last[0], tuple(standings))
 
 
 def account(connection: sqlite3.Connection, account_id: AccountId) -> tuple[int, Account] | None:

@@ -6,52 +6,21 @@ hold for that entry the one that stands first in `Status` is answered.
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final, Protocol
 
 from ledger import accounts, balances
 from ledger.accounts import Account, AccountId, Constraint, Side
 from ledger.balances import ZERO, Balance
 from ledger.money import INT64_MAX, Amount
+from ledger.statuses import Status
 from ledger.transfers import Booked, Entry, Expire, Journal, Kind, Pending, Post, Row, Transfer, Void
 
 JOURNAL: Final = -1
 """The entry index of a refusal that is about the journal itself."""
 
 
-class Status(StrEnum):
-    """Why a journal was refused, in order of precedence. The values are stable and may be stored."""
-
-    # The journal's id is booked already, with other content.
-    EXISTS_WITH_DIFFERENT_KIND = "exists_with_different_kind"
-    EXISTS_WITH_DIFFERENT_HAPPENED_US = "exists_with_different_happened_us"
-    EXISTS_WITH_DIFFERENT_SUBJECT = "exists_with_different_subject"
-    EXISTS_WITH_DIFFERENT_NOTE = "exists_with_different_note"
-    EXISTS_WITH_DIFFERENT_ENTRIES = "exists_with_different_entries"  # not as many
-    EXISTS_WITH_DIFFERENT_ENTRY_ID = "exists_with_different_entry_id"
-    EXISTS_WITH_DIFFERENT_ENTRY_KIND = "exists_with_different_entry_kind"
-    EXISTS_WITH_DIFFERENT_DEBIT = "exists_with_different_debit"
-    EXISTS_WITH_DIFFERENT_CREDIT = "exists_with_different_credit"
-    EXISTS_WITH_DIFFERENT_AMOUNT = "exists_with_different_amount"
-    EXISTS_WITH_DIFFERENT_PENDING_ID = "exists_with_different_pending_id"
-    # The entry itself.
-    ENTRY_ID_TAKEN = "entry_id_taken"  # by another journal, or by an earlier entry of this one
-    AMOUNT_NOT_POSITIVE = "amount_not_positive"
-    ASSETS_DIFFER = "assets_differ"
-    ACCOUNTS_SAME = "accounts_same"
-    ACCOUNT_DIFFERS = "account_differs"  # from its first use
-    # The hold that the entry resolves.
-    PENDING_NOT_FOUND = "pending_not_found"
-    PENDING_NOT_PENDING = "pending_not_pending"
-    PENDING_ALREADY_POSTED = "pending_already_posted"
-    PENDING_ALREADY_VOIDED = "pending_already_voided"
-    PENDING_ALREADY_EXPIRED = "pending_already_expired"
-    EXCEEDS_PENDING = "exceeds_pending"
-    # The balances, debit account first.
-    EXCEEDS_CREDITS = "exceeds_credits"  # the debit account would fall below zero
-    EXCEEDS_DEBITS = "exceeds_debits"  # the credit account would fall below zero
-    EXCEEDS_LIMIT = "exceeds_limit"
-    OVERFLOW = "overflow"
+OPEN: Final = -(2**63)
+"""No period is closed: a time before all that can be booked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +41,11 @@ class TransferState:
 
 class View(Protocol):
     """What a decision may look at."""
+
+    @property
+    def closed_through_us(self) -> int:
+        """Return up to when periods are closed, that time included; OPEN if none is."""
+        ...
 
     def account(self, account_id: AccountId) -> AccountState | None:
         """Return the account, or None if no journal has used it yet."""
@@ -119,6 +93,8 @@ _RESOLVED: Final = {
 
 def decide(view: View, journal: Journal) -> Accepted | Rejected:
     """Decide over a journal whose id is new. Writes nothing."""
+    if journal.happened_us <= view.closed_through_us:
+        return Rejected(Status.PERIOD_CLOSED, JOURNAL, "happened_us")
     draft = _Draft(view)
     for index, entry in enumerate(journal.entries):
         refusal = draft.take(entry)

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 from ledger.accounts import AccountId
 from ledger.balances import Balance
 from ledger.chain import Head
+from ledger.periods import Period
 from ledger.rules import Accepted, View
 from ledger.signing import Signed
 from ledger.transfers import Booked, Journal
@@ -105,6 +106,27 @@ class SealableTx(Tx, Protocol):
 
     def add_checkpoint(self, seq: int, signed: Signed) -> None:
         """Keep, for ever, a checkpoint that goes up to journal *seq*. Only `sealing.seal` calls this."""
+        ...
+
+
+class ClosableTx(Tx, Protocol):
+    """A transaction of a book whose periods can be closed."""
+
+    @property
+    def head(self) -> Head:
+        """Return the end of the hash chain."""
+        ...
+
+    def last_period(self) -> Signed | None:
+        """Return the newest close, or None if no period is closed yet."""
+        ...
+
+    def happened_since(self, *, seq: int, through_us: int) -> bool:
+        """Tell whether a journal after number *seq* happened at *through_us* or before."""
+        ...
+
+    def add_period(self, period: Period, signed: Signed) -> None:
+        """Keep the close of a period; what happened in it is refused from now on. Only for `closing`."""
         ...
 
 

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from ledger import checkpoints, sealed
+from ledger import checkpoints, periods, reports, sealed
 from ledger.chain import GENESIS, Head
-from ledger.checkpoints import NO_STATEMENT, Checkpoint
+from ledger.checkpoints import Checkpoint
+from ledger.periods import Period
 from ledger.sealed import READS
-from ledger.signing import Signed, is_signed_by
+from ledger.signing import NO_STATEMENT, Signed, is_signed_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +28,15 @@ class Bad:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was verified: the chain to `head`, signed up to journal `signed`. `bad` is None if all is well."""
+    """What was verified: the chain to `head`, signed up to journal `signed`.
+
+    `bad` is None if all is well; what comes after it was not looked at.
+    """
 
     head: Head
     signed: int
     checkpoints: int
+    periods: int
     bad: Bad | None
 
 
@@ -41,29 +46,36 @@ def verify(connection: sqlite3.Connection, public_key: bytes) -> Verdict:
         last = connection.execute(READS["last_hash"].sql).fetchone()
         head = GENESIS if last is None else Head(*last)
         for seq, what in sealed.hash_chain(connection):
-            return Verdict(head, 0, 0, Bad("journals", seq, what))
-        return _Signatures(connection, public_key).verdict(head)
+            return Verdict(head, 0, 0, 0, Bad("journals", seq, what))
+        signatures = _Signatures(connection, public_key)
+        bad = signatures.checkpoints()
+        closes = _Closes(connection, public_key)
+        if bad is None:
+            bad = closes.periods()
+        return Verdict(head, signatures.signed, signatures.count, closes.count, bad)
 
 
 class _Signatures:
     """Checkpoints, held one after the other against the journals they cover."""
 
     def __init__(self, connection: sqlite3.Connection, public_key: bytes) -> None:
+        self._connection = connection
         self._key = public_key
         self._hashes = iter(connection.execute(READS["hashes"].sql))
-        self._found = connection.execute(READS["checkpoints"].sql)
         self._previous = NO_STATEMENT
-        self._signed = 0
+        self.signed = 0
+        self.count = 0
 
-    def verdict(self, head: Head) -> Verdict:
-        count = 0
-        for seq, statement, signature in self._found:
+    def checkpoints(self) -> Bad | None:
+        """Find the first checkpoint that is not what was signed."""
+        for seq, statement, signature in self._connection.execute(READS["checkpoints"].sql):
             signed = Signed(statement, signature)
             what = self._wrong(seq, signed)
             if what is not None:
-                return Verdict(head, self._signed, count, Bad("checkpoints", seq, what))
-            self._previous, self._signed, count = checkpoints.digest(signed), seq, count + 1
-        return Verdict(head, self._signed, count, None)
+                return Bad("checkpoints", seq, what)
+            self._previous, self.signed = signed.digest, seq
+            self.count += 1
+        return None
 
     def _wrong(self, seq: int, signed: Signed) -> str | None:
         if not is_signed_by(self._key, signed):
@@ -72,7 +84,7 @@ class _Signatures:
             checkpoint = checkpoints.read(signed.statement)
         except ValueError:
             return "is signed and no checkpoint"
-        if checkpoint.head.seq != seq or checkpoint.first != self._signed + 1:
+        if checkpoint.head.seq != seq or checkpoint.first != self.signed + 1:
             return "does not cover the journals after the checkpoint before it"
         if checkpoint.previous != self._previous:
             return "does not follow the checkpoint before it"
@@ -82,7 +94,50 @@ class _Signatures:
         rows: list[Any] = list(islice(self._hashes, checkpoint.size))
         hashes = [digest for _, digest in rows]
         if len(hashes) < checkpoint.size:
-            return f"covers journals after {self._signed + len(hashes)}, which are gone"
+            return f"covers journals after {self.signed + len(hashes)}, which are gone"
         if hashes[-1] != checkpoint.head.hash or checkpoints.root_of(hashes) != checkpoint.root:
             return f"signed other journals {checkpoint.first} to {checkpoint.head.seq} than there are"
+        return None
+
+
+class _Closes:
+    """Closed periods, held against each other, the chain, and the newest of them against its accounts."""
+
+    def __init__(self, connection: sqlite3.Connection, public_key: bytes) -> None:
+        self._connection = connection
+        self._key = public_key
+        self._previous = NO_STATEMENT
+        self._newest: Period | None = None
+        self.count = 0
+
+    def periods(self) -> Bad | None:
+        """Find the first close that is not what was signed."""
+        for number, through_us, seq, statement, signature in self._connection.execute(READS["periods"].sql):
+            signed = Signed(statement, signature)
+            what = self._wrong((number, through_us, seq), signed)
+            if what is not None:
+                return Bad("periods", number, what)
+            self._previous = signed.digest
+            self.count += 1
+        period = self._newest
+        # Its accounts add up all that the periods before hold, so one is enough.
+        if period and period.standings != reports.trial(self._connection, period.through_us).standings:
+            return Bad("periods", period.number, "signed another trial balance than there is")
+        return None
+
+    def _wrong(self, columns: tuple[int, int, int], signed: Signed) -> str | None:
+        if not is_signed_by(self._key, signed):
+            return "is not signed with this key"
+        try:
+            period = periods.read(signed.statement)
+        except ValueError:
+            return "is signed and no close of a period"
+        if columns != (period.number, period.through_us, period.head.seq):
+            return "is not what was signed"
+        if period.number != self.count + 1 or period.previous != self._previous:
+            return "does not follow the close before it"
+        found = self._connection.execute(READS["hash_at"].sql, {"seq": period.head.seq}).fetchone()
+        if found != (period.head.hash,):
+            return "was closed over other journals than there are"
+        self._newest = period
         return None

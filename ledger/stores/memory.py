@@ -12,7 +12,8 @@ from ledger import chain
 from ledger.accounts import Account, AccountId, Constraint, Side
 from ledger.balances import ZERO, Balance, apply
 from ledger.chain import GENESIS, Head
-from ledger.rules import Accepted, AccountState, TransferState
+from ledger.periods import Period
+from ledger.rules import OPEN, Accepted, AccountState, TransferState
 from ledger.signing import Signed
 from ledger.store import Rollback, StorageDead
 from ledger.transfers import Booked, Journal, Kind, Row
@@ -34,13 +35,20 @@ class MemoryTx:
         self._resolutions: ChainMap[str, Kind] = ChainMap({}, {})
         self._hashes: ChainMap[int, bytes] = ChainMap({}, {})
         self._checkpoints: ChainMap[int, Signed] = ChainMap({}, {})
+        self._periods: ChainMap[int, Signed] = ChainMap({}, {})  # by the time they are closed through
         booked = (self._accounts, self._balances, self._journals, self._rows, self._resolutions)
-        self._tables: tuple[ChainMap[Any, Any], ...] = (*booked, self._hashes, self._checkpoints)
+        signed = (self._hashes, self._checkpoints, self._periods)
+        self._tables: tuple[ChainMap[Any, Any], ...] = (*booked, *signed)
 
     @property
     def recorded_us(self) -> int:
         """See `ledger.store.Tx`."""
         return self._recorded_us
+
+    @property
+    def closed_through_us(self) -> int:
+        """See `ledger.rules.View`."""
+        return max(self._periods, default=OPEN)
 
     @property
     def head(self) -> Head:
@@ -105,6 +113,19 @@ class MemoryTx:
     def add_checkpoint(self, seq: int, signed: Signed) -> None:
         """See `ledger.store.SealableTx`."""
         self._checkpoints[seq] = signed
+
+    def last_period(self) -> Signed | None:
+        """See `ledger.store.ClosableTx`."""
+        return self._periods[max(self._periods)] if self._periods else None
+
+    def happened_since(self, *, seq: int, through_us: int) -> bool:
+        """See `ledger.store.ClosableTx`."""
+        journals = self._journals.values()
+        return any(each.seq > seq and each.happened_us <= through_us for each in journals)
+
+    def add_period(self, period: Period, signed: Signed) -> None:
+        """See `ledger.store.ClosableTx`."""
+        self._periods[period.through_us] = signed
 
     def begin(self) -> None:
         """Start a unit: what it records has one time, never below the time of the unit before."""

@@ -12,7 +12,8 @@ from ledger import accounts, chain, queries
 from ledger.accounts import Account, AccountId, Constraint
 from ledger.balances import Balance
 from ledger.chain import GENESIS, Head
-from ledger.rules import Accepted, AccountState, TransferState
+from ledger.periods import Period
+from ledger.rules import OPEN, Accepted, AccountState, TransferState
 from ledger.signing import Signed
 from ledger.stores import rows as to
 from ledger.stores.migrate import SQL
@@ -34,6 +35,10 @@ _SAVE_BALANCE: Final = _SQL["save_balance"]
 _LAST_CHECKPOINT: Final = _SQL["last_checkpoint"]
 _HASHES: Final = _SQL["hashes"]
 _ADD_CHECKPOINT: Final = _SQL["add_checkpoint"]
+_LAST_PERIOD: Final = _SQL["last_period"]
+_CLOSED_THROUGH: Final = _SQL["closed_through"]
+_HAPPENED_SINCE: Final = _SQL["happened_since"]
+_ADD_PERIOD: Final = _SQL["add_period"]
 
 _KNOWN_MAX: Final = 65_536
 """Accounts remembered from unit to unit; all are forgotten when there are more."""
@@ -48,7 +53,7 @@ class _Known:
 
 
 class SqliteTx:
-    """See `ledger.store.SealableTx`. One object serves all units of a connection, one after the other.
+    """See `ledger.store`: Tx, SealableTx and ClosableTx. One object serves all units, one after the other.
 
     An application subclasses it with its own tables, over `connection`.
     """
@@ -59,6 +64,7 @@ class SqliteTx:
         last = connection.execute(_HEAD).fetchone()
         self._head = GENESIS if last is None else Head(last[0], last[1])
         self._recorded_us: int = 0 if last is None else last[2]
+        self._closed_us = self._closed_through()
         self._by_id: dict[AccountId, _Known] = {}
         self._by_no: dict[int, _Known] = {}
 
@@ -66,6 +72,11 @@ class SqliteTx:
     def recorded_us(self) -> int:
         """See `ledger.store.Tx`."""
         return self._recorded_us
+
+    @property
+    def closed_through_us(self) -> int:
+        """See `ledger.rules.View`."""
+        return self._closed_us
 
     @property
     def head(self) -> Head:
@@ -81,6 +92,7 @@ class SqliteTx:
     def undo(self, head: Head) -> None:
         """Forget what is kept in memory of writes that were rolled back to *head*."""
         self._head = head
+        self._closed_us = self._closed_through()
         self._forget()
 
     def journal(self, journal_id: str) -> Booked | None:
@@ -164,6 +176,25 @@ class SqliteTx:
     def add_checkpoint(self, seq: int, signed: Signed) -> None:
         """See `ledger.store.SealableTx`."""
         self.connection.execute(_ADD_CHECKPOINT, (seq, signed.statement, signed.signature))
+
+    def last_period(self) -> Signed | None:
+        """See `ledger.store.ClosableTx`."""
+        found = self.connection.execute(_LAST_PERIOD).fetchone()
+        return None if found is None else Signed(*found)
+
+    def happened_since(self, *, seq: int, through_us: int) -> bool:
+        """See `ledger.store.ClosableTx`."""
+        return bool(self.connection.execute(_HAPPENED_SINCE, (seq, through_us)).fetchone()[0])
+
+    def add_period(self, period: Period, signed: Signed) -> None:
+        """See `ledger.store.ClosableTx`."""
+        row = (period.number, period.through_us, period.head.seq, signed.statement, signed.signature)
+        self.connection.execute(_ADD_PERIOD, row)
+        self._closed_us = period.through_us
+
+    def _closed_through(self) -> int:
+        (through_us,) = self.connection.execute(_CLOSED_THROUGH).fetchone()
+        return OPEN if through_us is None else through_us
 
     def _transfers(self, seq: int, rows: Iterable[Row]) -> list[tuple[int | str | None, ...]]:
         known = self._by_id  # the decision over these rows has looked every account up

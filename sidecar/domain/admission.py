@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from ledger import book
 from ledger.book import Rejected
 from ledger.money import Amount, nano
-from ledger.rules import Status
+from ledger.statuses import Status
 from ledger.store import Rollback
 from sidecar.domain import chart, days, entries, identifiers
 from sidecar.domain.call import Admitted, Flow, Verified

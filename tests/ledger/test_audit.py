@@ -28,6 +28,7 @@ from tests.ledger.examples import (
 
 CHECKS = [
     "assets_balance",
+    "closed_periods_stay",
     "transfers_well_formed",
     "holds_resolved_once",
     "no_overdraft",
@@ -147,6 +148,7 @@ async def test_every_column_was_changed(path: Path) -> None:
     ("check", "change", "row"),
     [
         ("assets_balance", "UPDATE accounts SET asset = 'EUR' WHERE id = 'cash'", ("EUR", 9, "posted")),
+        ("closed_periods_stay", "INSERT INTO periods VALUES (1, 7, 2, '', zeroblob(64))", (3, 1)),
         ("transfers_well_formed", "UPDATE transfers SET credit_no = debit_no WHERE id = 't'", ("t",)),
         ("transfers_well_formed", "UPDATE transfers SET amount = 0 WHERE id = 't'", ("t",)),
         ("transfers_well_formed", "UPDATE accounts SET decimals = 6 WHERE id = 'till'", ("t",)),

@@ -8,8 +8,8 @@ import pytest
 
 from ledger import checkpoints, merkle
 from ledger.chain import Head
-from ledger.checkpoints import NO_STATEMENT, Checkpoint
-from ledger.signing import Signer
+from ledger.checkpoints import Checkpoint
+from ledger.signing import NO_STATEMENT, Signer
 
 HASHES = [bytes([n]) * 32 for n in range(1, 4)]
 FIRST = checkpoints.over(None, HASHES, 7)

@@ -9,7 +9,10 @@ from ledger import book
 from ledger.accounts import AccountClass, Constraint, Side
 from ledger.book import Created, Rejected
 from ledger.money import INT64_MAX, Amount, Asset
-from ledger.rules import JOURNAL, Accepted, Status, decide, difference
+from ledger.periods import Period
+from ledger.rules import JOURNAL, Accepted, decide, difference
+from ledger.signing import NO_STATEMENT, Signer
+from ledger.statuses import Status
 from ledger.stores.memory import MemoryTx
 from ledger.transfers import Booked, Entry, Journal, Post, Transfer
 from tests.ledger.examples import (
@@ -252,9 +255,20 @@ def test_another_limit_is_the_same_journal() -> None:
     assert difference(stored, journal("j", move("j/0", debit=limited(OPEN, 7), credit=CASH, units=5))) is None
 
 
+def test_a_closed_period_is_the_first_thing_that_is_looked_at() -> None:
+    """Whatever else is wrong with the journal, and none of its entries is judged."""
+    tx = funded()
+    signed = Signer(bytes(32)).sign("")
+    tx.add_period(Period(1, 7, 9, tx.head, NO_STATEMENT, ()), signed)
+
+    refused = Rejected(Status.PERIOD_CLOSED, JOURNAL, "happened_us")
+    assert decide(tx, journal("j", move("fund/0", units=0), happened_us=7)) == refused
+    assert isinstance(decide(tx, journal("j", move("t"), happened_us=8)), Accepted)
+
+
 def test_every_status_is_reached() -> None:
     """No status is documented that the rules cannot answer."""
-    tested = {status for _, status, _ in [*REFUSED, *OTHER_JOURNALS]}
+    tested = {Status.PERIOD_CLOSED} | {status for _, status, _ in [*REFUSED, *OTHER_JOURNALS]}
     tested |= {status for _, _, status, _ in OTHER_ENTRIES}
 
     assert tested == set(Status)

@@ -15,7 +15,7 @@ from ledger.accounts import Account
 from ledger.balances import Balance
 from ledger.book import Created, Exists, Rejected
 from ledger.money import INT64_MAX
-from ledger.rules import Status
+from ledger.statuses import Status
 from ledger.store import Rollback, StorageDead, Store, Tx
 from ledger.stores.memory import MemoryStore
 from ledger.stores.sqlite import SqliteStore, SqliteTx

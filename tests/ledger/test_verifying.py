@@ -9,15 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from ledger import book, sealing
+from ledger import book, reports, sealing
 from ledger.book import Created
+from ledger.closing import LATE_US
+from ledger.closing import close as closing_unit
 from ledger.signing import Signer
 from ledger.stores.sqlite import SqliteStore, SqliteTx
 from ledger.verifying import Bad, verify
 from tests.ledger.examples import BUYER, CASH, OPEN, SALES, TILL, Ticks, hold, journal, move, post, void
 
 SIGNER = Signer(bytes(range(32)))
-SEALED = ("accounts", "journals", "transfers", "checkpoints")
+SEALED = ("accounts", "journals", "transfers", "checkpoints", "periods")
+SHORT_BYTES = 32
 Value = int | str | bytes | None
 
 
@@ -25,7 +28,7 @@ Value = int | str | bytes | None
 async def path(tmp_path: Path) -> Path:
     """The file of a closed book with two checkpoints, and a journal after them."""
     path = tmp_path / "book.db"
-    store: SqliteStore[SqliteTx] = SqliteStore(path, now_us=Ticks())
+    store: SqliteStore[SqliteTx] = SqliteStore(path, now_us=Ticks(2 * LATE_US))
     store.open()
     for asked in (
         journal("fund", move("fund/0", units=100), move("t", TILL, CASH, 5), move("o", OPEN, CASH, 5)),
@@ -36,6 +39,10 @@ async def path(tmp_path: Path) -> Path:
         assert isinstance(await store.run(partial(book.submit, journal=asked)), Created)
         if asked.id != "more":
             await store.run(partial(sealing.seal, signer=SIGNER, least=2 if asked.id == "fund" else 1))
+    for through_us in (5, 7):
+        with closing(sqlite3.connect(path)) as connection:
+            trial = reports.trial(connection, through_us)
+        await store.run(partial(closing_unit, signer=SIGNER, through_us=through_us, trial=trial))
     await store.close()
     return path
 
@@ -53,13 +60,13 @@ def broken(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def flipped(value: Value) -> Iterator[Value]:
-    """Every value that is one bit away."""
+    """Every value that is one bit away; of a long one, one bit of each byte."""
     if isinstance(value, int):
         yield from (value ^ (1 << bit) for bit in range(63))
     elif value is not None:
         content = value.encode() if isinstance(value, str) else value
         for place in range(len(content)):
-            for bit in range(8):
+            for bit in range(8 if len(content) <= SHORT_BYTES else 1):
                 changed = bytearray(content)
                 changed[place] ^= 1 << bit
                 yield bytes(changed)
@@ -70,6 +77,7 @@ def test_a_good_book_is_what_was_sealed(broken: sqlite3.Connection) -> None:
     verdict = verify(broken, SIGNER.public_key)
 
     assert (verdict.head.seq, verdict.signed, verdict.checkpoints, verdict.bad) == (4, 3, 2, None)
+    assert verdict.periods == 2
     assert not broken.in_transaction
 
 
@@ -122,6 +130,14 @@ def test_every_flipped_bit_is_found(broken: sqlite3.Connection, table: str) -> N
             Bad("checkpoints", 3, "does not cover the journals after the checkpoint before it"),
         ),
         (
+            "DELETE FROM periods WHERE number = 1",
+            Bad("periods", 2, "does not follow the close before it"),
+        ),
+        (
+            "UPDATE periods SET through_us = 8 WHERE number = 2",
+            Bad("periods", 2, "is not what was signed"),
+        ),
+        (
             "DELETE FROM journals WHERE seq > 2",
             Bad("checkpoints", 3, "covers journals after 2, which are gone"),
         ),
@@ -160,7 +176,7 @@ def test_another_key_verifies_nothing(broken: sqlite3.Connection) -> None:
 
 def test_an_empty_book_is_what_was_sealed(broken: sqlite3.Connection) -> None:
     """Nothing is there, and nothing is missing."""
-    for table in ("transfers", "checkpoints", "journals", "accounts"):
+    for table in ("transfers", "periods", "checkpoints", "journals", "accounts"):
         broken.execute(f"DELETE FROM {table}")
     verdict = verify(broken, SIGNER.public_key)
 

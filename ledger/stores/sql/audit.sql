@@ -5,6 +5,9 @@ GROUP BY a.asset, a.decimals, m.phase
 HAVING sum(iif(m.side = 'debit', 1, -1) * (m.amount >> 31)) <> 0
     OR sum(iif(m.side = 'debit', 1, -1) * (m.amount & 2147483647)) <> 0;
 
+-- closed_periods_stay: a journal that was booked into a period after its close
+SELECT j.seq, p.number FROM periods AS p JOIN journals AS j ON j.seq > p.seq AND j.happened_us <= p.through_us;
+
 -- transfers_well_formed: a transfer between two assets, within one account, or of nothing
 SELECT t.id
 FROM transfers AS t

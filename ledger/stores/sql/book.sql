@@ -53,3 +53,15 @@ SELECT hash FROM journals WHERE seq >= ? ORDER BY seq LIMIT ?;
 
 -- add_checkpoint: keep a signed checkpoint
 INSERT INTO checkpoints (seq, statement, signature) VALUES (?, ?, ?);
+
+-- last_period: the newest close of a period
+SELECT statement, signature FROM periods ORDER BY number DESC LIMIT 1;
+
+-- closed_through: up to when periods are closed
+SELECT max(through_us) FROM periods;
+
+-- happened_since: whether a journal after a number happened at a time or before
+SELECT EXISTS (SELECT 1 FROM journals WHERE seq > ? AND happened_us <= ?);
+
+-- add_period: keep the close of a period
+INSERT INTO periods (number, through_us, seq, statement, signature) VALUES (?, ?, ?, ?, ?);

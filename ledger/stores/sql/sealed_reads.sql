@@ -17,6 +17,12 @@ SELECT seq, statement, signature FROM checkpoints ORDER BY seq;
 -- last_hash: the end of the chain
 SELECT seq, hash FROM journals ORDER BY seq DESC LIMIT 1;
 
+-- periods: every close of a period in its order
+SELECT number, through_us, seq, statement, signature FROM periods ORDER BY number;
+
+-- hash_at: the chain hash of one journal
+SELECT hash FROM journals WHERE seq = :seq;
+
 -- covering: the checkpoint that covers a journal, the last journal of the one before it, and its own
 SELECT c.statement, c.signature,
        coalesce((SELECT max(b.seq) FROM checkpoints AS b WHERE b.seq < c.seq), 0), c.seq

@@ -25,6 +25,7 @@ def verify_books(path: Path, public_key: bytes) -> dict[str, Any]:
         "head": verdict.head.hash.hex(),
         "signed_journals": verdict.signed,
         "checkpoints": verdict.checkpoints,
+        "periods": verdict.periods,
         "public_key": public_key.hex(),
         "first_bad": None if bad is None else {"table": bad.table, "row": bad.row, "what": bad.what},
     }

@@ -29,6 +29,7 @@ async def test_books_are_verified_up_to_their_last_signature(shop: Shop) -> None
         "journals": 4,
         "signed_journals": 3,
         "checkpoints": 1,
+        "periods": 0,
         "public_key": key(shop).hex(),
         "first_bad": None,
     }
