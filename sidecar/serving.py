@@ -96,6 +96,7 @@ async def run(settings: Settings, on_ready: Callable[[Bound], None]) -> bool:
             audit_path=settings.storage,
             in_force=policies_object(settings),
             signer=signer,
+            storage=storage,
         )
         ids = SystemIds()
         limits = _limits(settings)

@@ -3,11 +3,11 @@
 import argparse
 from typing import Final
 
-from sidecar.commands import ledger_reports, ledger_seals
+from sidecar.commands import ledger_reports, ledger_seals, ledger_writes
 from sidecar.commands.configured import add_config
 
 NAME: Final = "ledger"
-HELP: Final = "audit and verify the books, show what they hold, prove what they say"
+HELP: Final = "audit and verify the books, show and prove what they hold, write into them"
 EXAMPLES: Final = """examples:
   sidecar ledger audit
   sidecar ledger trial-balance --as-of 2026-05-01
@@ -15,10 +15,12 @@ EXAMPLES: Final = """examples:
   sidecar ledger export --format beancount --output books.beancount
   sidecar ledger verify
   sidecar ledger prove call_01J.../settled --json > proof.json
+  sidecar ledger close --before 2026-05-01
+  sidecar ledger post sweep.yaml
 
 audit and verify end with 1 if they found something.
 """
-SUBCOMMANDS: Final = (*ledger_reports.SUBCOMMANDS, *ledger_seals.SUBCOMMANDS)
+SUBCOMMANDS: Final = (*ledger_reports.SUBCOMMANDS, *ledger_seals.SUBCOMMANDS, *ledger_writes.SUBCOMMANDS)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

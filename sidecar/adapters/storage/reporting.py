@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ledger import accounts, reports, sealed
+from ledger.closing import Trial
 from ledger.reports import AsOf
 from sidecar.adapters.storage.reading import Unreadable, open_read_only
 from sidecar.finops import account_statements
@@ -23,6 +24,12 @@ def read_trial_balance(path: Path, as_of: AsOf) -> dict[str, Any]:
     """Return the trial balance of the books at *path*."""
     with _books(path) as connection:
         return trial_object(reports.trial_balance(connection, as_of))
+
+
+def read_trial(path: Path, through_us: int) -> Trial:
+    """Return what a period that ends at *through_us* is closed with."""
+    with _books(path) as connection, sealed.snapshot(connection):
+        return reports.trial(connection, through_us)
 
 
 def read_statement(path: Path, name: str, as_of: AsOf, cursor: str | None, limit: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The operator listener: health, metrics and reports, each a resource of the registry. Reads only."""
+"""The operator listener: health, metrics, reports and what a person books, each a resource."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from ledger.signing import Signer
 from sidecar.adapters.metrics import MetricsObserver
 from sidecar.adapters.storage.reading import Reader, Unreadable
+from sidecar.bookkeeping import Bookkeeping
 from sidecar.http.operator import (
     auth,
     buyers,
@@ -27,11 +28,12 @@ from sidecar.http.operator import (
     problems,
     reports,
     seals,
+    writing,
 )
 from sidecar.http.operator.parameters import refuse_unknown
 from sidecar.http.operator.problems import Code, Problem
 from sidecar.http.operator.resources import Readiness, Resource, Sources
-from sidecar.ports import Clock
+from sidecar.ports import Clock, Storage, StorageUnavailable
 
 
 async def _description(_: Request, __: Sources) -> Response:
@@ -51,13 +53,15 @@ RESOURCES: Final = (
     ledger.AUDIT,
     ledger.ACCOUNTS,
     ledger.JOURNALS,
+    writing.JOURNAL,
+    writing.CLOSE,
     reports.TRIAL_BALANCE,
     reports.STATEMENT,
     reports.EXPORT,
     seals.VERIFY,
     seals.PROOF,
 )
-"""All there is to read; a new report is a file and a line here."""
+"""All there is; a new report is a file and a line here."""
 
 
 def operator_app(
@@ -70,23 +74,39 @@ def operator_app(
     audit_path: Path,
     in_force: Mapping[str, object],
     signer: Signer,
+    storage: Storage,
 ) -> ASGIApp:
     """Build the listener. Everything that is not public asks for *token* as a bearer token.
 
     *audit_path* is the database that *reader* reads; an audit opens it anew. *in_force* are the policies.
+    What a person writes goes through *storage* to the same database.
     """
     assert token, "an operator listener has a token"
-    sources = Sources(reader, metrics, readiness, clock, audit_path, in_force, signer)
+    bookkeeping = Bookkeeping(storage, audit_path, signer, auth.name_of(token))
+    sources = Sources(reader, metrics, readiness, clock, audit_path, in_force, signer, bookkeeping)
     app = Starlette(
-        routes=[Route(each.path, _endpoint(each, sources, token), methods=["GET"]) for each in RESOURCES],
-        exception_handlers={Problem: _problem, Unreadable: _unreadable, HTTPException: _not_routed},
+        routes=[_route(path, sources, token) for path in dict.fromkeys(each.path for each in RESOURCES)],
+        exception_handlers={
+            Problem: _problem,
+            Unreadable: _unavailable,
+            StorageUnavailable: _unavailable,
+            HTTPException: _not_routed,
+        },
     )
     app.router.redirect_slashes = False  # a trailing slash is another path here too
     return app
 
 
-def _endpoint(resource: Resource, sources: Sources, token: str) -> Callable[[Request], Awaitable[Response]]:
+def _route(path: str, sources: Sources, token: str) -> Route:
+    by_method: dict[str, Resource] = {each.method: each for each in RESOURCES if each.path == path}
+    return Route(path, _endpoint(by_method, sources, token), methods=list(by_method))
+
+
+def _endpoint(
+    by_method: Mapping[str, Resource], sources: Sources, token: str
+) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
+        resource = by_method["GET" if request.method == "HEAD" else request.method]
         if not (resource.public or auth.bears(request, token)):
             raise Problem(Code.UNAUTHORIZED, "This needs the operator's token as a bearer token.")
         refuse_unknown(request, resource.parameters)
@@ -99,15 +119,19 @@ def _endpoint(resource: Resource, sources: Sources, token: str) -> Callable[[Req
 
 async def _problem(_: Request, error: Exception) -> Response:
     assert isinstance(error, Problem), "registered for nothing else"
-    return problems.reply(error.code, error.detail)
+    return problems.reply(error.code, error.detail, error.reason)
 
 
-async def _unreadable(_: Request, error: Exception) -> Response:
+async def _unavailable(_: Request, error: Exception) -> Response:
     return problems.reply(Code.STORAGE_UNAVAILABLE, str(error))
 
 
 async def _not_routed(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException), "registered for nothing else"
     if error.status_code == problems.STATUS[Code.METHOD_NOT_ALLOWED]:
-        return problems.reply(Code.METHOD_NOT_ALLOWED, f"{request.scope['path']} is only read.")
+        allow = (error.headers or {}).get("Allow", "")
+        methods = ", ".join(sorted(allow.split(", ")))
+        return problems.reply(
+            Code.METHOD_NOT_ALLOWED, f"{request.scope['path']} takes only {methods}.", allow=methods
+        )
     return problems.reply(Code.NOT_FOUND, f"There is nothing at {request.scope['path'][:100]}.")

@@ -14,9 +14,16 @@ def document(resources: Sequence[Resource]) -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {"title": "Sidecar: operator API", "version": "1"},
-        "paths": {resource.path: {"get": _operation(resource)} for resource in resources},
+        "paths": _paths(resources),
         "components": {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
     }
+
+
+def _paths(resources: Sequence[Resource]) -> dict[str, Any]:
+    paths: dict[str, Any] = {}
+    for resource in resources:
+        paths.setdefault(resource.path, {})[resource.method.lower()] = _operation(resource)
+    return paths
 
 
 def _operation(resource: Resource) -> dict[str, Any]:
@@ -31,9 +38,16 @@ def _operation(resource: Resource) -> dict[str, Any]:
     return {
         "summary": resource.summary,
         "parameters": [*named, *asked],
+        **({"requestBody": _body(resource)} if resource.body else {}),
         "responses": {
             "200": {"description": "The answer"},
             "default": {"description": "Why there is none", "content": {"application/problem+json": {}}},
         },
         "security": [] if resource.public else [{"token": []}],
     }
+
+
+def _body(resource: Resource) -> dict[str, Any]:
+    members = {name: {"description": sentence} for name, sentence in resource.body.items()}
+    schema = {"type": "object", "properties": members, "required": list(members)}
+    return {"required": True, "content": {"application/json": {"schema": schema}}}

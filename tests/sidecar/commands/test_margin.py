@@ -57,6 +57,7 @@ async def test_json_is_what_the_api_answers(run: Run, shop: Shop) -> None:
         audit_path=shop.path,
         in_force={},
         signer=Signer(bytes(32)),
+        storage=shop.store,
     )
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://o") as client:
         asked = {"by": "model", "from": "2026-05-01"}

@@ -56,6 +56,7 @@ async def anybody(
         audit_path=shop.path,
         in_force=POLICIES,
         signer=SIGNER,
+        storage=shop.store,
     )
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://operator") as client:

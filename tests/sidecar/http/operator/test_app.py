@@ -6,7 +6,11 @@ import pytest
 from sidecar.adapters.storage.reading import Reader
 from sidecar.http.operator.app import RESOURCES
 
-PRIVATE = [each.path.format(id="call_1", payer="0x" + "aa" * 20) for each in RESOURCES if not each.public]
+PRIVATE = [
+    (each.method, each.path.format(id="call_1", payer="0x" + "aa" * 20))
+    for each in RESOURCES
+    if not each.public
+]
 
 
 def test_only_health_metrics_and_the_description_are_public() -> None:
@@ -17,13 +21,13 @@ def test_only_health_metrics_and_the_description_are_public() -> None:
         "/metrics",
         "/openapi.json",
     ]
-    assert all(path.startswith("/api/v1/") for path in PRIVATE)
+    assert all(path.startswith("/api/v1/") for _, path in PRIVATE)
 
 
-@pytest.mark.parametrize("path", PRIVATE)
-async def test_reports_need_the_token(anybody: httpx.AsyncClient, path: str) -> None:
-    """Without the token nothing is read, and the answer says how to ask."""
-    answer = await anybody.get(path)
+@pytest.mark.parametrize(("method", "path"), PRIVATE)
+async def test_reports_need_the_token(anybody: httpx.AsyncClient, method: str, path: str) -> None:
+    """Without the token nothing is read or written, and the answer says how to ask."""
+    answer = await anybody.request(method, path)
 
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == "Bearer"
@@ -55,12 +59,29 @@ async def test_other_paths_are_not_there(operator: httpx.AsyncClient, path: str)
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
-async def test_nothing_here_can_be_written(operator: httpx.AsyncClient, method: str) -> None:
+async def test_what_is_only_read_cannot_be_written(operator: httpx.AsyncClient, method: str) -> None:
     """Other methods are refused with those that are allowed."""
     answer = await operator.request(method, "/api/v1/calls")
 
     assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+    assert answer.json()["detail"] == "/api/v1/calls takes only GET, HEAD."
     assert answer.headers["allow"] == "GET, HEAD"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [
+        ("GET", "/api/v1/ledger/close", "POST"),
+        ("DELETE", "/api/v1/ledger/journals", "GET, HEAD, POST"),
+    ],
+)
+async def test_what_is_written_is_posted(
+    operator: httpx.AsyncClient, method: str, path: str, allow: str
+) -> None:
+    """A path that is read and written says so."""
+    answer = await operator.request(method, path)
+
+    assert (answer.status_code, answer.headers["allow"]) == (405, allow)
 
 
 async def test_a_misspelt_parameter_is_refused(operator: httpx.AsyncClient) -> None:
@@ -84,4 +105,6 @@ async def test_the_description_lists_every_resource(anybody: httpx.AsyncClient) 
     """The API describes itself from its registry."""
     described = (await anybody.get("/openapi.json")).json()
 
-    assert list(described["paths"]) == [each.path for each in RESOURCES]
+    assert [(method.upper(), path) for path, methods in described["paths"].items() for method in methods] == [
+        (each.method, each.path) for each in RESOURCES
+    ]

@@ -30,3 +30,17 @@ def test_a_public_resource_asks_for_nothing() -> None:
 
     assert document["paths"]["/open"]["get"]["security"] == []
     assert document["openapi"] == "3.1.0"
+
+
+def test_what_is_posted_is_described() -> None:
+    """Each member of the body with its sentence, beside what is read at the same path."""
+    read = Resource("/things", "Things", nothing)
+    write = Resource("/things", "Add one", nothing, method="POST", body={"name": "its name"})
+    paths = openapi.document([read, write])["paths"]["/things"]
+
+    assert "requestBody" not in paths["get"]
+    assert paths["post"]["requestBody"]["content"]["application/json"]["schema"] == {
+        "type": "object",
+        "properties": {"name": {"description": "its name"}},
+        "required": ["name"],
+    }

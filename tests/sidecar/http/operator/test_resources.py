@@ -4,8 +4,8 @@ from sidecar.http.operator.app import RESOURCES
 
 
 def test_no_two_resources_share_a_path() -> None:
-    """A path means one thing."""
-    paths = [each.path for each in RESOURCES]
+    """A path and a method mean one thing."""
+    paths = [(each.method, each.path) for each in RESOURCES]
 
     assert len(set(paths)) == len(paths)
 
