@@ -101,5 +101,7 @@ def _post_unit(tx: Tx, written: Manual, key: str) -> Created | Exists | Rejected
         state = tx.account(name)
         return None if state is None else state.account
 
+    if written.corrects and tx.journal(written.corrects) is None:
+        return Unfit(f"there is no journal {written.corrects} to correct")
     journal = manual.journal(written, key=key, now_us=tx.recorded_us, find=find)
     return journal if isinstance(journal, Unfit) else book.submit(tx, journal)

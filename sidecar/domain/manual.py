@@ -57,20 +57,24 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Manual:
-    """A journal as a person writes it. `happened_us`: microseconds since the epoch."""
+    """A journal as a person writes it. `happened_us`: microseconds since the epoch.
+
+    `corrects` is the id of the journal that it corrects, if it corrects one.
+    """
 
     id: str
     kind: str
     reason: str
     happened_us: int
     lines: tuple[Line, ...]
+    corrects: str = ""
 
 
 def read(document: object, instant: Callable[[str], int]) -> Manual | Unfit:
     """Read what a person wrote; *instant* reads a time, and raises ValueError with a sentence."""
     members = ("id", "kind", "reason", "happened_at", "entries")
-    if not isinstance(document, dict) or set(document) != set(members):
-        return Unfit(f"a journal has exactly these members: {', '.join(members)}")
+    if not isinstance(document, dict) or set(document) - {"corrects"} != set(members):
+        return Unfit(f"a journal has exactly these members, and may have corrects: {', '.join(members)}")
     name, kind, reason, happened_at, entries = (document[member] for member in members)
     if not (isinstance(name, str) and _ID.fullmatch(name)):
         return Unfit("id has 1 to 64 letters, digits, dots, dashes and underscores")
@@ -78,6 +82,9 @@ def read(document: object, instant: Callable[[str], int]) -> Manual | Unfit:
         return Unfit(f"kind is one of {', '.join(KINDS)}")
     if not (isinstance(reason, str) and 0 < len(reason.strip()) <= REASON_MAX and reason.isprintable()):
         return Unfit(f"reason is one line of at most {REASON_MAX} characters")
+    corrects = document.get("corrects", "")
+    if not isinstance(corrects, str):
+        return Unfit("corrects is the id of a journal")
     if not (isinstance(entries, list) and 0 < len(entries) <= ENTRIES_MAX):
         return Unfit(f"entries is a list of 1 to {ENTRIES_MAX} movements")
     try:
@@ -85,7 +92,7 @@ def read(document: object, instant: Callable[[str], int]) -> Manual | Unfit:
         lines = tuple(_line(entry) for entry in entries)
     except ValueError as wrong:
         return Unfit(str(wrong))
-    return Manual(name, kind, reason.strip(), happened_us, lines)
+    return Manual(name, kind, reason.strip(), happened_us, lines, corrects)
 
 
 def journal(
@@ -104,7 +111,8 @@ def journal(
             return Unfit(f"entry {n + 1}: {wrong}")
         entries.append(Transfer(f"{role}/{n}", debit=debit, credit=credit, amount=amount))
     note = f"{manual.reason} (key {key})"
-    return Journal(role, f"manual:{manual.kind}", tuple(entries), manual.happened_us, note=note)
+    kind = f"manual:{manual.kind}"
+    return Journal(role, kind, tuple(entries), manual.happened_us, subject=manual.corrects, note=note)
 
 
 class Untouchable(ValueError):

@@ -36,6 +36,13 @@ EURO = Asset("EUR", 9)
 EURO_CASH = replace(CASH, id=("cash", "eur"), asset=EURO)
 
 
+FUNDED: Final = (
+    journal("fund", move("fund/0", units=100), hold("h", units=30)),
+    journal("gone", *(hold(name, units=1) for name in ("posted", "voided", "expired"))),
+    journal("end", post("p", "posted", 1), void("v", "voided"), expire("x", "expired")),
+)
+
+
 def a_book(*journals: Journal) -> MemoryTx:
     """Return a book that holds *journals*."""
     tx = MemoryTx(Ticks())
@@ -47,11 +54,7 @@ def a_book(*journals: Journal) -> MemoryTx:
 
 def funded() -> MemoryTx:
     """Return a book in which the buyer has 100, 30 of it held as `h`, and holds that were resolved."""
-    return a_book(
-        journal("fund", move("fund/0", units=100), hold("h", units=30)),
-        journal("gone", *(hold(name, units=1) for name in ("posted", "voided", "expired"))),
-        journal("end", post("p", "posted", 1), void("v", "voided"), expire("x", "expired")),
-    )
+    return a_book(*FUNDED)
 
 
 REFUSED: Final[list[tuple[Entry, Status, str]]] = [

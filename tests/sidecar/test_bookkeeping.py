@@ -48,6 +48,18 @@ async def test_a_journal_is_booked_once(shop: Shop) -> None:
     assert audit_books(shop.path).clean
 
 
+async def test_a_correction_corrects_something(shop: Shop) -> None:
+    """A journal that is booked, by its id; the other way round is how it is undone."""
+    await shop.serve(Sale())
+    back = {"debit": "bank", "credit": "provider_payable:openai", "amount": "0.01"}
+    correction = a_payout(id="correction-1", corrects="manual/payout-1", entries=[back])
+    with pytest.raises(NotBooked, match="there is no journal manual/payout-1 to correct"):
+        await at(shop).post(correction)
+    await at(shop).post(a_payout())
+
+    assert (await at(shop).post(correction))["status"] == "created"
+
+
 async def test_entries_stand_or_fall_together(shop: Shop) -> None:
     """One bad entry, and nothing is booked."""
     await shop.serve(Sale())

@@ -49,5 +49,6 @@ def _operation(resource: Resource) -> dict[str, Any]:
 
 def _body(resource: Resource) -> dict[str, Any]:
     members = {name: {"description": sentence} for name, sentence in resource.body.items()}
-    schema = {"type": "object", "properties": members, "required": list(members)}
+    required = [name for name, sentence in resource.body.items() if not sentence.endswith("may be left out")]
+    schema = {"type": "object", "properties": members, "required": required}
     return {"required": True, "content": {"application/json": {"schema": schema}}}

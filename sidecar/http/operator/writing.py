@@ -55,6 +55,7 @@ JOURNAL = Resource(
         "kind": "sweep, payout, write_off, opening or adjustment",
         "reason": "why, in one line",
         "happened_at": "when, RFC 3339",
+        "corrects": "the id of the journal that it corrects; may be left out",
         "entries": "movements, each with debit and credit (accounts) and amount (a decimal in quotes)",
     },
 )

@@ -28,6 +28,7 @@ from ledger.store import (
 )
 from ledger.stores.sqlite import SqliteStore, SqliteTx
 from tests.ledger.examples import BUYER, CASH, SALES, Ticks, hold, journal, move, void
+from tests.ledger.test_rules import FUNDED, REFUSED
 
 ROOT = Path(ledger.__file__).parent.parent
 
@@ -169,6 +170,19 @@ async def test_a_unit_that_books_nothing_writes_nothing(
     await store.run(unit)
 
     assert files(path) == before
+
+
+async def test_no_refusal_changes_a_byte(store: SqliteStore[SqliteTx], path: Path) -> None:
+    """Whatever the reason: the file and its log are as before, and so is the end of the chain."""
+    for asked in FUNDED:
+        assert isinstance(await store.run(partial(book.submit, journal=asked)), Created)
+    before, head = files(path), await store.run(lambda tx: tx.head)
+    for entry, status, field in REFUSED:
+        asked = journal("j", move("j/ok", units=1), entry)
+        assert await store.run(partial(book.submit, journal=asked)) == Rejected(status, 1, field)
+
+    assert files(path) == before
+    assert await store.run(lambda tx: tx.head) == head
 
 
 async def test_an_undone_unit_leaves_the_book_as_it_was(store: SqliteStore[SqliteTx], path: Path) -> None:

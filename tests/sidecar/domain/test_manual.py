@@ -152,6 +152,7 @@ def test_the_bridge_of_a_token_is_a_persons_too() -> None:
         ({"entries": [{"debit": "bank", "credit": "owner", "amount": 1.5}]}, "write the amount in quotes"),
         ({"entries": [{"debit": "%zz", "credit": "owner", "amount": "1"}]}, "is not the name of an account"),
         ({"more": 1}, "exactly these members"),
+        ({"corrects": 7}, "corrects is the id of a journal"),
     ],
 )
 def test_what_is_not_a_journal_is_told(changes: dict[str, Any], why: str) -> None:
@@ -188,6 +189,14 @@ def test_what_cannot_be_booked_is_told(changes: dict[str, Any], why: str) -> Non
 
     assert isinstance(answer, Unfit)
     assert why in answer.sentence
+
+
+def test_a_correction_names_what_it_corrects() -> None:
+    """It is found again by it, as everything about a call is by the call."""
+    journal = booked(a_document(corrects="manual/sweep-0"))
+
+    assert isinstance(journal, Journal)
+    assert journal.subject == "manual/sweep-0"
 
 
 @pytest.mark.parametrize("kind", KINDS)

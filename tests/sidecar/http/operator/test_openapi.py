@@ -35,12 +35,17 @@ def test_a_public_resource_asks_for_nothing() -> None:
 def test_what_is_posted_is_described() -> None:
     """Each member of the body with its sentence, beside what is read at the same path."""
     read = Resource("/things", "Things", nothing)
-    write = Resource("/things", "Add one", nothing, method="POST", body={"name": "its name"})
+    write = Resource(
+        "/things", "Add one", nothing, method="POST", body={"name": "its name", "of": "x; may be left out"}
+    )
     paths = openapi.document([read, write])["paths"]["/things"]
 
     assert "requestBody" not in paths["get"]
     assert paths["post"]["requestBody"]["content"]["application/json"]["schema"] == {
         "type": "object",
-        "properties": {"name": {"description": "its name"}},
+        "properties": {
+            "name": {"description": "its name"},
+            "of": {"description": "x; may be left out"},
+        },
         "required": ["name"],
     }
