@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from ledger.signing import Signer
+from ledger.stores import versions
 from sidecar.adapters.logs import JsonLines, LibraryLogs, LogObserver
 from sidecar.adapters.metrics import MetricsObserver
 from sidecar.adapters.storage.reading import Reader
@@ -117,6 +118,9 @@ async def _paid_path(
 ) -> PaidPath:
     run = "run_" + SystemIds().call(clock.now_us()).removeprefix("call_")
     path = await paid_path(settings, storage, clock, observer, run)
+    damaging = versions.warning()
+    if damaging is not None:
+        observer.saw(NeedsAttention("sqlite_version", damaging))
     for warning in settings.warnings:
         observer.saw(NeedsAttention(warning.code, warning.message))
     await _look_around(path, observer)

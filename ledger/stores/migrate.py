@@ -56,6 +56,11 @@ def check(path: Path, application: Sequence[str]) -> None:
         return
 
 
+def newest(application: Sequence[str]) -> Version:
+    """Return the version that a file is brought to."""
+    return Version(len(ledger_migrations()), len(application))
+
+
 def version(connection: sqlite3.Connection, path: Path, application: Sequence[str]) -> Version:
     """Read the version of the file, or raise StoreNotOurs or StoreTooNew. Only reads."""
     try:
@@ -69,7 +74,7 @@ def version(connection: sqlite3.Connection, path: Path, application: Sequence[st
     if mark != APPLICATION_ID and (mark, number, objects) != (0, 0, 0):
         raise StoreNotOurs(f"{path} is the database of another application")
     found = Version(*divmod(number, _PART))
-    known = Version(len(ledger_migrations()), len(application))
+    known = newest(application)
     if found.ledger > known.ledger or found.application > known.application:
         raise StoreTooNew(
             f"{path} has schema {found.ledger}.{found.application}, this version knows"

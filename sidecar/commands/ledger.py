@@ -3,7 +3,7 @@
 import argparse
 from typing import Final
 
-from sidecar.commands import ledger_reports, ledger_seals, ledger_writes
+from sidecar.commands import ledger_backup, ledger_reports, ledger_seals, ledger_writes
 from sidecar.commands.configured import add_config
 
 NAME: Final = "ledger"
@@ -17,10 +17,16 @@ EXAMPLES: Final = """examples:
   sidecar ledger prove call_01J.../settled --json > proof.json
   sidecar ledger close --before 2026-05-01
   sidecar ledger post sweep.yaml
+  sidecar ledger backup copy.db
 
 audit and verify end with 1 if they found something.
 """
-SUBCOMMANDS: Final = (*ledger_reports.SUBCOMMANDS, *ledger_seals.SUBCOMMANDS, *ledger_writes.SUBCOMMANDS)
+SUBCOMMANDS: Final = (
+    *ledger_reports.SUBCOMMANDS,
+    *ledger_seals.SUBCOMMANDS,
+    *ledger_writes.SUBCOMMANDS,
+    *ledger_backup.SUBCOMMANDS,
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ledger.store import StoreRefused
-from ledger.stores import migrate
+from ledger.stores import migrate, versions
 from sidecar.adapters.chain import RpcChain
 from sidecar.adapters.facilitator import HttpFacilitator
 from sidecar.adapters.facilitator_auth import token_for
-from sidecar.adapters.storage.sqlite import SCHEMA
+from sidecar.adapters.storage.schema import SCHEMA
 from sidecar.adapters.system import SystemClock, random_bytes
 from sidecar.ports import Chain, Clock, Facilitator, Fault
 from sidecar.settings import Accept, Problem, Settings
@@ -148,6 +148,9 @@ def _path(index: int) -> str:
 
 def _check_storage(settings: Settings, findings: Findings) -> None:
     """Look at the file and its folder without creating or locking anything."""
+    damaging = versions.warning()
+    if damaging is not None:
+        findings.warnings.append(Problem("storage", "sqlite_version", damaging))
     folder = settings.storage.parent
     if not folder.is_dir():
         findings.problems.append(Problem("storage", "storage_folder", f"the folder {folder} does not exist"))

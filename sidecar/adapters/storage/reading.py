@@ -15,6 +15,9 @@ import aiosqlite
 
 from ledger import queries
 from ledger.queries import Query
+from ledger.store import StoreRefused
+from ledger.stores import migrate
+from sidecar.adapters.storage.schema import SCHEMA
 from sidecar.ports import Fault
 
 
@@ -46,11 +49,24 @@ def open_read_only(path: Path, *, any_thread: bool = False) -> sqlite3.Connectio
     except sqlite3.Error as error:
         raise Unreadable(_why(path, error)) from error
     try:
-        connection.execute(READS["ours"].sql)
-    except sqlite3.Error as error:
+        _must_be_ours(connection, path)
+    except (sqlite3.Error, StoreRefused) as error:
         connection.close()
         raise Unreadable(_why(path, error)) from error
+    except Unreadable:
+        connection.close()
+        raise
     return connection
+
+
+def _must_be_ours(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse a file that is no sidecar's database, or of another version than this one reads."""
+    found, newest = migrate.version(connection, path, SCHEMA), migrate.newest(SCHEMA)
+    if found != newest:
+        raise Unreadable(
+            f"{path} has schema {found.ledger}.{found.application}, and this version reads only "
+            f"{newest.ledger}.{newest.application}: `sidecar serve` of this version brings it there"
+        )
 
 
 def fetch(
@@ -104,7 +120,9 @@ def _uri(path: Path) -> str:
     return path.absolute().as_uri() + "?mode=ro"
 
 
-def _why(path: Path, error: sqlite3.Error) -> str:
+def _why(path: Path, error: Exception) -> str:
     if not path.exists():
         return f"there is no database at {path}"
+    if isinstance(error, StoreRefused):
+        return str(error)
     return f"{path} cannot be read as a sidecar's database: {error}"

@@ -3,19 +3,16 @@
 import contextlib
 import os
 from collections.abc import Callable
-from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from ledger.store import StorageDead, StorageFull
 from ledger.stores.sqlite import SqliteStore
 from sidecar.adapters.storage.records import RecordsSqliteTx
+from sidecar.adapters.storage.schema import SCHEMA
 from sidecar.ports import StorageGone, StorageUnavailable
 
 R = TypeVar("R")
-_SQL: Final = files("sidecar.adapters.storage") / "sql"
-SCHEMA: Final = (_SQL.joinpath("schema.sql").read_text(encoding="utf-8"),)
-"""The sidecar's own migrations, oldest first; a script is only ever appended."""
 
 
 class SqliteStorage:

@@ -1,7 +1,9 @@
 """The SQLite store keeps what it acknowledged, whatever happens to its process, its disk or its file."""
 
 import asyncio
+import errno
 import hashlib
+import os
 import sqlite3
 import subprocess
 import sys
@@ -9,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -272,6 +275,38 @@ def test_a_directory_that_cannot_be_written(tmp_path: Path, folder: str) -> None
 
     with pytest.raises(StoreUnusable, match="cannot be opened for writing"):
         a_store(tmp_path / folder / "book.db").open()
+
+
+def test_a_read_only_disk_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system's own words, before anything is made."""
+
+    def read_only(*_: object) -> int:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(os, "open", read_only)
+    with pytest.raises(StoreUnusable, match=r"cannot be opened for writing: Read-only file system$"):
+        a_store(path).open()
+    assert files(path) == {}
+
+
+async def test_a_file_that_became_read_only_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder can be written and the database cannot."""
+    store = a_store(path)
+    store.open()
+    await store.close()
+    really = sqlite3.connect
+
+    def read_only(_: Path, **named: Any) -> sqlite3.Connection:
+        connection: sqlite3.Connection = really(f"{path.as_uri()}?mode=ro", uri=True, **named)
+        return connection
+
+    monkeypatch.setattr("ledger.stores.migrate.check", lambda *_: None)
+    monkeypatch.setattr(sqlite3, "connect", read_only)
+    with path.open("r+b") as file:  # as a copy whose log was not kept
+        file.seek(18)
+        file.write(b"\x01\x01")
+    with pytest.raises(StoreUnusable, match="cannot be written: attempt to write a readonly database"):
+        a_store(path).open()
 
 
 async def test_an_application_adds_its_tables(path: Path) -> None:

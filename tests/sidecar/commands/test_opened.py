@@ -33,6 +33,7 @@ async def test_a_broken_database_is_one_sentence(run: Run, shop: Shop, words: tu
     """No traceback, whatever the file lacks."""
     with forced(shop.path) as connection:
         connection.execute("DROP VIEW movements")
+        connection.execute("ALTER TABLE accounts RENAME COLUMN bound TO b")
         connection.execute("ALTER TABLE calls RENAME COLUMN endpoint TO e")
     code, out, err = run(*words)
 

@@ -1,12 +1,14 @@
 """Reading: named queries on a file that may be in use, and never a write."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from ledger.stores import migrate
 from sidecar.adapters.storage.reading import READS, Reader, Unreadable, fetch, open_read_only
 from sidecar.finops import books, buyers, margins, receipts, statements
 from sidecar.finops.calls import one_parameters, page_parameters
@@ -14,7 +16,6 @@ from sidecar.finops.tills import claims_parameters
 from tests.sidecar.shop import NOON_US, PAYER, Sale, Shop
 
 ASKED: Mapping[str, Mapping[str, object]] = {
-    "ours": {},
     "calls": page_parameters(50, None),
     "margin": margins.parameters("endpoint", None, None),
     "session": {"session": "s_1", "buyer": "0x" + "aa" * 20},
@@ -59,7 +60,7 @@ async def test_both_openings_answer_alike_beside_the_writer(shop: Shop, query: s
     await reader.close()
     with closing(open_read_only(shop.path)) as connection:
         assert fetch(connection, query, ASKED[query]) == served
-    assert served or query == "ours"
+    assert served
 
 
 async def test_a_reader_sees_the_last_commit(shop: Shop) -> None:
@@ -102,15 +103,40 @@ async def test_a_missing_file_is_one_sentence_and_is_not_made(tmp_path: Path) ->
     assert not path.exists()
 
 
-@pytest.mark.parametrize("content", [b"no database at all, only text", b""])
-async def test_another_file_is_refused(tmp_path: Path, content: bytes) -> None:
-    """A file that is not a sidecar's database is named, not read as an empty one."""
-    path = tmp_path / "other.db"
-    path.write_bytes(content)
+def a_text(path: Path) -> None:
+    path.write_bytes(b"no database at all, only text " * 99)
 
-    with pytest.raises(Unreadable, match=r"other\.db cannot be read as a sidecar's database: "):
+
+def another_application(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE notes (t TEXT)")
+
+
+def of_version(number: int, path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA application_id = {migrate.APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {number}")
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (a_text, "is not a database"),
+        (another_application, "is the database of another application"),
+        (partial(of_version, 999_000), "has schema 999.0, this version knows"),
+        (partial(of_version, 1_001), "has schema 1.1, and this version reads only .*: `sidecar serve`"),
+        (Path.touch, "has schema 0.0, and this version reads only"),
+        (Path.mkdir, "cannot be read as a sidecar's database: "),
+    ],
+)
+async def test_another_file_is_refused(tmp_path: Path, make: Callable[[Path], object], sentence: str) -> None:
+    """A file that is not a sidecar's database of this version is named as what it is, in one sentence."""
+    path = tmp_path / "other.db"
+    make(path)
+
+    with pytest.raises(Unreadable, match=rf"other\.db {sentence}"):
         open_read_only(path)
-    with pytest.raises(Unreadable, match=r"other\.db cannot be read as a sidecar's database: "):
+    with pytest.raises(Unreadable, match=rf"other\.db {sentence}"):
         await Reader(path).open()
 
 
@@ -121,7 +147,7 @@ async def test_a_reader_that_is_not_open_says_so(tmp_path: Path) -> None:
     await reader.close()
 
     with pytest.raises(Unreadable, match="not open"):
-        await reader.fetch("ours", {})
+        await reader.fetch("gauges", {})
 
 
 async def test_a_query_that_fails_is_unreadable(shop: Shop) -> None:
