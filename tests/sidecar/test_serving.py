@@ -1,5 +1,6 @@
 """The running sidecar: three listeners on real ports, what it tells, and how it ends."""
 
+import argparse
 import asyncio
 import base64
 import json
@@ -24,6 +25,7 @@ from sidecar.adapters.secrets import load as load_secrets
 from sidecar.adapters.storage.sealed import verify_books
 from sidecar.adapters.storage.sqlite import SqliteStorage
 from sidecar.adapters.system import SystemClock
+from sidecar.commands.writing import Write, write
 from sidecar.domain.events import Event, Lifecycle
 from sidecar.domain.payments import State
 from sidecar.http.servers import CannotListenError
@@ -160,6 +162,32 @@ async def test_what_was_booked_is_signed_when_it_ends(
     verified = verify_books(tmp_path / "sidecar.db", key)
     assert (verified["first_bad"], verified["signed_journals"]) == (None, verified["journals"])
     assert (sealed[-1]["seq"], sealed[-1]["head"]) == (verified["journals"], verified["head"])
+
+
+async def test_a_command_writes_through_it(tmp_path: Path) -> None:
+    """It alone may write: a command beside it lets it, with its own key, and hears what it did."""
+    document = {
+        "id": "opening-1",
+        "kind": "opening",
+        "reason": "what was there before",
+        "happened_at": "2026-05-01",
+        "entries": [{"debit": "bank", "credit": "owner", "amount": "100"}],
+    }
+    async with running(settings_in(tmp_path)) as sidecar:
+        text = CONFIG.format(
+            port=0,
+            upstream="http://127.0.0.1:1",
+            pay_to=keys.PAY_TO.address,
+            facilitator="http://127.0.0.1:1",
+        ).replace('operator: "127.0.0.1:0"', f'operator: "127.0.0.1:{sidecar.bound.operator}"')
+        (tmp_path / "sidecar.yaml").write_text(text)
+        arguments = argparse.Namespace(config=tmp_path / "sidecar.yaml", json=False)
+        asked = Write("journals", document)
+        first, again = [await asyncio.to_thread(write, arguments, asked) for _ in range(2)]
+        closed = await asyncio.to_thread(write, arguments, Write("close", {"before": "2026-05-02"}))
+
+        assert (first["status"], again["status"]) == ("created", "exists")
+        assert [each["account"] for each in closed["items"]] == ["bank", "owner"]
 
 
 async def test_only_buyers_are_given_a_call_id(tmp_path: Path) -> None:

@@ -39,13 +39,10 @@ READS: Final = _load()
 """The queries by name."""
 
 
-def open_read_only(path: Path, *, any_thread: bool = False) -> sqlite3.Connection:
-    """Open the books at *path* for reading only, beside a running sidecar or without one.
-
-    *any_thread*: it is used by several threads, one after the other.
-    """
+def open_read_only(path: Path) -> sqlite3.Connection:
+    """Open the books at *path* for reading only, beside a running sidecar or without one."""
     try:
-        connection = sqlite3.connect(_uri(path), uri=True, check_same_thread=not any_thread)
+        connection = sqlite3.connect(_uri(path), uri=True)
     except sqlite3.Error as error:
         raise Unreadable(_why(path, error)) from error
     try:

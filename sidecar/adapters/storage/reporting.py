@@ -51,14 +51,14 @@ def read_statement(path: Path, name: str, as_of: AsOf, cursor: str | None, limit
 
 
 def export(path: Path, written_as: str) -> Iterator[str]:
-    """Yield all journals, of one moment, as text of one of `exports.FORMATS`. May be read in any thread."""
-    with _books(path, any_thread=True) as connection, sealed.snapshot(connection):
+    """Yield all journals, of one moment, as text of one of `exports.FORMATS`."""
+    with _books(path) as connection, sealed.snapshot(connection):
         yield from FORMATS[written_as](sealed.journals(connection))
 
 
 @contextmanager
-def _books(path: Path, *, any_thread: bool = False) -> Iterator[sqlite3.Connection]:
-    with closing(open_read_only(path, any_thread=any_thread)) as connection:
+def _books(path: Path) -> Iterator[sqlite3.Connection]:
+    with closing(open_read_only(path)) as connection:
         try:
             yield connection
         except (sqlite3.Error, KeyError, ValueError) as error:

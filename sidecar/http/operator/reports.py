@@ -1,6 +1,11 @@
 """What the books hold: the trial balance, an account's statement, and all journals for other programs."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO, Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -14,7 +19,8 @@ from sidecar.http.operator import parameters
 from sidecar.http.operator.problems import Code, Problem
 from sidecar.http.operator.resources import Resource, Sources
 
-_TIMES = {
+PIECE_BYTES: Final = 64 * 1024
+_TIMES: Final = {
     "as_of": "only what had happened by then, RFC 3339",
     "known_at": "only what the books knew by then, RFC 3339",
 }
@@ -42,8 +48,25 @@ async def _export(request: Request, sources: Sources) -> Response:
     written_as = request.query_params.get("format", "csv")
     if written_as not in FORMATS:
         raise Problem(Code.PARAMETER_INVALID, f"format is one of {', '.join(FORMATS)}.")
-    pieces = export(sources.audit_path, written_as)
-    return StreamingResponse(pieces, media_type=MEDIA_TYPES[written_as])
+    file = await asyncio.to_thread(_spooled, sources.audit_path, written_as)
+    return StreamingResponse(_pieces(file), media_type=MEDIA_TYPES[written_as])
+
+
+def _spooled(path: Path, written_as: str) -> IO[bytes]:
+    """Write the export to a nameless file first: a slow client must not keep the books' log from ending."""
+    with ExitStack() as unless_done:
+        file = unless_done.enter_context(TemporaryFile())
+        for piece in export(path, written_as):
+            file.write(piece.encode())
+        file.seek(0)
+        unless_done.pop_all()
+    return file
+
+
+def _pieces(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        while piece := file.read(PIECE_BYTES):
+            yield piece
 
 
 def _as_of(request: Request) -> AsOf:

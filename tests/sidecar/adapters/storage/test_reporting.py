@@ -1,6 +1,5 @@
 """Reports read from the file, of any time."""
 
-import threading
 from pathlib import Path
 
 import pytest
@@ -44,18 +43,6 @@ async def test_an_account_that_is_not_there_is_told(shop: Shop, name: str) -> No
         read_statement(shop.path, name, NOW, None, 10)
     with pytest.raises(CursorText):
         read_statement(shop.path, name, NOW, "x", 10)
-
-
-async def test_an_export_may_be_read_by_several_threads(shop: Shop) -> None:
-    """As a server hands it out, piece by piece."""
-    await shop.serve(Sale(1))
-    pieces = export(shop.path, "jsonl")
-    found: list[str] = [next(pieces)]
-    other = threading.Thread(target=lambda: found.extend(pieces))
-    other.start()
-    other.join()
-
-    assert len("".join(found).splitlines()) == 3
 
 
 async def test_what_cannot_be_read_is_told(shop: Shop, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.sidecar.shop import DAY_US, NOON_US, Sale, Shop
+from tests.sidecar.shop import DAY_US, NOON_US, Sale, Shop, forced
 
 
 async def test_the_trial_balance_is_of_a_time(operator: httpx.AsyncClient, shop: Shop) -> None:
@@ -54,6 +54,16 @@ async def test_what_is_asked_wrongly_is_told(
 
     assert answer.status_code == status
     assert answer.json()["detail"].endswith(".")
+
+
+async def test_books_that_cannot_be_exported_are_told(operator: httpx.AsyncClient, shop: Shop) -> None:
+    """Not with half an export: the answer begins when the whole of it is there."""
+    await shop.serve(Sale(1))
+    with forced(shop.path) as connection:
+        connection.execute("UPDATE transfers SET kind = 'x' WHERE journal_seq = 3")
+    answer = await operator.get("/api/v1/ledger/export")
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "storage_unavailable")
 
 
 @pytest.mark.parametrize(
