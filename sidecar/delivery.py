@@ -37,11 +37,18 @@ class Exchange(Protocol):
     """The buyer's side of one call. Nothing here raises when the buyer is gone."""
 
     async def start(
-        self, status: int, headers: Headers, receipt: SettleReply | None, *, failed: bool = False
+        self,
+        status: int,
+        headers: Headers,
+        receipt: SettleReply | None,
+        *,
+        failed: bool = False,
+        owed: bool = False,
     ) -> bool:
         """Send the agent's status and fields, with the receipt if it was paid; False if the buyer is gone.
 
         *failed*: it is not what the buyer pays for, whatever its status says.
+        *owed*: the answer is sold, and its receipt comes later.
         """
         ...
 
@@ -58,7 +65,10 @@ class Exchange(Protocol):
         ...
 
     async def replay(self, kept: Kept, receipt: SettleReply | None, call: str = "") -> None:
-        """Send a kept answer whole, as the paid answer of *call* if it is another than this one."""
+        """Send a kept answer whole, as the sold answer of *call* if it is another than this one.
+
+        Without a receipt it is owed for.
+        """
         ...
 
     async def refuse(self, refusal: Refusal, receipt: SettleReply | None = None) -> None:

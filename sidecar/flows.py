@@ -34,6 +34,13 @@ async def upfront(call: Running, outgoing: UpstreamRequest) -> None:
     await _work_and_deliver(call, outgoing)
 
 
+async def deferred(call: Running, outgoing: UpstreamRequest) -> None:
+    """Funds, work, deliver; the money is asked for afterwards, together with that of other calls."""
+    if not await call.fund():
+        return
+    await _work_and_deliver(call, outgoing)
+
+
 async def on_credit(call: Running, outgoing: UpstreamRequest, kept: Kept | None) -> None:
     """Work and deliver for money that is ours already. An answer withheld before is not worked for again."""
     if kept is not None:
@@ -58,4 +65,5 @@ async def _work_and_deliver(call: Running, outgoing: UpstreamRequest) -> None:
 FLOWS: Final[Mapping[Flow, Callable[[Running, UpstreamRequest], Awaitable[None]]]] = {
     Flow.AUTHORIZATION: authorization,
     Flow.UPFRONT: upfront,
+    Flow.DEFERRED: deferred,
 }

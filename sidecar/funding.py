@@ -1,7 +1,8 @@
 """Funds: can the payer pay? Asked of the chain where there is one, else of the facilitator."""
 
-from sidecar.domain.call import Admitted, Funded
+from sidecar.domain.call import Admitted, Flow, Funded
 from sidecar.domain.events import NeedsAttention
+from sidecar.domain.purses import Purses
 from sidecar.domain.refusals import Code, Refusal
 from sidecar.ports import Chain, Facilitators, Fault, Observer
 from sidecar.x402 import codec, reasons
@@ -10,9 +11,16 @@ RETRY_AFTER_S = 5
 
 
 async def fund(
-    admitted: Admitted, chain: Chain | None, facilitators: Facilitators, observer: Observer
+    admitted: Admitted,
+    chain: Chain | None,
+    facilitators: Facilitators,
+    observer: Observer,
+    purses: Purses,
+    now_us: int,
 ) -> Funded | Refusal:
     """Return the evidence that the payer can pay, or why the call must end.
+
+    What the chain said of its balance is good for a while, for all that it signs meanwhile.
 
     FUNDS_UNKNOWN: nobody could be asked, and the same payment may enter again.
     PAYMENT_INVALID carries the spec's reason. FACILITATOR_UNAVAILABLE: it can pay,
@@ -21,7 +29,7 @@ async def fund(
     call = admitted.payment.call
     try:
         if chain is not None:
-            source, reason = "chain", await _on_chain(chain, admitted)
+            source, reason = "chain", await _on_chain(chain, admitted, purses, now_us)
         else:
             source, reason = await _by_word(facilitators, admitted)
     except Fault as fault:
@@ -29,7 +37,9 @@ async def fund(
         return Refusal(Code.FUNDS_UNKNOWN, call=call, retry_after_s=RETRY_AFTER_S)
     if reason:
         return Refusal(Code.PAYMENT_INVALID, reason=reason, call=call)
-    if not facilitators.begins(admitted.verified.offer.kind):
+    # A call that is settled later tries no facilitator, and must not keep it from who will.
+    able = facilitators.admits if admitted.flow is Flow.DEFERRED else facilitators.begins
+    if not able(admitted.verified.offer.kind):
         return Refusal(Code.FACILITATOR_UNAVAILABLE, call=call, retry_after_s=RETRY_AFTER_S)
     return Funded(admitted, source)
 
@@ -42,14 +52,17 @@ def facilitator_body(admitted: Admitted) -> bytes:
     )
 
 
-async def _on_chain(chain: Chain, admitted: Admitted) -> str:
+async def _on_chain(chain: Chain, admitted: Admitted, purses: Purses, now_us: int) -> str:
     """The balance must cover all that the payer has open, not only this payment (allowance overdraft)."""
-    payment = admitted.payment
+    payment, authorized = admitted.payment, admitted.authorized
+    purse, atomic = (payment.network, payment.asset, payment.payer), admitted.verified.offer.atomic
+    if purses.covers(purse, authorized, atomic, now_us):
+        return ""
     funds = await chain.funds(payment.asset, payment.payer, payment.nonce)
     if funds.nonce_used:
         return reasons.NONCE_USED
-    covered = funds.balance >= admitted.verified.offer.atomic(admitted.authorized)
-    return "" if covered else reasons.INSUFFICIENT_FUNDS
+    purses.saw(purse, funds.balance, authorized, now_us)
+    return "" if funds.balance >= atomic(authorized.open) else reasons.INSUFFICIENT_FUNDS
 
 
 async def _by_word(facilitators: Facilitators, admitted: Admitted) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""The paid path from a checked payment to the last commit: admit, then the flow its endpoint sells under.
+"""The paid path from a checked payment to the last commit: admit, then the flow it is admitted to.
 
 Control only moves down, and each step takes the evidence of the step before.
 No external effect happens without an earlier committed row that names it.
@@ -65,7 +65,7 @@ class Pipeline:
             kept = await self._s.answers.find(earlier, now_us) if earlier else None
             await on_credit(call, outgoing, kept)
         else:
-            await FLOWS[admitted.verified.context.endpoint.flow](call, outgoing)
+            await FLOWS[admitted.flow](call, outgoing)
 
     async def _answer_again(self, payment: Payment, exchange: Exchange) -> None:
         """Give the answer this payment has bought again, with its receipt; nothing is booked."""

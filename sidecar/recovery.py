@@ -6,29 +6,29 @@ long as the process lives. It never asks for money anew where the chain can tell
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from sidecar.domain import fees, metering, outcomes
+from sidecar.domain import fees, metering
 from sidecar.domain.call import Offer
 from sidecar.domain.closing import abandon_unit, close_orphan_unit
 from sidecar.domain.events import NeedsAttention, PaymentSeen, PaymentSettled
 from sidecar.domain.evidence import Arrived, Dead, Heads, Undecidable, Wait, weigh
-from sidecar.domain.outcomes import Paid
-from sidecar.domain.payments import Proof, State
+from sidecar.domain.payments import SERVED_FIRST, Proof, State
 from sidecar.domain.records import Closing, Payment, RecordsTx
-from sidecar.domain.resolving import arrived_unit, confirmed_by_word_unit, dead_unit, undecidable_unit
+from sidecar.domain.resolving import arrived_unit, dead_unit, undecidable_unit
 from sidecar.ports import Chain, Fault, StorageGone
 from sidecar.services import Services
-from sidecar.x402 import codec
-from sidecar.x402.documents import Authorization
+from sidecar.settlement import ask_again, by_till, till_of
 
 BATCH: Final = 500
 SEARCH_BLOCKS_MAX: Final = 100_000
 """How far back to look when no block was known at admission."""
 ASK_AGAIN_S: Final = 60
 """How often a facilitator is asked again about one unknown settlement, in seconds."""
+_WITHOUT_A_CHAIN: Final = frozenset({State.UNKNOWN, State.DOUBTFUL, State.OWED})
+"""What only a facilitator, or the time, can decide where no chain can be asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Recovery:
     ) -> None:
         self._s = services
         self._watched = watched
-        self._offers = {(offer.network, offer.asset, offer.pay_to): offer for offer in offers}
+        self._offers = by_till(offers)
         self._owner = owner
         self._interval_ms = interval_ms
         self._asked_us: dict[bytes, int] = {}
@@ -101,10 +101,13 @@ class Recovery:
         """Look once: note new blocks, then weigh what the chain, or else the facilitator, can tell."""
         asked = await asyncio.gather(*(self._head(network) for network in self._watched))
         seen = {network for network, ok in zip(self._watched, asked, strict=True) if ok}
-        for payment in await self._s.commits.once(partial(_open_questions, networks=tuple(self._watched))):
+        questions = partial(
+            _open_questions, networks=tuple(self._watched), now_s=self._s.clock.now_us() // 1_000_000
+        )
+        for payment in await self._s.commits.once(questions):
             if payment.network in seen:
                 await self._weigh(payment)
-            elif payment.state is State.UNKNOWN and payment.network not in self._watched:
+            elif payment.state in _WITHOUT_A_CHAIN and payment.network not in self._watched:
                 await self._ask_again(payment)
 
     async def _head(self, network: str) -> bool:
@@ -159,15 +162,20 @@ class Recovery:
             return False
         transaction = arrived.log.transaction
         self._s.observer.saw(PaymentSeen(payment.call, payment.network, transaction))
-        if payment.state is State.UNKNOWN:
+        if payment.state is State.UNKNOWN or payment.state in SERVED_FIRST:
             self._settled(payment, "settled", "chain", transaction)
         return True
 
     async def _dead(self, payment: Payment) -> None:
         unit = partial(dead_unit, claim_key=payment.claim_key, now_us=self._s.clock.now_us())
-        await self._s.commits.once(unit)
+        moved = await self._s.commits.once(unit)
         if payment.state is State.UNKNOWN:
             self._settled(payment, "failed", "chain", "")
+        elif moved.state is State.DEFAULTED is not payment.state:
+            self._settled(payment, "failed", "chain", "")
+            self._attention(
+                "payment_defaulted", "delivered, and its authorization is dead and unused", payment
+            )
         elif payment.proof is Proof.WORD:
             self._attention("settlement_disproved", "reported settled, and not on chain", payment)
 
@@ -179,31 +187,17 @@ class Recovery:
     async def _ask_again(self, payment: Payment) -> None:
         """Without a chain to ask, the same facilitator's clean word is the only evidence there can be."""
         now_us = self._s.clock.now_us()
-        offer = self._offers.get((payment.network, payment.asset, payment.pay_to))
+        offer = self._offers.get(till_of(payment))
         if now_us // 1_000_000 > payment.valid_before + ASK_AGAIN_S:
             await self._undecidable(payment)
             return
-        facilitator = self._s.facilitators.by_name(payment.facilitator)
-        if offer is None or facilitator is None:
+        if offer is None or payment.state is State.OWED:
             return
         if now_us - self._asked_us.get(payment.claim_key, payment.changed_us) < ASK_AGAIN_S * 1_000_000:
             return
         self._asked_us[payment.claim_key] = now_us
-        try:
-            reply = await facilitator.settle(_body(payment, offer))
-        except Fault:
-            return
-        outcome = outcomes.judge(payment, reply)
-        if isinstance(outcome, Paid):
-            unit = partial(
-                confirmed_by_word_unit,
-                claim_key=payment.claim_key,
-                transaction=outcome.transaction,
-                fee=fees.of_settlement(self._s.fees, payment.facilitator),
-                now_us=now_us,
-            )
-            if await self._s.commits.once(unit):
-                self._settled(payment, "settled", payment.facilitator, outcome.transaction)
+        if await ask_again(self._s, payment, offer):
+            self._asked_us.pop(payment.claim_key, None)
 
     def _settled(self, payment: Payment, result: str, source: str, transaction: str) -> None:
         self._asked_us.pop(payment.claim_key, None)
@@ -214,9 +208,17 @@ class Recovery:
         self._s.observer.saw(NeedsAttention(code, detail, payment.call))
 
 
-def _open_questions(tx: RecordsTx, networks: tuple[str, ...]) -> list[Payment]:
-    """Return what evidence may decide; where no chain can be asked, only an unknown has anybody to ask."""
-    return [*tx.unknown(BATCH), *tx.unseen(BATCH, networks), *tx.watched(BATCH, networks)]
+def _open_questions(tx: RecordsTx, networks: tuple[str, ...], now_s: int) -> list[Payment]:
+    """Return what evidence may decide; where no chain can be asked, only an unknown has anybody to ask.
+
+    What is to be collected is not looked for while it can be: whoever is asked for it tells.
+    """
+    return [
+        *tx.unknown(BATCH),
+        *tx.unseen(BATCH, networks),
+        *tx.watched(BATCH, networks),
+        *tx.overdue(BATCH, now_s),
+    ]
 
 
 def _orphans(tx: RecordsTx, owner: str) -> list[Payment]:
@@ -225,17 +227,3 @@ def _orphans(tx: RecordsTx, owner: str) -> list[Payment]:
 
 def _orphan_calls(tx: RecordsTx, owner: str) -> list[tuple[str, str]]:
     return tx.orphan_calls(owner)
-
-
-def _body(payment: Payment, offer: Offer) -> bytes:
-    """Rebuild, byte for byte but for the unsigned hint of a resource, what the facilitator was asked."""
-    authorization = Authorization(
-        payment.payer,
-        payment.pay_to,
-        payment.amount,
-        payment.valid_after,
-        payment.valid_before,
-        payment.nonce,
-    )
-    requirements = replace(offer.requirements, amount=payment.amount)
-    return codec.facilitator_body(authorization, payment.signature, requirements)

@@ -12,7 +12,7 @@ from sidecar.costing import Costing
 from sidecar.delivery import End, Exchange
 from sidecar.domain import fees
 from sidecar.domain.admission import RETRY_AFTER_S
-from sidecar.domain.call import Admitted
+from sidecar.domain.call import Admitted, Flow
 from sidecar.domain.closing import (
     Ending,
     abandon_unit,
@@ -20,6 +20,7 @@ from sidecar.domain.closing import (
     lines_of,
     release_and_close_unit,
 )
+from sidecar.domain.collecting import pressing
 from sidecar.domain.events import CallClosed, NeedsAttention
 from sidecar.domain.outcomes import Failed, NotSent, Outcome, Paid, not_paid, receipt
 from sidecar.domain.payments import State
@@ -57,6 +58,11 @@ class Running:
         self._delivered = 0  # the status of the answer that was delivered
 
     @property
+    def _owed(self) -> bool:
+        """Tell whether the call is served before its payment is asked for."""
+        return self._admitted.flow is Flow.DEFERRED and not self._payment.on_credit
+
+    @property
     def _paid(self) -> bool:
         """Tell whether the call's own payment is ours, so that what is not delivered becomes credit."""
         return self._payment.state is State.SETTLED
@@ -64,7 +70,14 @@ class Running:
     async def fund(self) -> bool:
         """Ask whether the payer can pay; False if not, or if nobody could be asked."""
         chain = self._s.chains.get(self._payment.network)
-        funded = await fund(self._admitted, chain, self._s.facilitators, self._s.observer)
+        funded = await fund(
+            self._admitted,
+            chain,
+            self._s.facilitators,
+            self._s.observer,
+            self._s.purses,
+            self._s.clock.now_us(),
+        )
         if isinstance(funded, Refusal):
             # A used nonce may be somebody else's broadcast of this very payment: it would be credit.
             used = funded.reason == reasons.NONCE_USED
@@ -106,7 +119,8 @@ class Running:
 
     async def deliver(self, work: Work) -> None:
         """Let the body out; what it earned is decided by who stopped."""
-        await self._exchange.start(work.answer.status, work.answer.headers, receipt(self._payment))
+        paid_by = None if self._owed else receipt(self._payment)
+        await self._exchange.start(work.answer.status, work.answer.headers, paid_by, owed=self._owed)
         self._s.reached("started")
         end = await work.delivery.stream(self._exchange)
         self._delivered = 0 if end is End.BROKEN_OFF else work.answer.status
@@ -117,8 +131,13 @@ class Running:
             await self._close(Ending.UNDELIVERED, "failed", work.answer.status, work)
         else:
             await self._keep(work)
-            await self._close(Ending.DELIVERED, "served", work.answer.status, work)
+            await self._close(self._served, "served", work.answer.status, work)
         self._s.reached("closed")
+
+    @property
+    def _served(self) -> Ending:
+        """Return how a call ends whose answer was delivered."""
+        return Ending.OWED if self._owed else Ending.DELIVERED
 
     async def replay(self, kept: Kept) -> None:
         """Deliver an answer that was withheld before; its work was booked then."""
@@ -169,7 +188,7 @@ class Running:
         lines = self._costing.lines(None)
         unit: Callable[..., object]
         if self._delivered:
-            closing, ending = self._closing("served", self._delivered, lines), Ending.DELIVERED
+            closing, ending = self._closing("served", self._delivered, lines), self._served
             fee = fees.of_platform(self._s.fees, payment.price)
             unit = partial(
                 close_unit, payment=payment, ending=ending, closing=closing, platform_fee=fee, now_us=now_us
@@ -249,16 +268,17 @@ class Running:
 
     async def _commit_close(self, ending: Ending, closing: Closing) -> None:
         payment = self._payment
-        served = ending is Ending.DELIVERED
         unit = partial(
             close_unit,
             payment=payment,
             ending=ending,
             closing=closing,
-            platform_fee=fees.of_platform(self._s.fees, payment.price) if served else None,
+            platform_fee=fees.of_platform(self._s.fees, payment.price) if ending.served else None,
             now_us=self._s.clock.now_us(),
         )
         costs = await self._s.commits.insist(unit, payment.call)
+        if ending is Ending.OWED:
+            self._queued()
         for note in notes(payment.call, costs.disputes):
             self._s.observer.saw(note)
         booked = lines_of(ending, costs.lines)
@@ -267,12 +287,19 @@ class Running:
                 call=payment.call,
                 endpoint=payment.endpoint,
                 outcome=closing.outcome,
-                captured_nano=payment.price_nano if served else 0,
-                credited_nano=payment.amount_nano if self._paid and not served else 0,
+                captured_nano=payment.price_nano if ending.served else 0,
+                credited_nano=payment.amount_nano if self._paid and not ending.served else 0,
                 cost_nano=tuple((line.kind.value, line.amount.units) for line in booked if line.amount),
                 unknown_costs=sum(line.amount is None for line in booked),
             )
         )
+
+    def _queued(self) -> None:
+        """Note that there is money to collect, and whether that cannot wait."""
+        self._s.reached("owed")
+        now_s = self._s.clock.now_us() // 1_000_000
+        if pressing(self._payment, self._admitted.authorized.open, self._s.admission.exposure, now_s):
+            self._s.collect.set()
 
     def _closing(self, outcome: str, status: int, lines: tuple[CostLine, ...]) -> Closing:
         return Closing(outcome, status, self._s.clock.monotonic_us() - self._started_us, lines)

@@ -1,5 +1,6 @@
 """What the paid path works with: ports, tables and bounds, put together once by `wiring.py`."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -12,10 +13,12 @@ from sidecar.delivery import Room
 from sidecar.domain.admission import Bounds as AdmissionBounds
 from sidecar.domain.expecting import Expected
 from sidecar.domain.fees import Fees
+from sidecar.domain.purses import Purses
 from sidecar.ports import Answers, Chain, Clock, Facilitators, Observer, Upstream
 
 FAULT_POINTS: Final = (
     "admitted", "funded", "forwarded", "sending", "asked", "recorded", "started", "streamed", "closed",
+    "owed", "collecting", "answered", "collected",
 )  # fmt: skip
 """Where the sandbox may kill the process: each stands right after the effect it is named for."""
 
@@ -25,8 +28,8 @@ class Services:
     """One set serves every call.
 
     `chains` is by CAIP-2 name and may lack a network; `head_block` is the newest
-    block known of one, without asking for it; `reached` is told each fault point
-    as it is passed.
+    block known of one, without asking for it; `collect` is set when what is owed
+    should be asked for at once; `reached` is told each fault point as it is passed.
     """
 
     commits: Commits
@@ -43,5 +46,7 @@ class Services:
     expected: Expected
     delivery: DeliveryBounds
     room: Room
+    purses: Purses
+    collect: asyncio.Event
     reached: Callable[[str], None]
     tariffs: Tariffs = NONE

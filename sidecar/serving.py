@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from ledger.signing import Signer
@@ -81,6 +82,7 @@ async def run(settings: Settings, on_ready: Callable[[Bound], None]) -> bool:
         sealing = Sealing(storage, signer, clock, observer)
         tasks = (
             path.recovery.run(),
+            path.collector.run(),
             path.facilitators.watch(),
             readiness.watch(),
             sealing.run(),
@@ -161,12 +163,18 @@ async def _serve(
     await serve(
         listeners,
         on_drain=draining,
-        in_flight=path.buyers.idle,
+        in_flight=partial(_finished, path),
         on_ready=started,
         stop=stop,
         drain_timeout_ms=settings.limits.drain_s * 1000,
     )
     observer.saw(Lifecycle("stopped"))
+
+
+async def _finished(path: PaidPath) -> None:
+    """Wait until no paid call is open, and nothing is owed that somebody settles now."""
+    await path.buyers.idle()
+    await path.collector.round()
 
 
 async def _look_around(path: PaidPath, observer: Observer) -> None:

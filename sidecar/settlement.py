@@ -4,21 +4,27 @@ Another facilitator is asked only when nothing left for the one before, and not 
 it is named on disk in its place.
 """
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 
 from sidecar.domain import fees, outcomes
+from sidecar.domain.call import Offer
 from sidecar.domain.choosing import Kind
 from sidecar.domain.events import NeedsAttention, PaymentSettled
 from sidecar.domain.outcomes import Failed, NotSent, Outcome, Paid, Unknown
 from sidecar.domain.payments import State
 from sidecar.domain.records import Payment
 from sidecar.domain.refusals import Code
+from sidecar.domain.resolving import confirmed_by_word_unit
 from sidecar.domain.settling import Recorded, release_unit, renamed_unit, result_unit, sending_unit
 from sidecar.ports import Fault, NothingSent, StorageUnavailable
 from sidecar.services import Services
-from sidecar.x402 import exact
+from sidecar.x402 import codec, exact
+from sidecar.x402.documents import Authorization
+
+Till = tuple[str, bytes, bytes]
+"""Network, asset and recipient."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +37,7 @@ class Asked:
 
 async def name_facilitator(services: Services, payment: Payment) -> Payment:
     """Commit *sending*: from here on only evidence decides. Nobody to ask: nothing is named."""
-    chosen = services.facilitators.choose(_kind(payment))
+    chosen = services.facilitators.choose(kind_of(payment))
     if chosen is None:
         return payment
     unit = partial(
@@ -54,10 +60,10 @@ async def ask(
     """
     if payment.state is State.OPEN:
         released = Recorded(await _release(services, payment), NotSent())
-        services.observer.saw(_event(released, settle_us=0))
+        services.observer.saw(settled(released, settle_us=0))
         return Asked(released, answered=False)
     asked_us = services.clock.monotonic_us()
-    payment, outcome = await _ask_in_turn(services, payment, body)
+    payment, outcome = await ask_in_turn(services, payment, body)
     services.reached("asked")
     settle_us = services.clock.monotonic_us() - asked_us
     unit = partial(
@@ -75,7 +81,7 @@ async def ask(
         await answer_unknown()
         answered = True
         recorded = await services.commits.insist(unit, payment.call)
-    services.observer.saw(_event(recorded, settle_us))
+    services.observer.saw(settled(recorded, settle_us))
     services.reached("recorded")
     return Asked(recorded, answered)
 
@@ -92,11 +98,11 @@ async def _release(services: Services, payment: Payment) -> Payment:
     return await services.commits.once(unit)
 
 
-async def _ask_in_turn(services: Services, payment: Payment, body: bytes) -> tuple[Payment, Outcome]:
+async def ask_in_turn(services: Services, payment: Payment, body: bytes) -> tuple[Payment, Outcome]:
     """Ask the facilitator named; as long as nothing leaves for it, name the next one and ask that."""
     tried = {payment.facilitator}
     while isinstance(outcome := await _outcome(services, payment, body), NotSent):
-        following = services.facilitators.choose(_kind(payment), besides=tried)
+        following = services.facilitators.choose(kind_of(payment), besides=tried)
         if following is None:
             break
         tried.add(following.name)
@@ -123,7 +129,7 @@ async def _rename(services: Services, payment: Payment, facilitator: str) -> Pay
         return None
 
 
-def _kind(payment: Payment) -> Kind:
+def kind_of(payment: Payment) -> Kind:
     """Return what has to be settled; payments are of the one scheme there is."""
     return exact.NAME, payment.network
 
@@ -140,7 +146,63 @@ async def _outcome(services: Services, payment: Payment, body: bytes) -> Outcome
         return Unknown("answer_lost")
 
 
-def _event(recorded: Recorded, settle_us: int) -> PaymentSettled:
+async def ask_again(services: Services, payment: Payment, offer: Offer) -> bool:
+    """Ask who was asked before once more; True if it clearly says that it settled, which is on disk then.
+
+    Nothing else that it says proves anything: what it refuses now, it may have sent before.
+    """
+    facilitator = services.facilitators.by_name(payment.facilitator)
+    if facilitator is None:
+        return False
+    try:
+        outcome = outcomes.judge(payment, await facilitator.settle(facilitator_body(payment, offer)))
+    except Fault:
+        return False
+    if not isinstance(outcome, Paid):
+        return False
+    unit = partial(
+        confirmed_by_word_unit,
+        claim_key=payment.claim_key,
+        transaction=outcome.transaction,
+        fee=fees.of_settlement(services.fees, payment.facilitator),
+        now_us=services.clock.now_us(),
+    )
+    if not await services.commits.once(unit):
+        return False
+    services.observer.saw(
+        PaymentSettled(
+            payment.call, payment.network, "settled", facilitator.name, transaction=outcome.transaction
+        )
+    )
+    return True
+
+
+def facilitator_body(payment: Payment, offer: Offer) -> bytes:
+    """Rebuild, byte for byte but for the unsigned hint of a resource, what asks for *payment*."""
+    authorization = Authorization(
+        payment.payer,
+        payment.pay_to,
+        payment.amount,
+        payment.valid_after,
+        payment.valid_before,
+        payment.nonce,
+    )
+    requirements = replace(offer.requirements, amount=payment.amount)
+    return codec.facilitator_body(authorization, payment.signature, requirements)
+
+
+def by_till(offers: Iterable[Offer]) -> Mapping[Till, Offer]:
+    """Return an offer for each place where money comes in: it tells what is asked with."""
+    return {(offer.network, offer.asset, offer.pay_to): offer for offer in offers}
+
+
+def till_of(payment: Payment) -> Till:
+    """Return where the money of *payment* comes in."""
+    return payment.network, payment.asset, payment.pay_to
+
+
+def settled(recorded: Recorded, settle_us: int) -> PaymentSettled:
+    """Return the event that tells how a settlement ended."""
     match recorded.outcome:
         case Paid():
             result, reason = "settled", ""

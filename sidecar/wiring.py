@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -23,6 +23,7 @@ from sidecar.adapters.storage.reading import Reader
 from sidecar.adapters.storage.sqlite import SqliteStorage
 from sidecar.adapters.system import SystemClock, SystemIds, random_bytes
 from sidecar.adapters.upstream import HttpUpstream
+from sidecar.collecting import Collector, Pace
 from sidecar.commits import Commits
 from sidecar.delivery import Bounds as DeliveryBounds
 from sidecar.delivery import Room
@@ -32,6 +33,7 @@ from sidecar.domain.days import DayLimits
 from sidecar.domain.evidence import Heads
 from sidecar.domain.expecting import Expected
 from sidecar.domain.fees import Fees
+from sidecar.domain.purses import Purses
 from sidecar.domain.reporting import Bounds as ReportBounds
 from sidecar.domain.routes import Routes
 from sidecar.http.buyers import Buyers, Entry
@@ -89,6 +91,7 @@ class PaidPath:
     buyers: Buyers
     reporting: Reporting
     recovery: Recovery
+    collector: Collector
     services: Services
     facilitators: Facilitators
     heads: Mapping[str, Heads]
@@ -158,15 +161,12 @@ async def paid_path(
         cards=rate_cards(settings),
         expected=expected,
         fees=Fees(settings.fees.facilitator, settings.fees.platform),
-        admission=AdmissionBounds(
-            settings.exposure.per_payer,
-            limits.reentries,
-            owner,
-            DayLimits(settings.exposure.per_day, limits.uncharged_cost),
-        ),
+        admission=_admission(settings, owner, adapters.chains),
         delivery=delivery,
         room=Room(limits.read_ahead_total_bytes),
         tariffs=_tariffs(settings),
+        purses=Purses(),
+        collect=asyncio.Event(),
         reached=_fault_point(os.environ.get("SIDECAR_FAULT", "") if settings.sandbox else ""),
     )
     entries = await offered(settings, services)
@@ -191,10 +191,25 @@ async def paid_path(
     interval_ms = SANDBOX_INTERVAL_MS if settings.sandbox else RECOVERY_INTERVAL_MS
     watched = {name: Watched(chain, heads[name]) for name, chain in adapters.chains.items()}
     recovery = Recovery(services, watched, taken, owner, interval_ms)
+    pace = Pace(limits.flush_batch, limits.flush_concurrency, limits.flush_every_s)
+    collector = Collector(services, taken, owner, pace)
     reporting = Reporting(
         services, tokens, ReportBounds(limits.cost_reports, limits.close_window_s * US_PER_S)
     )
-    return PaidPath(adapters, buyers, reporting, recovery, services, facilitators, heads, offers, kept)
+    return PaidPath(
+        adapters, buyers, reporting, recovery, collector, services, facilitators, heads, offers, kept
+    )
+
+
+def _admission(settings: Settings, owner: str, watched: Collection[str]) -> AdmissionBounds:
+    exposure, limits = settings.exposure, settings.limits
+    return AdmissionBounds(
+        exposure.per_payer,
+        limits.reentries,
+        owner,
+        DayLimits(exposure.per_day, limits.uncharged_cost),
+        frozenset(watched),
+    )
 
 
 def _pages(

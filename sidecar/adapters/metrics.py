@@ -149,7 +149,9 @@ def _gauges(money: Mapping[str, Any], now_us: int) -> Iterator[Metric]:
         "sidecar_holds_usd", "Signed for calls that are not closed.", money["holds_nano"] / NANO_PER_USD
     )
     yield GaugeMetricFamily(
-        "sidecar_unsettled_usd", "Sent to be settled, no outcome yet.", money["unsettled_nano"] / NANO_PER_USD
+        "sidecar_unsettled_usd",
+        "Delivered or sent to be settled, no outcome yet.",
+        money["unsettled_nano"] / NANO_PER_USD,
     )
     yield GaugeMetricFamily(
         "sidecar_unknown_settlements", "Settlements nobody can vouch for yet.", money["unknown_settlements"]

@@ -73,8 +73,8 @@ def table(answer: Mapping[str, Any]) -> str:
 
 _TILL: Final = (
     "network", "pay_to", "from_block", "to_block", "balance_chain", "balance_books", "opening", "matched",
-    "reported", "owner_movements", "unapplied", "suspended", "missing", "different", "unexplained",
-    "explained_ratio",
+    "reported", "owed", "defaulted", "owner_movements", "unapplied", "suspended", "missing", "different",
+    "unexplained", "explained_ratio",
 )  # fmt: skip
 _LINE: Final = ("kind", "amount", "call", "payer", "transaction", "block", "age_s")
 

@@ -91,10 +91,18 @@ def _sells(draft: Draft) -> bool:
     return any(isinstance(route, RouteSection) for route in draft.document.routes.values())
 
 
+def _sold_deferred(draft: Draft) -> list[str]:
+    routes = draft.document.routes.items()
+    return [key for key, each in routes if isinstance(each, RouteSection) and each.settle == "deferred"]
+
+
 def _warn_of_networks(draft: Draft, watched: dict[str, Network], used: set[str]) -> None:
     for name in sorted(used - watched.keys()):
         sentence = f"{name} has no rpc: what a facilitator says of a settlement cannot be checked on chain"
         draft.warn(("networks",), "network_unwatched", sentence)
+        for key in _sold_deferred(draft):
+            sentence = f"{name} has no rpc, so payments on it are served as authorization"
+            draft.warn(("routes", key, "settle"), "deferred_unwatched", sentence)
     for name in sorted(watched.keys() - used):
         draft.warn(("networks",), "network_unused", f"no accept entry is on {name}")
 

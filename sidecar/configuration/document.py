@@ -160,6 +160,9 @@ class LimitsSection(Section):
     settle: Annotated[int, duration(1, 60)] = _seconds(_LIMITS.settle_s)
     open_calls: Annotated[int, count(1, 100_000)] = _LIMITS.open_calls
     reentries: Annotated[int, count(0, 100)] = _LIMITS.reentries
+    flush_batch: Annotated[int, count(1, 1_000)] = _LIMITS.flush_batch
+    flush_every: Annotated[int, duration(1, 30)] = _seconds(_LIMITS.flush_every_s)
+    flush_concurrency: Annotated[int, count(1, 100)] = _LIMITS.flush_concurrency
     cost_reports: Annotated[int, count(0, 1_000)] = _LIMITS.cost_reports
     close_window: Annotated[int, duration(0, 86_400)] = _seconds(_LIMITS.close_window_s)
     drain: Annotated[int, duration(0, 3_600)] = _seconds(_LIMITS.drain_s)

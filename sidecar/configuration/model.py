@@ -139,7 +139,7 @@ class Route:
     buyers: Mapping[bytes, Price] = field(default_factory=_nothing)
     models: frozenset[str] | None = None
     judge: Judge | None = None
-    settle: Literal["authorization", "upfront"] = "authorization"
+    settle: Literal["authorization", "upfront", "deferred"] = "authorization"
     agent: str = ""
     workflow: str = ""
     allow: frozenset[bytes] | None = None
@@ -209,6 +209,9 @@ class Limits:
     open_calls: int = 1_000
     reentries: int = 3  # how often one payment may enter again after a call that was not charged
     drain_s: int = 30
+    flush_batch: int = 100  # how many delivered calls are settled behind with one commit
+    flush_every_s: int = 5
+    flush_concurrency: int = 8
     cost_reports: int = 100  # that the agent may send about one call
     close_window_s: int = 900  # after its close, for reports that come late
     per_buyer: Rate = field(default_factory=lambda: Rate(100, 60 * 10**6))

@@ -81,10 +81,8 @@ def count(low: int, high: int) -> Written:
 
 
 def _settle(value: object) -> str:
-    if value == "deferred":
-        raise WrongValue("unsupported", "this version does not settle deferred yet")
-    if value not in {"authorization", "upfront"}:
-        raise WrongValue("settle", "must be authorization or upfront")
+    if value not in _FLOWS:
+        raise WrongValue("settle", "must be authorization, upfront or deferred")
     return str(value)
 
 
@@ -134,6 +132,7 @@ def _json_schema(value: object) -> object:
     raise WrongValue("schema_value", "must be a JSON Schema, or the name of the file it is in")
 
 
+_FLOWS: Final = ("authorization", "upfront", "deferred")
 _LABEL: Final[Mapping[str, object]] = {"type": "string", "minLength": 1, "maxLength": 100}
 _TOKEN: Final[Mapping[str, object]] = {"type": "string", "minLength": 4, "maxLength": 512}
 _CREDENTIAL: Final[Mapping[str, object]] = {"type": "string", "minLength": 1, "maxLength": 8192}
@@ -168,9 +167,7 @@ Storage = Annotated[
     places.Database, Written(places.storage, text_like(places.STORAGE, "sqlite:///sidecar.db"))
 ]
 ChainId = Annotated[int, Written(networks.network, text_like(_NETWORK, "base", "eip155:8453"))]
-Settle = Annotated[
-    Literal["authorization", "upfront"], Written(_settle, {"enum": ["authorization", "upfront"]})
-]
+Settle = Annotated[Literal["authorization", "upfront", "deferred"], Written(_settle, {"enum": list(_FLOWS)})]
 Identifier = Annotated[
     Literal["optional", "required", "off"],
     Written(_identifier, {"enum": ["optional", "required", "off"]}),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from ledger import book
 from ledger.book import Rejected
-from ledger.money import Amount, nano
+from ledger.money import Amount
 from ledger.statuses import Status
 from ledger.store import Rollback
 from sidecar.domain import chart, days, entries, identifiers
@@ -17,6 +17,8 @@ from sidecar.domain.days import UNBOUNDED, DayLimits
 from sidecar.domain.payments import Fact, Proof, State, after
 from sidecar.domain.records import CallRow, Payment, RecordsTx
 from sidecar.domain.refusals import Code, Refusal
+from sidecar.domain.resolving import repaid_unit
+from sidecar.domain.standing import flow_for, standing
 
 RETRY_AFTER_S = 2
 """When to ask again about a call that still runs or is not decided yet, in seconds."""
@@ -24,12 +26,16 @@ RETRY_AFTER_S = 2
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What bounds an admission: a payer's exposure and day, a payment's re-entries; and whose run this is."""
+    """What bounds an admission: a payer's exposure and day, a payment's re-entries; and whose run this is.
+
+    `watched` are the networks that can be asked what a payer has.
+    """
 
     exposure: Amount
     reentries: int
     owner: str
     days: DayLimits = UNBOUNDED
+    watched: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +60,15 @@ def admit_unit(
     """Let the payment pay for this call, or say why not. Durable when the unit returns.
 
     Of any number of copies of one payment exactly one is admitted. A payer whose
-    credit covers the price pays with it. Another payment for the same purchase, by
-    its buyer's name for it, is answered as that one stands. *closed* is why nothing may begin now; a
-    payment that was here before is told how it stands all the same, and that
-    nobody could settle does not matter to a call on credit.
+    credit covers the price, once it has paid its debts, pays with it. Another payment
+    for the same purchase, by its buyer's name for it, is answered as that one stands.
+    *closed* is why nothing may begin now; a payment that was here before is told how
+    it stands all the same, and that nobody could settle does not matter to a call on credit.
     """
     stored = tx.payment(verified.evidence.claim_key)
     entering = _payment(verified, bounds.owner, from_block, now_us)
-    entering = replace(entering, on_credit=tx.credit_units(entering.buyer) >= entering.price_nano)
+    payer = standing(tx.debts(entering.payer), tx.credit_units(entering.buyer))
+    entering = replace(entering, on_credit=payer.credit_nano >= entering.price_nano)
     if stored is not None:
         answer = _again(stored, verified, bounds.reentries, on_credit=entering.on_credit)
         if answer is not None:
@@ -72,9 +79,12 @@ def admit_unit(
         return earlier if isinstance(earlier, Refusal) else _standing(earlier)
     if closed is not None and not (entering.on_credit and closed.code is Code.FACILITATOR_UNAVAILABLE):
         return closed
-    spent = _of_the_day(tx, verified, entering, bounds.days)
+    flow = _flow(tx, verified, entering, bounds, owes=payer.owes)
+    spent = _of_the_day(tx, verified, entering, bounds.days, flow)
     if spent is not None:
         return spent
+    for debt in payer.repaid:
+        repaid_unit(tx, debt, now_us)
     entering = _claim(tx, stored, entering)
     if verified.identifier:
         identifiers.bind(tx, entering, verified.identifier, named)
@@ -83,9 +93,9 @@ def admit_unit(
         assert booked.status is Status.EXCEEDS_LIMIT, f"an admit is refused only by exposure: {booked}"
         raise Rollback(Refusal(Code.EXPOSURE_EXCEEDED, policy="exposure.per_payer", retry_after_s=30))
     tx.open_call(_call_row(verified, entering))
-    authorized = nano(tx.authorized_units(entering.network, entering.buyer))
+    authorized = tx.authorized(entering.network, entering.buyer)
     before = stored or named
-    return Admitted(verified, entering, authorized, before.call if before else "")
+    return Admitted(verified, entering, authorized, flow, before.call if before else "")
 
 
 def known_unit(tx: RecordsTx, claim_key: bytes) -> bool:
@@ -93,11 +103,19 @@ def known_unit(tx: RecordsTx, claim_key: bytes) -> bool:
     return tx.payment(claim_key) is not None
 
 
-def _of_the_day(tx: RecordsTx, verified: Verified, entering: Payment, limits: DayLimits) -> Refusal | None:
+def _flow(tx: RecordsTx, verified: Verified, entering: Payment, bounds: Bounds, *, owes: bool) -> Flow:
+    sold_under = verified.context.endpoint.flow
+    proven = sold_under is Flow.DEFERRED and tx.proven(entering.payer)
+    return flow_for(sold_under, owes=owes, proven=proven, watched=entering.network in bounds.watched)
+
+
+def _of_the_day(
+    tx: RecordsTx, verified: Verified, entering: Payment, limits: DayLimits, flow: Flow
+) -> Refusal | None:
     """Hold the call against its payer's day, in the transaction that admits: no other sees the same rest."""
     context = verified.context
     day = tx.payer_day(entering.buyer, days.day_of(context.at_us))
-    prepaid = entering.on_credit or context.endpoint.flow is Flow.UPFRONT
+    prepaid = entering.on_credit or flow is Flow.UPFRONT
     return days.decide(limits, day, entering.price, prepaid=prepaid, at_us=context.at_us)
 
 
@@ -137,7 +155,7 @@ def _again(
     if not (same_payload and same_request):
         return Refusal(Code.PAYMENT_REUSED)
     match stored.state:
-        case State.FAILED:
+        case State.FAILED | State.DEFAULTED:
             return Refusal(Code.SETTLEMENT_FAILED, reason=stored.reason, call=stored.call)
         case State.RELEASED if stored.entries <= reentries:
             return None
@@ -156,9 +174,9 @@ def _standing(payment: Payment) -> Repeated | Refusal:
             return Refusal(Code.CALL_IN_PROGRESS, call=payment.call, retry_after_s=RETRY_AFTER_S)
         case State.UNKNOWN | State.SUSPENDED:
             return Refusal(Code.SETTLEMENT_UNKNOWN, call=payment.call, retry_after_s=RETRY_AFTER_S)
-        case State.DELIVERED:
+        case State.DELIVERED | State.OWED | State.COLLECTING | State.DOUBTFUL:
             return Repeated(payment)
-        case State.RELEASED | State.FAILED | State.CREDITED:
+        case State.RELEASED | State.FAILED | State.CREDITED | State.DEFAULTED:
             raise AssertionError(f"a purchase that is {payment.state} may be tried again")
 
 

@@ -11,7 +11,7 @@ from fractions import Fraction
 from ledger.money import USD, Amount
 from sidecar.domain.choosing import Kind
 from sidecar.domain.pacing import Rate
-from sidecar.domain.records import Payment
+from sidecar.domain.records import Authorized, Payment
 from sidecar.domain.success import ANY_2XX, Rule
 from sidecar.x402.documents import ExactPayment, Requirements
 from sidecar.x402.exact import LocallyValid
@@ -26,6 +26,7 @@ class Flow(StrEnum):
 
     AUTHORIZATION = "authorization"
     UPFRONT = "upfront"
+    DEFERRED = "deferred"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +115,15 @@ class Verified:
 class Admitted:
     """The claim is durable and the money is held.
 
-    `authorized` is all the payer has open, nano-USD; `earlier` the call this
-    payment, or another for the same purchase, entered for before, if one did.
+    `authorized` is what the payer has open and has ever signed; `flow` the one it is
+    served under; `earlier` the call this payment, or another for the same purchase,
+    entered for before, if one did.
     """
 
     verified: Verified
     payment: Payment
-    authorized: Amount
+    authorized: Authorized
+    flow: Flow
     earlier: str = ""
 
 

@@ -101,6 +101,11 @@ def declared_fee(name: str) -> Account:
     return _account(AccountClass.EXPENSE, Side.DEBIT, "fee", "declared", name)
 
 
+def bad_debt(endpoint: str) -> Account:
+    """Delivered and not paid; less what was paid for it later."""
+    return _account(AccountClass.EXPENSE, Side.DEBIT, "bad_debt", endpoint)
+
+
 def platform_fee() -> Account:
     """The platform's share of revenue."""
     return _account(AccountClass.EXPENSE, Side.DEBIT, "fee", "platform")

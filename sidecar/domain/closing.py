@@ -6,7 +6,7 @@ from enum import Enum
 from pricing.cost import CostLine, Kind
 from sidecar.domain import entries
 from sidecar.domain.cost_entries import kind_booked
-from sidecar.domain.payments import Fact, State, after
+from sidecar.domain.payments import Fact, State, after, settlement
 from sidecar.domain.records import Closing, Payment, RecordsTx
 from sidecar.domain.reporting import Booked, close_costs
 from sidecar.domain.settling import record, release_unit, stored
@@ -16,8 +16,14 @@ class Ending(Enum):
     """How the money of a call ends with it."""
 
     DELIVERED = "delivered"
+    OWED = "owed"  # delivered before anybody was asked to settle
     UNDELIVERED = "undelivered"
     AS_IT_IS = "as_it_is"  # released, failed or unknown: an earlier commit said so
+
+    @property
+    def served(self) -> bool:
+        """Tell whether the buyer got what it came for: that is revenue, paid already or not."""
+        return self in {Ending.DELIVERED, Ending.OWED}
 
 
 def lines_of(ending: Ending, lines: tuple[CostLine, ...]) -> tuple[CostLine, ...]:
@@ -26,7 +32,7 @@ def lines_of(ending: Ending, lines: tuple[CostLine, ...]) -> tuple[CostLine, ...
     Work whose output was not delivered is the cost of a retry, whatever kind of
     work it was.
     """
-    retry = ending is not Ending.DELIVERED
+    retry = not ending.served
     return tuple(replace(line, kind=kind_booked(line, retry=retry)) for line in lines)
 
 
@@ -45,12 +51,13 @@ def close_unit(
     """
     if not tx.close_call(payment.call, closing):
         return Booked()
-    if ending is Ending.DELIVERED:
-        _deliver(tx, _of_call(tx, payment), platform_fee, now_us)
-    elif ending is Ending.UNDELIVERED and payment.on_credit:
-        release_unit(tx, payment.claim_key, now_us, reason="undelivered", final=False, watch=False)
-    elif ending is Ending.UNDELIVERED:
+    if ending.served:
+        fact = Fact.DELIVERED if ending is Ending.DELIVERED else Fact.DEFERRED
+        _deliver(tx, _of_call(tx, payment), fact, platform_fee, now_us)
+    elif ending is Ending.UNDELIVERED and _of_call(tx, payment).state is State.SETTLED:
         give_credit(tx, _of_call(tx, payment), Fact.UNDELIVERED, now_us)
+    elif ending is Ending.UNDELIVERED:
+        release_unit(tx, payment.claim_key, now_us, reason="undelivered", final=False, watch=True)
     return _book_costs(tx, payment.call, payment.endpoint, ending, closing.lines, now_us)
 
 
@@ -65,8 +72,9 @@ def release_and_close_unit(
 def abandon_unit(tx: RecordsTx, claim_key: bytes, call: str, closing: Closing, now_us: int) -> Payment:
     """Put to rest a call that nobody runs any more, by what is on disk.
 
-    Not asked: released. Asked: unknown, until there is evidence. Settled:
-    whether the answer arrived cannot be told, so the money is the buyer's credit.
+    Not asked: released. Asked: unknown, until there is evidence; doubtful, if it
+    was delivered before. Settled: whether the answer arrived cannot be told, so
+    the money is the buyer's credit.
     """
     payment = stored(tx, claim_key)
     if payment.call != call:  # released by this call, it pays for another one by now
@@ -74,7 +82,7 @@ def abandon_unit(tx: RecordsTx, claim_key: bytes, call: str, closing: Closing, n
         return payment
     if payment.state in {State.OPEN, State.SPENDING}:
         payment = release_unit(tx, claim_key, now_us, reason="abandoned", final=False, watch=True)
-    elif payment.state is State.SENDING:
+    elif payment.state in {State.SENDING, State.COLLECTING}:
         state = after(payment.state, Fact.LOST)
         payment = replace(payment, state=state, reason="abandoned", changed_us=now_us)
         tx.change(payment)
@@ -100,8 +108,8 @@ def give_credit(tx: RecordsTx, payment: Payment, fact: Fact, now_us: int) -> Pay
     return moved
 
 
-def _deliver(tx: RecordsTx, payment: Payment, platform_fee: CostLine | None, now_us: int) -> None:
-    moved = replace(payment, state=after(payment.state, Fact.DELIVERED), changed_us=now_us)
+def _deliver(tx: RecordsTx, payment: Payment, fact: Fact, platform_fee: CostLine | None, now_us: int) -> None:
+    moved = replace(payment, state=after(payment.state, fact), changed_us=now_us)
     tx.change(moved)
     fee = platform_fee.amount if platform_fee else None
     record(tx, entries.delivered(moved, fee, now_us))
@@ -109,6 +117,8 @@ def _deliver(tx: RecordsTx, payment: Payment, platform_fee: CostLine | None, now
     tx.note_money(moved.call, captured_nano=moved.price_nano, credited_nano=0)
     if moved.on_credit:
         tx.note_settlement(moved.call, "settled", "", None)
+    elif fact is Fact.DEFERRED:
+        tx.note_settlement(moved.call, settlement(moved.state, moved.proof), "", None)
 
 
 def _of_call(tx: RecordsTx, payment: Payment) -> Payment:
@@ -120,10 +130,10 @@ def _of_call(tx: RecordsTx, payment: Payment) -> Payment:
 def _book_costs(
     tx: RecordsTx, call: str, endpoint: str, ending: Ending, lines: tuple[CostLine, ...], now_us: int
 ) -> Booked:
-    booked = close_costs(tx, call, lines, retry=ending is not Ending.DELIVERED)
-    if ending is not Ending.DELIVERED:
+    booked = close_costs(tx, call, lines, retry=not ending.served)
+    if not ending.served:
         tx.uncount_call(call, _uncharged_nano(booked.lines))
-    journal = entries.costs(call, endpoint, booked.lines, now_us, retry=ending is not Ending.DELIVERED)
+    journal = entries.costs(call, endpoint, booked.lines, now_us, retry=not ending.served)
     if journal is not None:
         record(tx, journal)
     return booked

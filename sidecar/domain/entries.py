@@ -63,7 +63,7 @@ def settled_by_word(payment: Payment, fee: Amount | None, at_us: int) -> Journal
 
 
 def settled_by_chain(payment: Payment, fee: Amount | None, at_us: int) -> Journal:
-    """An unknown settlement was found on chain, final: it needs nobody's word."""
+    """What nobody vouched for was found on chain, final: it needs nobody's word."""
     role = f"{payment.call}/settled"
     authorized = chart.authorized(payment.network, payment.buyer)
     entries = (*_arrival(payment, authorized, role), *_fee(payment, fee, role))
@@ -99,6 +99,38 @@ def undecidable(payment: Payment, at_us: int) -> Journal:
         amount=payment.signed,
     )
     return Journal(role, "undecidable", (moved,), at_us, subject=payment.call)
+
+
+def defaulted(payment: Payment, at_us: int) -> Journal:
+    """Delivered, and nothing was or will be paid for it: a loss until somebody pays after all."""
+    role = f"{payment.call}/defaulted"
+    lost = Transfer(
+        f"{role}/0",
+        debit=chart.bad_debt(payment.endpoint),
+        credit=chart.authorized(payment.network, payment.buyer),
+        amount=payment.signed,
+    )
+    return Journal(role, "defaulted", (lost,), at_us, subject=payment.call)
+
+
+def debt_arrived(payment: Payment, fee: Amount | None, at_us: int) -> Journal:
+    """The transfer came after the call was booked as a loss: it pays that debt."""
+    role = f"{payment.call}/debt_arrived"
+    source = chart.bad_debt(payment.endpoint)
+    entries = (*_arrival(payment, source, role), *_fee(payment, fee, role))
+    return Journal(role, "debt_arrived", entries, at_us, subject=payment.call)
+
+
+def repaid(payment: Payment, at_us: int) -> Journal:
+    """The payer's credit pays its debt, whole."""
+    role = f"{payment.call}/repaid"
+    paid = Transfer(
+        f"{role}/0",
+        debit=chart.buyer(payment.buyer),
+        credit=chart.bad_debt(payment.endpoint),
+        amount=payment.signed,
+    )
+    return Journal(role, "repaid", (paid,), at_us, subject=payment.call)
 
 
 def late(payment: Payment, fee: Amount | None, at_us: int) -> Journal:

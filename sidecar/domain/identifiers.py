@@ -16,8 +16,8 @@ BINDS_US: Final = 30 * 86_400 * 1_000_000
 FORGOTTEN_AT_ONCE: Final = 2
 """How many old names each new one may remove: more than one, so that they never grow beyond their time."""
 
-_BOUGHT_NOTHING: Final = frozenset({State.RELEASED, State.FAILED, State.CREDITED})
-"""A purchase that ended so may be tried again by another payment: nothing was charged, or it is credit."""
+_PAID_FOR_NOTHING: Final = frozenset({State.RELEASED, State.FAILED, State.CREDITED, State.DEFAULTED})
+"""A purchase that ended so may be tried again by another payment: nothing was paid, or it is credit."""
 
 
 def earlier(tx: RecordsTx, entering: Payment, named: Payment | None) -> Payment | Refusal | None:
@@ -28,7 +28,7 @@ def earlier(tx: RecordsTx, entering: Payment, named: Payment | None) -> Payment 
     """
     if named is not None and named.request_digest != entering.request_digest:
         return Refusal(Code.PAYMENT_IDENTIFIER_CONFLICT, call=named.call)
-    if named is not None and named.state not in _BOUGHT_NOTHING:
+    if named is not None and named.state not in _PAID_FOR_NOTHING:
         return named
     return tx.unresolved(entering.payer, entering.request_digest)
 

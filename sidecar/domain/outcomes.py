@@ -6,6 +6,7 @@ sent. Everything else is unknown, and unknown is never answered with a new 402.
 
 from dataclasses import dataclass
 
+from sidecar.domain.payments import SERVED_FIRST
 from sidecar.domain.records import Payment
 from sidecar.x402.documents import SettleReply, VerifyReply
 from sidecar.x402.reasons import NONCE_USED, SETTLE_REFUSED, UNEXPECTED_VERIFY
@@ -55,9 +56,14 @@ def judge(payment: Payment, reply: SettleReply) -> Outcome:
     return Unknown(disagreement, reply.transaction) if disagreement else Paid(reply.transaction)
 
 
-def receipt(payment: Payment) -> SettleReply:
-    """Return what proves to the buyer that its call is paid for; from its credit, nothing moved."""
-    if payment.on_credit:
+def receipt(payment: Payment) -> SettleReply | None:
+    """Return what proves to the buyer that its call is paid for; from its credit, nothing moved.
+
+    None for a call that was delivered and is not paid yet.
+    """
+    if payment.state in SERVED_FIRST:
+        return None
+    if payment.on_credit or payment.repaid_nano:
         return SettleReply(True, "", payment.network, payment.payer, 0)
     return SettleReply(True, payment.transaction, payment.network, payment.payer, payment.amount)
 

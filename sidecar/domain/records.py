@@ -26,6 +26,7 @@ class Payment:
     when it was admitted: a transfer in it or before is not ours. `owner` names
     the process run that works on it. `on_credit`: its call is paid from the
     buyer's credit, so the price alone is held, and what was signed is never sent.
+    `repaid_nano`: what the buyer's credit paid for it after it was delivered unpaid.
     """
 
     claim_key: bytes
@@ -59,6 +60,7 @@ class Payment:
     proof: Proof = Proof.NONE
     watched: bool = False
     on_credit: bool = False
+    repaid_nano: int = 0
 
     @property
     def price(self) -> Amount:
@@ -74,6 +76,14 @@ class Payment:
     def buyer(self) -> str:
         """Return the payer as the books write it."""
         return chart.hexed(self.payer)
+
+
+@dataclass(frozen=True, slots=True)
+class Authorized:
+    """What a payer signed on one network: what is open of it, and all of it since the books began."""
+
+    open: Amount
+    ever: Amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +155,26 @@ class RecordsTx(CostsTx, Tx, Protocol):
         """Remove up to *limit* names given before then, oldest first, of purchases that have ended."""
         ...
 
+    def debts(self, payer: bytes) -> list[Payment]:
+        """Return what was delivered to this payer and not paid, oldest first."""
+        ...
+
+    def proven(self, payer: bytes) -> bool:
+        """Tell whether a payment of this payer is final on chain."""
+        ...
+
+    def owed(self, limit: int, networks: Sequence[str], after_s: int) -> list[Payment]:
+        """Return payments on *networks* to be collected that are good after *after_s*, ending first first."""
+        ...
+
+    def doubtful(self, limit: int) -> list[Payment]:
+        """Return payments that were delivered and whose settlement is unknown, asked for first, first."""
+        ...
+
+    def overdue(self, limit: int, now_s: int) -> list[Payment]:
+        """Return payments that were not collected and, by our clock, are not good any more."""
+        ...
+
     def credit_units(self, buyer: str) -> int:
         """Return what the buyer may spend of its credit now, nano-USD."""
         ...
@@ -204,7 +234,7 @@ class RecordsTx(CostsTx, Tx, Protocol):
         ...
 
     def unknown(self, limit: int) -> list[Payment]:
-        """Return payments whose settlement is unknown, oldest first."""
+        """Return payments whose settlement is unknown, delivered or not, oldest first."""
         ...
 
     def unseen(self, limit: int, networks: Sequence[str]) -> list[Payment]:
@@ -212,9 +242,9 @@ class RecordsTx(CostsTx, Tx, Protocol):
         ...
 
     def watched(self, limit: int, networks: Sequence[str]) -> list[Payment]:
-        """Return payments on *networks* that were not charged but might still arrive on chain."""
+        """Return payments on *networks* that nothing was paid for but might still arrive on chain."""
         ...
 
-    def authorized_units(self, network: str, payer: str) -> int:
-        """Return the payer's open authorizations on the network, nano-USD."""
+    def authorized(self, network: str, payer: str) -> Authorized:
+        """Return the payer's authorizations on the network."""
         ...

@@ -5,14 +5,17 @@ late, changes nothing.
 """
 
 from dataclasses import replace
+from typing import Final
 
 from pricing.cost import CostLine
 from sidecar.domain import entries
 from sidecar.domain.closing import give_credit
-from sidecar.domain.payments import Fact, Proof, State, after
+from sidecar.domain.payments import SERVED_FIRST, Fact, Proof, State, after, settlement
 from sidecar.domain.records import Payment, RecordsTx
 from sidecar.domain.settling import record, stored
 from sidecar.domain.transfers import TransferLog
+
+_BUSY: Final = frozenset({State.OPEN, State.SPENDING, State.SENDING, State.COLLECTING})
 
 
 def arrived_unit(
@@ -20,12 +23,13 @@ def arrived_unit(
 ) -> bool:
     """The exact Transfer of this payment is final. False if that Transfer has paid for another one.
 
-    Settled by word: seen. Unknown, or not charged: nothing was delivered for
-    it, so it is the buyer's credit. Entered again since the chain was asked: its
-    call goes first, and the evidence is there when that has ended.
+    Settled by word: seen. Delivered before: it pays for that. Unknown, or not
+    charged: nothing was delivered for it, so it is the buyer's credit. Entered
+    again, or asked for, since the chain was asked: that goes first, and the
+    evidence is there when it has ended.
     """
     payment = stored(tx, claim_key)
-    if payment.proof is Proof.CHAIN or payment.state in {State.OPEN, State.SPENDING, State.SENDING}:
+    if payment.proof is Proof.CHAIN or payment.state in _BUSY:
         return True
     if not tx.add_receipt(payment.network, log.transaction, log.log_index, claim_key, payment.amount):
         return False
@@ -42,6 +46,11 @@ def arrived_unit(
         record(tx, entries.settled_by_chain(proven, fee.amount if fee else None, now_us))
         tx.add_cost_lines(proven.call, (fee,) if fee else ())
         give_credit(tx, proven, Fact.CONFIRMED, now_us)
+    elif payment.state in SERVED_FIRST:
+        tx.change(replace(proven, state=after(payment.state, Fact.CONFIRMED)))
+        booking = entries.debt_arrived if payment.state is State.DEFAULTED else entries.settled_by_chain
+        record(tx, booking(proven, fee.amount if fee else None, now_us))
+        tx.add_cost_lines(proven.call, (fee,) if fee else ())
     elif payment.proof is Proof.NONE and payment.state in {State.RELEASED, State.FAILED, State.DELIVERED}:
         tx.change(replace(proven, state=after(payment.state, Fact.CONFIRMED)))
         record(tx, entries.late(proven, fee.amount if fee else None, now_us))
@@ -58,21 +67,23 @@ def arrived_unit(
 def confirmed_by_word_unit(
     tx: RecordsTx, claim_key: bytes, transaction: str, fee: CostLine | None, now_us: int
 ) -> bool:
-    """The same facilitator, asked again, says clearly that it settled: the buyer's credit.
+    """The same facilitator, asked again, says clearly that it settled: paid, or the buyer's credit.
 
     False, and nothing changed, if it was decided before, or if that transaction
     has settled another payment.
     """
     payment = stored(tx, claim_key)
-    if payment.state is not State.UNKNOWN:
+    if payment.state not in {State.UNKNOWN, State.DOUBTFUL}:
         return False
     if tx.transaction_taken(payment.network, transaction, claim_key):
         return False
     proven = replace(payment, proof=Proof.WORD, transaction=transaction, changed_us=now_us)
-    tx.change(proven)
     record(tx, entries.settled_by_word(proven, fee.amount if fee else None, now_us))
     tx.add_cost_lines(proven.call, (fee,) if fee else ())
-    give_credit(tx, proven, Fact.CONFIRMED, now_us)
+    if payment.state is State.UNKNOWN:
+        give_credit(tx, proven, Fact.CONFIRMED, now_us)
+    else:
+        tx.change(replace(proven, state=after(payment.state, Fact.CONFIRMED)))
     tx.note_settlement(proven.call, "settled", transaction, None)
     return True
 
@@ -80,7 +91,11 @@ def confirmed_by_word_unit(
 def dead_unit(tx: RecordsTx, claim_key: bytes, now_us: int) -> Payment:
     """The authorization was never used and is dead: nothing was taken and nothing can come."""
     payment = stored(tx, claim_key)
+    if payment.state is State.COLLECTING:
+        return payment  # whoever is asked has the first word
     moved = replace(payment, watched=False, changed_us=now_us)
+    if payment.state in {State.OWED, State.DOUBTFUL}:
+        return _lose(tx, moved, Fact.EXPIRED, "authorization_expired")
     if payment.state is State.UNKNOWN:
         moved = replace(moved, state=after(payment.state, Fact.EXPIRED), reason="authorization_expired")
         tx.change(moved)
@@ -96,8 +111,14 @@ def dead_unit(tx: RecordsTx, claim_key: bytes, now_us: int) -> Payment:
 
 
 def undecidable_unit(tx: RecordsTx, claim_key: bytes, now_us: int) -> Payment:
-    """No evidence can be had any more: what is unknown goes to suspense, the rest is no longer watched."""
+    """No evidence can be had any more: what is unknown goes to suspense, and what was delivered is a debt.
+
+    The rest is no longer watched.
+    """
     payment = stored(tx, claim_key)
+    if payment.state in {State.OWED, State.DOUBTFUL}:
+        moved = replace(payment, watched=False, changed_us=now_us)
+        return _lose(tx, moved, Fact.UNDECIDABLE, "settlement_undecidable")
     if payment.state is State.UNKNOWN:
         moved = replace(
             payment, state=after(payment.state, Fact.UNDECIDABLE), watched=False, changed_us=now_us
@@ -106,3 +127,21 @@ def undecidable_unit(tx: RecordsTx, claim_key: bytes, now_us: int) -> Payment:
         record(tx, entries.undecidable(moved, now_us))
         return moved
     return dead_unit(tx, claim_key, now_us)
+
+
+def repaid_unit(tx: RecordsTx, debt: Payment, now_us: int) -> None:
+    """The payer's credit covers this debt, and pays it."""
+    state = after(debt.state, Fact.REPAID)
+    moved = replace(debt, state=state, repaid_nano=debt.amount_nano, changed_us=now_us)
+    tx.change(moved)
+    record(tx, entries.repaid(moved, now_us))
+    tx.note_settlement(moved.call, "settled", "", None)
+
+
+def _lose(tx: RecordsTx, payment: Payment, fact: Fact, reason: str) -> Payment:
+    """Book what was delivered and will not be paid as a debt of its payer."""
+    moved = replace(payment, state=after(payment.state, fact), reason=reason)
+    tx.change(moved)
+    record(tx, entries.defaulted(moved, moved.changed_us))
+    tx.note_settlement(moved.call, settlement(moved.state, moved.proof), "", None)
+    return moved

@@ -13,12 +13,15 @@ from ledger.transfers import Journal
 from pricing.cost import CostLine
 from sidecar.domain import entries
 from sidecar.domain.outcomes import Failed, NotSent, Outcome, Paid, Unknown
-from sidecar.domain.payments import Fact, Proof, State, after
+from sidecar.domain.payments import Fact, Proof, State, after, settlement
 from sidecar.domain.records import Payment, RecordsTx
 
 _LEFT_TO_EVIDENCE: Final = frozenset(
-    {State.UNKNOWN, State.CREDITED, State.FAILED, State.SUSPENDED, State.SPENDING, State.DELIVERED}
-)
+    {
+        State.UNKNOWN, State.CREDITED, State.FAILED, State.SUSPENDED, State.SPENDING, State.DELIVERED,
+        State.DOUBTFUL, State.DEFAULTED,
+    }
+)  # fmt: skip
 """Where a payment may stand once its call was abandoned while somebody was asked: the credit that
 evidence made of it may have been spent by the same payload since."""
 
@@ -33,7 +36,11 @@ class Recorded:
 
 def sending_unit(tx: RecordsTx, claim_key: bytes, facilitator: str, now_us: int) -> Payment:
     """Name whom we are about to ask. From here on only evidence decides."""
-    payment = stored(tx, claim_key)
+    return send(tx, stored(tx, claim_key), facilitator, now_us)
+
+
+def send(tx: RecordsTx, payment: Payment, facilitator: str, now_us: int) -> Payment:
+    """Note on a payment that *facilitator* is about to be asked for its money."""
     moved = replace(
         payment,
         state=after(payment.state, Fact.SENT),
@@ -69,9 +76,10 @@ def result_unit(
 ) -> Recorded:
     """Record how the settlement ended, and the facilitator's *fee* where it settled.
 
-    A transaction that another payment already names settles nothing: this one
-    becomes unknown until the chain tells them apart. An answer that comes after
-    its call was abandoned changes nothing: unknown is left by evidence alone.
+    What was refused before the delivery is given back, and after it it is a debt. A
+    transaction that another payment already names settles nothing: this one becomes
+    unknown until the chain tells them apart. An answer that comes after its call was
+    abandoned changes nothing: unknown is left by evidence alone.
     """
     payment = stored(tx, claim_key)
     if payment.state in _LEFT_TO_EVIDENCE:
@@ -83,9 +91,11 @@ def result_unit(
     if isinstance(outcome, Paid):
         record(tx, entries.settled_by_word(moved, fee.amount if fee else None, now_us))
         tx.add_cost_lines(moved.call, (fee,) if fee else ())
-    elif isinstance(outcome, Failed | NotSent):
+    elif moved.state is State.DEFAULTED:
+        record(tx, entries.defaulted(moved, now_us))
+    elif moved.state in {State.FAILED, State.RELEASED}:
         record(tx, entries.release(moved, now_us))
-    tx.note_settlement(moved.call, _settlement(moved), moved.transaction, settle_us)
+    tx.note_settlement(moved.call, settlement(moved.state, moved.proof), moved.transaction, settle_us)
     return Recorded(moved, outcome)
 
 
@@ -121,19 +131,12 @@ def _after_result(payment: Payment, outcome: Outcome, now_us: int) -> Payment:
         case Failed(reason=reason):
             return replace(moved, state=after(payment.state, Fact.REJECTED), reason=reason)
         case NotSent():
-            return replace(moved, state=after(payment.state, Fact.NOT_SENT))
+            state = after(payment.state, Fact.NOT_SENT)
+            named = "" if state is State.OWED else payment.facilitator  # it waits for whoever can be asked
+            return replace(moved, state=state, facilitator=named)
         case Unknown(reason=reason, transaction=transaction):
             state = after(payment.state, Fact.LOST)
             return replace(moved, state=state, reason=reason, transaction=transaction)
-
-
-def _settlement(payment: Payment) -> str:
-    """Return the word reports use for how the money of a call stands."""
-    if payment.state is State.UNKNOWN:
-        return "unknown"
-    if payment.state is State.FAILED:
-        return "failed"
-    return "settled" if payment.proof is not Proof.NONE else "none"
 
 
 def stored(tx: RecordsTx, claim_key: bytes) -> Payment:

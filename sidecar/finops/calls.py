@@ -117,6 +117,7 @@ def money_of(row: Mapping[str, Any]) -> CallMoney:
             costs[key] = costs.get(key, ZERO) + nano(line["amount_nano"])
     return CallMoney(
         revenue=nano(row["captured_nano"]),
+        bad_debt=nano(row["bad_debt_nano"]),
         costs=costs,
         unknown=any(line["amount_nano"] is None for line in lines),
         final=bool(row["final"]),

@@ -33,7 +33,7 @@ ROWS_MAX: Final = 10_000
 """The longest table; a longer one is refused, so that no row is left out unseen."""
 
 _COUNTED: Final = frozenset({"calls", "unknown_cost_calls"})
-_NOT_STORED: Final = frozenset({"refunds", "bad_debt"})  # nothing is refunded or delivered on credit yet
+_NOT_STORED: Final = frozenset({"refunds"})  # nothing is refunded yet
 _SUMMED: Final = tuple(field.name for field in fields(MarginSums) if field.name not in _COUNTED | _NOT_STORED)
 
 

@@ -24,6 +24,8 @@ NAMES: Final = {
     Kind.OWNER_MOVEMENT: "owner_movements",
     Kind.UNAPPLIED: "unapplied",
     Kind.SUSPENDED: "suspended",
+    Kind.DEFAULTED: "defaulted",
+    Kind.OWED: "owed",
     Kind.MISSING: "missing",
     Kind.DIFFERENT: "different",
 }

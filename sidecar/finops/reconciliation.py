@@ -12,7 +12,7 @@ from typing import Final
 
 from sidecar.domain.payments import Proof, State
 from sidecar.domain.transfers import TransferLog
-from sidecar.finops.tills import Claim, Place, Till, incoming, place_of
+from sidecar.finops.tills import WAITED_FOR, Claim, Place, Till, incoming, place_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,8 @@ class Kind(StrEnum):
     DIFFERENT = "different"  # both have it, and not the same
     SUSPENDED = "suspended"  # the books say that a person must decide
     UNAPPLIED = "unapplied"  # it came, and no payment waits for it
+    DEFAULTED = "defaulted"  # delivered, and nothing came for it
+    OWED = "owed"  # delivered, and nothing came for it yet
     REPORTED = "reported"  # known, and not final in the books yet
     OWNER_MOVEMENT = "owner_movement"  # it left
     MATCHED = "matched"  # one payment, one Transfer
@@ -172,11 +174,15 @@ def _by_nonce(
 
 
 def _by_word(candidates: Iterable[Claim], here: _Here, seen: Seen) -> list[Finding]:
-    """Judge the payments that somebody says are settled, and whose Transfer was not found."""
+    """Judge the payments that somebody says are settled, or that were delivered for, without a Transfer."""
     findings = []
     for claim in candidates:
         if claim.proof is Proof.DISPROVED or claim.state is State.SUSPENDED:
             findings.append(Finding(Kind.SUSPENDED, claim))
+        elif claim.state is State.DEFAULTED:
+            findings.append(Finding(Kind.DEFAULTED, claim))
+        elif claim.state in WAITED_FOR:
+            findings.append(Finding(Kind.OWED, claim))
         if claim.proof is not Proof.WORD:
             continue
         named = [

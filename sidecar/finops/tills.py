@@ -13,6 +13,9 @@ from sidecar.domain.transfers import TransferLog
 SEARCH_BLOCKS: Final = 100_000
 """How far back to look where no payment tells when it began."""
 
+WAITED_FOR: Final = frozenset({State.OWED, State.COLLECTING, State.DOUBTFUL})
+"""Delivered, and its money is to come."""
+
 Place = tuple[str, int]
 """A transaction and the number of a log in its block."""
 
@@ -50,7 +53,7 @@ class Claim:
     @property
     def looked_for(self) -> bool:
         """Tell whether the sidecar still looks for its Transfer, and will book it."""
-        waits = self.state in {State.OPEN, State.SENDING, State.SETTLED, State.UNKNOWN}
+        waits = self.state in {State.OPEN, State.SENDING, State.SETTLED, State.UNKNOWN} | WAITED_FOR
         return waits or self.watched or self.proof is Proof.WORD
 
 

@@ -133,16 +133,22 @@ class BuyerExchange:
             self._body_read.set()
 
     async def start(
-        self, status: int, fields: Headers, receipt: SettleReply | None, *, failed: bool = False
+        self,
+        status: int,
+        fields: Headers,
+        receipt: SettleReply | None,
+        *,
+        failed: bool = False,
+        owed: bool = False,
     ) -> bool:
-        """Send the agent's status and fields; with a receipt they are those of a paid answer."""
+        """Send the agent's status and fields; paid or *owed*, they are those of an answer that is sold."""
         if self.status:
             return False
-        if receipt is None:
+        if receipt is None and not owed:
             self.outcome, passing = "failed", headers.answer(fields)
         else:
             self.outcome = "served" if 200 <= status < 300 and not failed else "failed"
-            passing = headers.paid_answer(fields, self._receipts(receipt))
+            passing = headers.paid_answer(fields, self._receipts(receipt) if receipt else ())
         if status in BODILESS:
             passing = [field for field in passing if field[0] != b"content-length"]
         passing.append((b"sidecar-call-id", self.call.encode()))
@@ -171,7 +177,7 @@ class BuyerExchange:
     async def replay(self, kept: Kept, receipt: SettleReply | None, call: str = "") -> None:
         """Send a kept answer whole, with the fields it had."""
         self.call = call or self.call
-        if not await self.start(kept.status, kept.headers, receipt):
+        if not await self.start(kept.status, kept.headers, receipt, owed=receipt is None):
             return
         if not kept.body or await self.send(kept.body):
             await self.finish()

@@ -29,6 +29,7 @@ from sidecar.domain import verification
 from sidecar.domain.admission import Bounds, Repeated, admit_unit
 from sidecar.domain.call import Admitted, CallContext, Endpoint, Flow, Offer, Verified
 from sidecar.domain.closing import Ending, close_unit
+from sidecar.domain.collecting import naming_unit
 from sidecar.domain.days import UNBOUNDED, DayLimits, PayerDay, day_of
 from sidecar.domain.outcomes import Outcome, Paid, Unknown
 from sidecar.domain.quoting import Method, offer
@@ -238,8 +239,9 @@ class Books:
         owner: str = RUN,
         from_block: int = 7,
         closed: Refusal | None = None,
+        watched: frozenset[str] = frozenset(),
     ) -> Admitted | Repeated | Refusal:
-        bounds = Bounds(exposure, reentries, owner, days)
+        bounds = Bounds(exposure, reentries, owner, days, watched)
         return await self.storage.run(
             partial(
                 admit_unit,
@@ -298,6 +300,25 @@ class Books:
     ) -> None:
         closing_ = Closing(outcome or _OUTCOMES[ending], 200, 1_000, lines)
         await self.run(close_unit, payment, ending, closing_, platform_fee, NOW_US)
+
+    async def owe(self, payment: Payment, *lines: CostLine) -> Payment:
+        """Deliver the call of *payment* before anybody is asked for its money."""
+        await self.close(payment, Ending.OWED, *lines)
+        return await self.payment(payment)
+
+    async def owed(self, asked: Verified | None = None) -> Payment:
+        """Sell a call that is delivered and not paid yet."""
+        return await self.owe(await self.admitted(asked))
+
+    async def collecting(self, payment: Payment) -> Payment:
+        """Name whom a delivered call's money is asked of."""
+        (named,) = await self.run(naming_unit, {payment.claim_key: FACILITATOR}, RUN, NOW_US)
+        return named
+
+    async def collected(self, outcome: Outcome, asked: Verified | None = None) -> Payment:
+        """Sell a call that is delivered first and then asked for, with *outcome*."""
+        payment = await self.collecting(await self.owed(asked))
+        return (await self.result(payment, outcome)).payment
 
     async def arrived(self, payment: Payment, log: TransferLog | None = None) -> bool:
         return await self.run(arrived_unit, payment.claim_key, log or a_log(payment), FEE, NOW_US)
@@ -358,6 +379,7 @@ class Books:
 
 _OUTCOMES: Final = {
     Ending.DELIVERED: "served",
+    Ending.OWED: "served",
     Ending.UNDELIVERED: "failed",
     Ending.AS_IT_IS: "refused:settlement_unknown",
 }

@@ -19,6 +19,7 @@ from sidecar.adapters.secrets import load as load_secrets
 from sidecar.adapters.storage.records import RecordsSqliteTx
 from sidecar.domain import entries
 from sidecar.domain.closing import Ending, close_unit, release_and_close_unit
+from sidecar.domain.collecting import Answered, answers_unit, naming_unit
 from sidecar.domain.costs import Report
 from sidecar.domain.outcomes import Failed, Outcome, Paid, Unknown
 from sidecar.domain.payments import State
@@ -133,6 +134,20 @@ class Shop:
         """Sell a call that is paid and delivered."""
         payment = await self.settle(await self.admit(sale), paid(sale))
         await self.close(payment, Ending.DELIVERED, "served", *lines, platform_fee=platform_fee)
+
+    async def defer(self, sale: Sale, *lines: CostLine) -> Payment:
+        """Sell a call that is delivered and not paid yet."""
+        payment = await self.admit(sale)
+        await self.close(payment, Ending.OWED, "served", *lines)
+        return payment
+
+    async def collect(self, payment: Payment, outcome: Outcome | None) -> None:
+        """Ask for the money of a delivered call; None: no answer is on disk yet."""
+        named, at_us = {payment.claim_key: FACILITATOR}, payment.admitted_us
+        await self.store.run(partial(naming_unit, named=named, owner="run_1", now_us=at_us))
+        if outcome is not None:
+            answers = [Answered(payment.claim_key, outcome, FEE, 204_500)]
+            await self.store.run(partial(answers_unit, answers=answers, now_us=at_us))
 
     async def break_off(self, sale: Sale, *lines: CostLine) -> None:
         """Sell a call that is paid and not delivered."""

@@ -14,17 +14,20 @@ from pricing.tariffs import NONE
 from sidecar.adapters.facilitators import Facilitators
 from sidecar.adapters.receipt_key import ReceiptKey
 from sidecar.adapters.storage.reading import Reader
+from sidecar.collecting import Collector, Pace
 from sidecar.commits import Commits
 from sidecar.delivery import Bounds as DeliveryBounds
 from sidecar.delivery import Room
 from sidecar.domain.admission import Bounds as AdmissionBounds
 from sidecar.domain.call import Endpoint
+from sidecar.domain.closing import Ending
 from sidecar.domain.days import UNBOUNDED
 from sidecar.domain.evidence import Heads
 from sidecar.domain.expecting import Expected
 from sidecar.domain.fees import Fees
 from sidecar.domain.pacing import Rate
 from sidecar.domain.payments import State
+from sidecar.domain.purses import Purses
 from sidecar.domain.records import Payment, RecordsTx
 from sidecar.domain.routes import BadRoutes, compile_routes
 from sidecar.domain.sales import Sale
@@ -44,7 +47,7 @@ from sidecar.tokens import Tokens
 from sidecar.x402.challenge import Challenge, prepare
 from sidecar.x402.documents import Resource
 from sidecar.x402.identifier import KEY, Demand
-from tests.sidecar.builders import RUN, Books, P, a_payment_document, a_sale, an_endpoint
+from tests.sidecar.builders import RUN, Books, P, a_log, a_payment_document, a_sale, an_endpoint, verified
 from tests.sidecar.fakes import (
     Buyer,
     CountingIds,
@@ -59,7 +62,7 @@ from tests.sidecar.fakes import (
     TracedStorage,
 )
 from tests.sidecar.shop import FACILITATOR, NETWORK
-from tests.sidecar.x402.signing import header
+from tests.sidecar.x402.signing import WALLET, header
 
 PUBLIC_URL: Final = "https://agent.example"
 ORIGIN_SECRET: Final = bytes(range(32))
@@ -93,6 +96,9 @@ ANSWER: Final = Says(headers=JSON, chunks=(COMPLETION[:40], COMPLETION[40:]))
 FEE: Final = {"fee:facilitator": FEE_NANO, "facilitator_payable": FEE_NANO}
 SOLD: Final = {"reported": P, "revenue": P, **FEE}
 CREDIT: Final = {"reported": P, "buyer": P, **FEE}
+BEFORE: Final = 1_000_000
+"""The nonce of what a wallet has paid before."""
+PAID_BEFORE: Final = {"onchain": P, "token": 50_000, "fx": 50_000, "revenue": P, **FEE}
 OPEN: Final = {"authorized": P, "deposit": P, "held": P}
 RETRY: Final = {"cost:retry": COMPLETION_NANO, "provider_payable": COMPLETION_NANO}
 NOTHING: Final[dict[str, int]] = {}
@@ -143,9 +149,12 @@ class Stall:
                 settings.get("reentries", 3),
                 RUN,
                 settings.get("days", UNBOUNDED),
+                frozenset({NETWORK} if settings.get("chain", True) else ()),
             ),
             delivery=self.bounds,
             room=self.room,
+            purses=Purses(),
+            collect=asyncio.Event(),
             reached=self._reached,
             tariffs=settings.get("tariffs", NONE),
         )
@@ -198,6 +207,17 @@ class Stall:
         """Build what looks after the books; another *owner* is another run of the process."""
         watched = {NETWORK: Watched(self.chain, self.heads)} if watch else {}
         return Recovery(self.services, watched, self.endpoint.offers, owner, interval_ms=1)
+
+    def collector(self, owner: str = RUN, *, batch: int = 100, at_once: int = 8) -> Collector:
+        """Build what collects the money of delivered calls; every round but the first has to be asked for."""
+        return Collector(self.services, self.endpoint.offers, owner, Pace(batch, at_once, every_s=STUCK_S))
+
+    async def paid_before(self, wallet: Any = WALLET) -> None:
+        """Let a wallet have paid for a call, finally: from now on it may be served before it pays."""
+        asked = verified(call="call_before", nonce=BEFORE, wallet=wallet)
+        payment = await self.books.settled(asked, number=BEFORE)
+        await self.books.close(payment, Ending.DELIVERED)
+        assert await self.books.arrived(payment, a_log(payment, BEFORE))
 
     def ask(
         self,

@@ -1,6 +1,8 @@
 """Flows: in which order a call is paid, worked for and delivered, and whose the money is when one fails."""
 
 import asyncio
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -16,11 +18,12 @@ from sidecar.flows import FLOWS
 from sidecar.ports import AnswerLost, NothingSent, TimedOut
 from sidecar.x402 import reasons
 from sidecar.x402.documents import SettleReply
-from tests.sidecar.builders import PAYER, P, a_log, a_payment_header, an_endpoint
+from tests.sidecar.builders import PAYER, P, a_log, a_payment_header, an_endpoint, verified
 from tests.sidecar.fakes import Buyer, Says
 from tests.sidecar.shop import FACILITATOR, NETWORK
 from tests.sidecar.stall import (
     ANSWER,
+    BEFORE,
     COMPLETION,
     COMPLETION_NANO,
     CREDIT,
@@ -29,6 +32,7 @@ from tests.sidecar.stall import (
     MODEL,
     NOTHING,
     OPEN,
+    PAID_BEFORE,
     RETRY,
     SOLD,
     Stall,
@@ -36,6 +40,7 @@ from tests.sidecar.stall import (
 )
 
 UPFRONT: Final = an_endpoint(flow=Flow.UPFRONT)
+DEFERRED: Final = an_endpoint(flow=Flow.DEFERRED)
 FAILS: Final = Says(500, JSON, (COMPLETION,))
 BREAKS_OFF: Final = Says(headers=JSON, chunks=(COMPLETION, AnswerLost("reset")))
 ARRIVED: Final = {"onchain": P, "token": 50_000, "fx": 50_000}
@@ -45,6 +50,16 @@ ARRIVED: Final = {"onchain": P, "token": 50_000, "fx": 50_000}
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """A commit that must be made is tried again at once."""
     monkeypatch.setattr(commits, "PAUSES_S", (0.0,))
+
+
+def and_before(money: Mapping[str, int]) -> dict[str, int]:
+    """Return *money* together with that of the call which the payer has paid before."""
+    return dict(Counter(PAID_BEFORE) + Counter(money))
+
+
+OWED: Final = and_before({"authorized": P, "revenue": P})
+COLLECTED: Final = and_before(SOLD)
+DEFAULTED: Final = and_before({"bad_debt": P, "revenue": P})
 
 
 def receipt(buyer: Buyer) -> SettleResponse:
@@ -98,7 +113,9 @@ async def test_upfront_works_only_for_money_that_came(tmp_path: Path) -> None:
         assert stall.books.balances() == {**SOLD, **owed}
 
 
-@pytest.mark.parametrize(("flow", "announced"), [(Flow.UPFRONT, "upfront"), (Flow.AUTHORIZATION, None)])
+@pytest.mark.parametrize(
+    ("flow", "announced"), [(Flow.UPFRONT, "upfront"), (Flow.AUTHORIZATION, None), (Flow.DEFERRED, None)]
+)
 async def test_a_buyer_is_told_that_it_pays_first(tmp_path: Path, flow: Flow, announced: str | None) -> None:
     """`extra.paymentFlow` names upfront, and only upfront."""
     async with open_stall(tmp_path, endpoint=an_endpoint(flow=flow)) as stall:
@@ -464,3 +481,260 @@ async def test_another_facilitators_fee_is_owed_by_who_settled_late(tmp_path: Pa
 
         assert stall.books.balances() == {**ARRIVED, **FEE, "buyer": P}
         assert FACILITATOR.replace(":", "%3A") in str(stall.books.accounts())
+
+
+# Deferred: work, deliver, and ask for the money afterwards.
+
+
+async def test_a_deferred_call_is_two_commits(tmp_path: Path) -> None:
+    """Admit, funds, work, the answer without a receipt, close; then the money is asked for."""
+    async with open_stall(tmp_path, endpoint=DEFERRED) as stall:
+        await stall.paid_before()
+        stall.upstream.otherwise = ANSWER
+        buyer = await stall.buy()
+
+        assert stall.trace == ["admit_unit", "funds", "upstream", "start", "body", "close_unit"]
+        assert (buyer.status, buyer.body, buyer.ended) == (200, COMPLETION, True)
+        assert buyer.header(b"payment-response") is None
+        assert buyer.header(b"cache-control") == b"private"
+        assert await stall.state() is State.OWED
+        owed = {"cost:model": COMPLETION_NANO, "provider_payable": COMPLETION_NANO}
+        assert stall.books.balances() == {**OWED, **owed}
+        assert (stall.books.call()["outcome"], stall.books.call()["settlement"]) == ("served", "pending")
+
+        await stall.collector().collect()
+        assert stall.count("settle") == {"settle": 1}
+        assert stall.books.balances() == {**COLLECTED, **owed}
+        assert stall.books.call()["settlement"] == "settled"
+
+
+async def test_the_same_deferred_payment_gets_its_answer_and_later_its_receipt(tmp_path: Path) -> None:
+    """Nothing is worked for again; there is a receipt as soon as there is a settlement."""
+    async with open_stall(tmp_path, endpoint=DEFERRED) as stall:
+        await stall.paid_before()
+        stall.upstream.otherwise = ANSWER
+        await stall.buy()
+        early = await stall.buy()
+        await stall.collector().collect()
+        late = await stall.buy()
+
+        assert (early.status, early.body, late.status, late.body) == (200, COMPLETION, 200, COMPLETION)
+        assert early.header(b"sidecar-call-id") == late.header(b"sidecar-call-id") == b"call_1"
+        assert early.header(b"payment-response") is None
+        assert (receipt(late).success, receipt(late).amount) == (True, "50000")
+        assert stall.count("upstream", "settle") == {"upstream": 1, "settle": 1}
+
+        stall.answers.kept.clear()
+        gone = await stall.buy()
+        assert (gone.status, gone.document()["code"]) == (410, "answer_gone")
+        assert receipt(gone).success
+
+
+async def test_an_answer_gone_before_its_settlement_has_no_receipt(tmp_path: Path) -> None:
+    """It is gone all the same, and nothing says that it was paid."""
+    async with open_stall(tmp_path, endpoint=DEFERRED) as stall:
+        await stall.paid_before()
+        await stall.buy()
+        stall.answers.kept.clear()
+        gone = await stall.buy()
+
+        assert (gone.status, gone.document()["code"]) == (410, "answer_gone")
+        assert gone.header(b"payment-response") is None
+
+
+@pytest.mark.parametrize("settings", [{}, {"chain": False}], ids=["a stranger", "no node"])
+async def test_who_may_not_owe_is_served_as_authorization(
+    tmp_path: Path, settings: Mapping[str, bool]
+) -> None:
+    """Without a final payment of its own, or without a chain to ask, the money comes before the body."""
+    async with open_stall(tmp_path, endpoint=DEFERRED, **settings) as stall:
+        if settings:
+            await stall.paid_before()
+        buyer = await stall.buy()
+
+        assert stall.trace[-6:] == ["sending_unit", "settle", "result_unit", "start", "body", "close_unit"]
+        assert receipt(buyer).success
+        assert await stall.state() is State.DELIVERED
+
+
+@pytest.mark.parametrize(
+    ("says", "status"),
+    [
+        (FAILS, 500),
+        (BREAKS_OFF, 200),
+        (TimedOut("late"), 504),
+        (NothingSent("refused"), 502),
+    ],
+    ids=["500", "breaks off", "timeout", "unreachable"],
+)
+async def test_a_deferred_call_that_fails_is_not_charged(
+    tmp_path: Path, says: Says | Exception, status: int
+) -> None:
+    """Nothing is owed, nothing is asked for, and the same payment may enter again."""
+    async with open_stall(tmp_path, endpoint=DEFERRED) as stall:
+        await stall.paid_before()
+        stall.upstream.script = [says]
+        buyer = await stall.buy()
+        await stall.collector().collect()
+
+        assert buyer.status == status
+        assert buyer.header(b"payment-response") is None
+        assert await stall.state() is State.RELEASED
+        worked = RETRY if isinstance(says, Says) else NOTHING
+        assert stall.books.balances() == and_before(worked)
+        assert stall.books.call()["captured_nano"] == 0
+
+        assert (await stall.buy()).status == 200
+        assert await stall.state("call_2") is State.OWED
+        assert stall.count("settle") == {"settle": 0}
+
+
+async def test_a_buyer_who_leaves_a_deferred_call_owes_for_it(tmp_path: Path) -> None:
+    """The agent is read to its end, the answer is kept, and its price is asked for."""
+    async with open_stall(tmp_path, endpoint=DEFERRED) as stall:
+        await stall.paid_before()
+        hold = asyncio.Event()
+        stall.upstream.script = [Says(headers=JSON, chunks=(COMPLETION[:40], hold, COMPLETION[40:]))]
+        buyer, task = stall.ask(headers=[stall.payment()])
+        await buyer.fed.wait()
+        buyer.leave()
+        hold.set()
+        await task
+
+        assert await stall.state() is State.OWED
+        assert stall.books.call()["outcome"] == "served"
+        again = await stall.buy()
+        assert (again.status, again.body) == (200, COMPLETION)
+        assert stall.count("upstream") == {"upstream": 1}
+
+
+async def test_of_five_hundred_copies_of_a_deferred_payment_one_is_worked_for(tmp_path: Path) -> None:
+    """One upstream call, one settlement, one sale; the others wait for it or get its answer."""
+    async with open_stall(tmp_path, endpoint=DEFERRED) as stall:
+        await stall.paid_before()
+        asked = [stall.ask(headers=[stall.payment()]) for _ in range(500)]
+        await asyncio.gather(*(task for _, task in asked))
+        await stall.collector().collect()
+
+        assert {buyer.status for buyer, _ in asked} <= {200, 503}
+        assert {buyer.header(b"payment-response") for buyer, _ in asked} == {None}
+        codes = {buyer.document()["code"] for buyer, _ in asked if buyer.status != 200}
+        assert codes <= {"call_in_progress"}
+        assert stall.count("upstream", "settle") == {"upstream": 1, "settle": 1}
+        assert stall.books.balances() == COLLECTED
+
+
+async def test_what_is_owed_counts_as_exposure(tmp_path: Path) -> None:
+    """Only a final outcome makes room again; at half of it the money is asked for at once."""
+    async with open_stall(tmp_path, endpoint=DEFERRED, exposure=nano(4 * P)) as stall:
+        await stall.paid_before()
+        waking = []
+        for nonce in (1, 2, 3, 4):
+            assert (await stall.buy(nonce)).status == 200
+            waking.append(stall.services.collect.is_set())
+        refused = await stall.buy(nonce=5)
+
+        assert waking == [False, True, True, True]
+        assert (refused.status, refused.document()["code"]) == (429, "exposure_exceeded")
+        await stall.collector().collect()
+        assert (await stall.buy(nonce=5)).status == 200
+        assert stall.count("settle") == {"settle": 4}
+
+
+async def test_a_debtor_pays_first_everywhere(tmp_path: Path) -> None:
+    """A refused settlement after delivery is bad debt; the next calls are settled before the work."""
+    async with open_stall(tmp_path, endpoint=DEFERRED) as stall:
+        await stall.paid_before()
+        await stall.buy()
+        stall.facilitator.settles = [SettleReply(False, "", NETWORK, PAYER, None, reasons.INSUFFICIENT_FUNDS)]
+        await stall.collector().collect()
+
+        assert await stall.state() is State.DEFAULTED
+        assert stall.books.balances() == DEFAULTED
+        assert stall.books.call()["settlement"] == "failed"
+        assert "payment_defaulted" in stall.observer.attention
+        repeated = await stall.buy()
+        assert (repeated.status, repeated.document()["code"]) == (402, "settlement_failed")
+
+        stall.trace.clear()
+        assert (await stall.buy(nonce=2)).status == 200
+        paying_first = ["sending_unit", "settle", "result_unit", "upstream", "start", "body", "close_unit"]
+        assert stall.trace == ["admit_unit", *paying_first]
+        cheap = a_payment_header(an_endpoint(nano(1_000_500), name=MODEL).offers[0], nonce=9)
+        stall.trace.clear()
+        assert (await stall.answer("GET", b"/models/any", [(b"payment-signature", cheap)])).status == 200
+        assert stall.trace == ["admit_unit", *paying_first]
+
+
+async def test_a_debt_is_paid_by_the_transfer_that_comes_late(tmp_path: Path) -> None:
+    """The refused authorization was used after all: the debt is gone, and its payer trusted again."""
+    async with open_stall(tmp_path, endpoint=DEFERRED) as stall:
+        await stall.paid_before()
+        await stall.buy()
+        stall.facilitator.settles = [SettleReply(False, "", NETWORK, PAYER, None, reasons.INSUFFICIENT_FUNDS)]
+        await stall.collector().collect()
+        await find_the_transfer(stall)
+
+        assert await stall.state() is State.DELIVERED
+        assert stall.books.balances() == and_before({**ARRIVED, "revenue": P, **FEE})
+        assert receipt(await stall.buy()).success
+        assert (await stall.buy(nonce=2)).header(b"payment-response") is None
+
+
+async def test_a_debt_is_paid_by_credit_at_the_next_call(tmp_path: Path) -> None:
+    """What an upfront call left as credit pays the debt first; the receipt says that nothing moved."""
+    async with open_stall(tmp_path, endpoint=DEFERRED) as stall:
+        await stall.paid_before()
+        await stall.buy()
+        stall.facilitator.settles = [SettleReply(False, "", NETWORK, PAYER, None, reasons.INSUFFICIENT_FUNDS)]
+        await stall.collector().collect()
+        stall.upstream.script = [FAILS]
+        await stall.buy(nonce=2)
+        credit = {"reported": P, "buyer": P, **FEE}
+        assert stall.books.balances() == dict(Counter(DEFAULTED) + Counter(credit) + Counter(RETRY))
+
+        served = await stall.buy(nonce=3)
+        assert served.header(b"payment-response") is None, "it is trusted again"
+        assert await stall.state() is State.DELIVERED
+        paid = {"revenue": 2 * P, "reported": P, "authorized": P, **FEE}
+        assert stall.books.balances() == and_before({**paid, **RETRY})
+        assert from_credit(await stall.buy())
+        assert stall.books.call()["settlement"] == "settled"
+
+
+@pytest.mark.parametrize(
+    ("point", "status", "left"),
+    [
+        ("admitted", 503, State.RELEASED),
+        ("funded", 503, State.RELEASED),
+        ("forwarded", 503, State.RELEASED),
+        ("started", 200, State.RELEASED),
+        ("streamed", 200, State.OWED),
+        ("owed", 200, State.OWED),
+        ("closed", 200, State.OWED),
+    ],
+)
+async def test_a_defect_in_a_deferred_call_leaves_no_money_open(
+    tmp_path: Path, point: str, status: int, left: State
+) -> None:
+    """Delivered whole it is owed for, and before that nobody owes anything."""
+    async with open_stall(tmp_path, endpoint=DEFERRED) as stall:
+        await stall.paid_before()
+        stall.defects[point] = ZeroDivisionError("secret detail")
+        buyer = await stall.buy()
+
+        assert buyer.status == status
+        assert b"secret" not in buyer.body
+        assert await stall.state() is left
+        assert stall.books.balances() == (OWED if left is State.OWED else PAID_BEFORE)
+
+
+async def test_credit_is_spent_before_anything_is_owed(tmp_path: Path) -> None:
+    """A payer with credit is served from it, on this route as on any other."""
+    async with open_stall(tmp_path, endpoint=DEFERRED) as stall:
+        await stall.paid_before()
+        await stall.books.credited(verified(call="call_0", nonce=BEFORE + 1), number=BEFORE + 1)
+        served = await stall.buy()
+
+        assert from_credit(served)
+        assert stall.count("funds", "settle") == {"funds": 0, "settle": 0}

@@ -4,12 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from sidecar.domain.call import Flow
 from sidecar.domain.choosing import FAULTS_MAX, PAUSE_FIRST_US
 from sidecar.domain.payments import State
-from sidecar.ports import AnswerLost, TimedOut
+from sidecar.domain.purses import GOOD_US
+from sidecar.ports import AnswerLost, NothingSent, TimedOut
 from sidecar.x402 import reasons
 from sidecar.x402.documents import VerifyReply
-from tests.sidecar.builders import PAYER
+from tests.sidecar.builders import PAYER, an_endpoint
 from tests.sidecar.fakes import RICH
 from tests.sidecar.shop import NETWORK
 from tests.sidecar.stall import (
@@ -101,7 +103,7 @@ async def test_one_funded_call_at_a_time_tries_a_facilitator_again(tmp_path: Pat
         for _ in range(FAULTS_MAX):
             with pytest.raises(TimedOut):
                 await stall.facilitators.verify(stall.facilitator.settled[0], ("exact", NETWORK))
-        stall.clock.pass_s(PAUSE_FIRST_US // 1_000_000)
+        stall.clock.time_us += max(PAUSE_FIRST_US, GOOD_US)
         await stall.facilitators.poll()
         stall.chain.balance_units = 0
         assert (await stall.buy(2)).document()["reason"] == reasons.INSUFFICIENT_FUNDS
@@ -118,3 +120,46 @@ async def test_one_funded_call_at_a_time_tries_a_facilitator_again(tmp_path: Pat
         assert one.status == 200
         assert (await stall.buy(4)).status == 200
         assert stall.count("upstream") == {"upstream": 3}
+
+
+async def test_what_the_chain_said_is_good_for_a_while(tmp_path: Path) -> None:
+    """Ten seconds, for one payer and asset; after that it is asked again."""
+    async with open_stall(tmp_path) as stall:
+        for nonce in (1, 2):
+            assert (await stall.buy(nonce)).status == 200
+        assert stall.count("funds") == {"funds": 1}
+
+        stall.clock.time_us += GOOD_US
+        assert (await stall.buy(nonce=3)).status == 200
+        assert stall.count("funds") == {"funds": 2}
+
+
+async def test_what_was_settled_since_is_not_there_any_more(tmp_path: Path) -> None:
+    """A balance for one call pays for one: nothing is open, and yet the chain is asked anew."""
+    async with open_stall(tmp_path) as stall:
+        stall.chain.balance_units = 50_000
+        assert (await stall.buy(1)).status == 200
+        stall.chain.balance_units = 0
+        refused = await stall.buy(nonce=2)
+
+        assert (refused.status, refused.document()["reason"]) == (402, reasons.INSUFFICIENT_FUNDS)
+        assert stall.count("funds", "upstream") == {"funds": 2, "upstream": 1}
+
+
+async def test_a_deferred_call_tries_no_facilitator(tmp_path: Path) -> None:
+    """Who is being tried again is left to what settles: a call that does not ask must not take its place."""
+    async with open_stall(tmp_path, endpoint=an_endpoint(flow=Flow.DEFERRED)) as stall:
+        await stall.paid_before()
+        await stall.buy(1)
+        stall.facilitator.settles = [NothingSent("refused")] * FAULTS_MAX
+        for _ in range(FAULTS_MAX):
+            await stall.collector().collect()
+        assert (await stall.buy(nonce=2)).document()["code"] == "facilitator_unavailable"
+
+        stall.clock.time_us += PAUSE_FIRST_US
+        await stall.facilitators.poll()
+        for nonce in (2, 3):
+            assert (await stall.buy(nonce)).status == 200
+        await stall.collector().collect()
+        await stall.collector().collect()
+        assert stall.books.select("SELECT DISTINCT state FROM payments") == [(State.DELIVERED,)]

@@ -13,7 +13,7 @@ from sidecar.domain.call import Verified
 from sidecar.domain.closing import Ending
 from sidecar.domain.events import PaymentSeen, PaymentSettled
 from sidecar.domain.evidence import GRACE_S
-from sidecar.domain.outcomes import Failed, NotSent
+from sidecar.domain.outcomes import Failed, NotSent, Unknown
 from sidecar.domain.payments import Proof, State
 from sidecar.domain.records import Payment
 from sidecar.ports import AnswerLost, StorageGone, StorageUnavailable, TimedOut
@@ -596,3 +596,121 @@ async def test_evidence_waits_for_a_call_that_runs_again(tmp_path: Path) -> None
 
         assert (await stall.books.payment(payment)).state is State.CREDITED
         assert stall.books.balances() == {**ARRIVED, "buyer": P}
+
+
+# Delivered before it was paid.
+
+
+async def owed(books: Books) -> Payment:
+    return await books.owed()
+
+
+async def doubtful(books: Books) -> Payment:
+    return await books.collected(Unknown("answer_lost"))
+
+
+async def in_debt(books: Books) -> Payment:
+    return await books.collected(Failed(reasons.INSUFFICIENT_FUNDS))
+
+
+async def overdue(stall: Stall, start: Start) -> Payment:
+    """Begin, and let time pass until the authorization is not good any more by our clock."""
+    payment = await start(stall.books)
+    stall.clock.pass_s(DEAD_S - NOW_S)
+    return payment
+
+
+@pytest.mark.parametrize(("start", "fee"), [(owed, NOTHING), (doubtful, FEE), (in_debt, FEE)])
+async def test_what_was_delivered_is_paid_by_its_transfer(
+    tmp_path: Path, start: Start, fee: dict[str, int]
+) -> None:
+    """Whoever broadcast it, before it was asked for or after it was given up: it is paid, and no credit."""
+    async with open_stall(tmp_path) as stall:
+        payment = await overdue(stall, start)
+        stall.chain.transfer(payment.nonce, a_log(payment))
+        await look(stall)
+
+        assert await stall.state() is State.DELIVERED
+        assert stall.books.balances() == {**ARRIVED, "revenue": P, **fee}
+        assert [each.source for each in stall.observer.of(PaymentSettled)] == ["chain"]
+
+
+@pytest.mark.parametrize("start", [owed, doubtful])
+async def test_what_was_delivered_and_is_dead_is_a_debt(tmp_path: Path, start: Start) -> None:
+    """The authorization was never used and cannot be: a person is told, once."""
+    async with open_stall(tmp_path) as stall:
+        await overdue(stall, start)
+        await look(stall, DEAD_S)
+        await look(stall, DEAD_S, 11)
+
+        assert await stall.state() is State.DEFAULTED
+        assert stall.books.balances() == {"bad_debt": P, "revenue": P}
+        assert stall.observer.attention == ["payment_defaulted"]
+        assert [each.result for each in stall.observer.of(PaymentSettled)] == ["failed"]
+
+
+@pytest.mark.parametrize("start", [owed, doubtful])
+async def test_what_was_delivered_and_then_taken_back_is_a_debt(tmp_path: Path, start: Start) -> None:
+    """The nonce is used and nothing came of it: cancelled by its payer, who owes for the call."""
+    async with open_stall(tmp_path) as stall:
+        payment = await overdue(stall, start)
+        stall.chain.used[payment.nonce] = 9
+        await look(stall, DEAD_S)
+        assert stall.observer.attention == []
+
+        await look(stall, DEAD_S + GRACE_S, 11)
+        assert await stall.state() is State.DEFAULTED
+        assert stall.observer.attention == ["settlement_undecidable"]
+        assert stall.books.balances() == {"bad_debt": P, "revenue": P}
+
+
+async def test_what_is_owed_is_not_looked_for_while_it_can_be_asked_for(tmp_path: Path) -> None:
+    """The chain is asked only about what nobody will be asked for any more."""
+    async with open_stall(tmp_path) as stall:
+        payment = await owed(stall.books)
+        stall.chain.transfer(payment.nonce, a_log(payment))
+        await look(stall)
+
+        assert await stall.state() is State.OWED
+        assert stall.count("transfers_of") == {"transfers_of": 0}
+
+
+@pytest.mark.parametrize(("start", "asked"), [(owed, 0), (doubtful, 1)])
+async def test_without_a_chain_what_was_delivered_is_a_debt_in_the_end(
+    tmp_path: Path, start: Start, asked: int
+) -> None:
+    """Only who was asked is asked again; past its time nothing can tell, and a person is told."""
+    async with open_stall(tmp_path, chain=False) as stall:
+        payment = await start(stall.books)
+        stall.facilitator.settles = [AnswerLost("reset")]
+        stall.clock.pass_s(payment.valid_before - NOW_S + 1)
+        recovery = stall.recovery(watch=False)
+        await recovery.look()
+        assert (await stall.state(), len(stall.facilitator.settled)) == (payment.state, asked)
+
+        stall.clock.pass_s(ASK_AGAIN_S)
+        await recovery.look()
+        assert await stall.state() is State.DEFAULTED
+        assert stall.observer.attention[-1] == "settlement_undecidable"
+
+
+async def test_without_a_chain_a_clean_word_pays_for_what_was_delivered(tmp_path: Path) -> None:
+    """The same facilitator says that it settled: paid, and no credit comes of it."""
+    async with open_stall(tmp_path, chain=False) as stall:
+        await doubtful(stall.books)
+        stall.clock.pass_s(ASK_AGAIN_S)
+        await stall.recovery(watch=False).look()
+
+        assert await stall.state() is State.DELIVERED
+        assert stall.books.balances() == SOLD
+
+
+async def test_a_debt_is_watched_until_it_is_dead(tmp_path: Path) -> None:
+    """Then nothing can pay it but its payer's credit."""
+    async with open_stall(tmp_path) as stall:
+        await in_debt(stall.books)
+        await look(stall, DEAD_S)
+        found = await stall.stored()
+
+        assert (found.state, found.watched) == (State.DEFAULTED, False)
+        assert stall.books.balances() == {"bad_debt": P, "revenue": P}

@@ -13,6 +13,7 @@ from sidecar import wiring
 from sidecar.adapters.receipt_key import ReceiptKey
 from sidecar.adapters.secrets import load as load_secrets
 from sidecar.adapters.system import SystemClock
+from sidecar.collecting import Pace
 from sidecar.domain.report_refusals import Code, ReportsRefused
 from sidecar.ports import StorageUnavailable
 from tests.sidecar.adapters.conftest import Listen, Script, read_request
@@ -174,3 +175,13 @@ async def test_everything_that_was_opened_is_closed(tmp_path: Path) -> None:
         await storage.run(lambda tx: tx.payment(b"key"))
     async with built(tmp_path):
         pass
+
+
+async def test_what_is_owed_is_collected_at_the_pace_of_the_limits(tmp_path: Path) -> None:
+    """And only where there is a node may anybody owe."""
+    text = CONFIG.replace(
+        "reentries: 5", "reentries: 5, flush_batch: 7, flush_every: 2s, flush_concurrency: 3"
+    )
+    async with built(tmp_path, text) as path:
+        assert path.collector._pace == Pace(batch=7, at_once=3, every_s=2)
+        assert path.services.admission.watched == {"eip155:84532"}

@@ -178,7 +178,6 @@ WRONG = {
         MINIMAL.replace("0.05", "1.01"), [("routes.POST /research.price", "price_above_exposure")]),
     "price above a day": (MINIMAL + 'exposure: {per_day: "$0.04"}',
                           [("routes.POST /research.price", "price_above_exposure")]),
-    "deferred": (_priced("settle: deferred"), [("routes.POST /research.settle", "unsupported")]),
     "settle typo": (_priced("settle: later"), [("routes.POST /research.settle", "settle")]),
     "rate of nothing": (_priced("rate_limit: 0/minute"),
                         [("routes.POST /research.rate_limit", "out_of_range")]),
@@ -295,6 +294,12 @@ WRONG = {
     "success typo": (_priced("success: {statsu: [200]}"),
                      [("routes.POST /research.success.statsu", "unknown_key")]),
     # limits
+    "a batch of none": (MINIMAL + "limits: {flush_batch: 0}", [("limits.flush_batch", "out_of_range")]),
+    "a batch too large": (MINIMAL + "limits: {flush_batch: 1001}", [("limits.flush_batch", "out_of_range")]),
+    "a flush too rare": (MINIMAL + "limits: {flush_every: 31s}", [("limits.flush_every", "out_of_range")]),
+    "a flush without a unit": (MINIMAL + "limits: {flush_every: 5}", [("limits.flush_every", "duration")]),
+    "too many settled at once": (
+        MINIMAL + "limits: {flush_concurrency: 101}", [("limits.flush_concurrency", "out_of_range")]),
     "rates": (MINIMAL + "limits: {per_buyer: 100, per_address: 50/fortnight}",
               [("limits.per_address", "rate"), ("limits.per_buyer", "rate")]),
     "body too large": (MINIMAL + "limits: {paid_body: 11MiB}", [("limits.paid_body", "out_of_range")]),

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Final
 
+from ledger.money import nano
 from sidecar.adapters.storage.costs import CostsSqliteTx, insert
 from sidecar.domain import chart
 from sidecar.domain.days import DAY_US, PayerDay, day_of
 from sidecar.domain.payments import Proof, State
-from sidecar.domain.records import CallRow, Closing, Payment
+from sidecar.domain.records import Authorized, CallRow, Closing, Payment
 
 _RENAMED: Final = {"call": "call_id", "transaction": "transaction_hash"}
 _PAYMENT_FIELDS: Final = tuple(field.name for field in fields(Payment))
@@ -27,7 +28,10 @@ _CHANGE: Final = (
     "WHERE claim_key = ?"
 )
 # Word for word as the partial index has it: SQLite uses the index only where it finds its condition again.
-_UNFINISHED: Final = "state IN ('open', 'spending', 'sending', 'settled', 'unknown')"
+_UNFINISHED: Final = (
+    "state IN ('open', 'spending', 'sending', 'settled', 'unknown', 'owed', 'collecting', 'doubtful')"
+)
+_RUNNING: Final = "state IN ('open', 'spending', 'sending', 'settled', 'collecting')"
 _SELECT: Final = f"SELECT {', '.join(_PAYMENT_COLUMNS)} FROM payments"  # noqa: S608
 _OPEN_CALL: Final = insert("calls", _CALL_COLUMNS)
 _NAMED: Final = "claim_key = (SELECT claim_key FROM identifiers WHERE payer = ? AND identifier = ?)"
@@ -40,13 +44,14 @@ _IDENTIFY: Final = insert(
 _FORGET: Final = (
     "DELETE FROM identifiers WHERE (payer, identifier) IN ("
     "SELECT i.payer, i.identifier FROM identifiers AS i JOIN payments AS p ON p.claim_key = i.claim_key "
-    "WHERE i.bound_us < ? AND p.state IN ('released', 'failed', 'delivered', 'credited') "
+    "WHERE i.bound_us < ? AND p.state IN ('released', 'failed', 'delivered', 'credited', 'defaulted') "
     "ORDER BY i.bound_us LIMIT ?)"
 )
 _TAKEN: Final = (
     "SELECT 1 FROM payments WHERE network = ? AND transaction_hash = ? AND transaction_hash <> '' "
     "AND claim_key <> ? AND proof <> 'none'"
 )
+_PROVEN: Final = "SELECT 1 FROM payments WHERE payer = ? AND proof = 'chain' LIMIT 1"
 _RECEIPT: Final = (
     "INSERT INTO receipts (network, transaction_hash, log_index, claim_key, amount) VALUES (?, ?, ?, ?, ?) "
     "ON CONFLICT DO NOTHING"
@@ -116,7 +121,7 @@ class RecordsSqliteTx(CostsSqliteTx):
 
     def orphans(self, owner: str) -> list[Payment]:
         """Return payments whose call another run left open."""
-        return self._where(f"{_UNFINISHED} AND state <> 'unknown' AND owner <> ?", (owner,))
+        return self._where(f"{_UNFINISHED} AND {_RUNNING} AND owner <> ?", (owner,))
 
     def orphan_calls(self, owner: str) -> list[tuple[str, str]]:
         """Return (call, endpoint) of calls that another run did not close."""
@@ -124,7 +129,36 @@ class RecordsSqliteTx(CostsSqliteTx):
 
     def unknown(self, limit: int) -> list[Payment]:
         """Return payments whose settlement is unknown."""
-        return self._where(f"{_UNFINISHED} AND state = 'unknown' ORDER BY changed_us LIMIT ?", (limit,))
+        return self._where(
+            f"{_UNFINISHED} AND state IN ('unknown', 'doubtful') ORDER BY changed_us LIMIT ?", (limit,)
+        )
+
+    def owed(self, limit: int, networks: Sequence[str], after_s: int) -> list[Payment]:
+        """Return payments on *networks* to be collected that are good after *after_s*."""
+        return self._where(
+            f"{_UNFINISHED} AND state = 'owed' AND valid_before > ? AND {_among('network', networks)} "
+            "ORDER BY valid_before LIMIT ?",
+            (after_s, *networks, limit),
+        )
+
+    def doubtful(self, limit: int) -> list[Payment]:
+        """Return payments that were delivered and whose settlement is unknown."""
+        return self._where(f"{_UNFINISHED} AND state = 'doubtful' ORDER BY changed_us LIMIT ?", (limit,))
+
+    def overdue(self, limit: int, now_s: int) -> list[Payment]:
+        """Return payments that were not collected and are not good any more."""
+        return self._where(
+            f"{_UNFINISHED} AND state = 'owed' AND valid_before <= ? ORDER BY valid_before LIMIT ?",
+            (now_s, limit),
+        )
+
+    def debts(self, payer: bytes) -> list[Payment]:
+        """Return what was delivered to this payer and not paid."""
+        return self._where("state = 'defaulted' AND payer = ? ORDER BY admitted_us, claim_key", (payer,))
+
+    def proven(self, payer: bytes) -> bool:
+        """Tell whether a payment of this payer is final on chain."""
+        return self.connection.execute(_PROVEN, (payer,)).fetchone() is not None
 
     def unseen(self, limit: int, networks: Sequence[str]) -> list[Payment]:
         """Return payments settled by word on *networks* and not yet seen on chain."""
@@ -134,9 +168,9 @@ class RecordsSqliteTx(CostsSqliteTx):
         )
 
     def watched(self, limit: int, networks: Sequence[str]) -> list[Payment]:
-        """Return payments on *networks* that were not charged but might still arrive on chain."""
+        """Return payments on *networks* that nothing was paid for but might still arrive on chain."""
         return self._where(
-            "watched = 1 AND state IN ('released', 'failed', 'delivered') AND proof = 'none' "
+            "watched = 1 AND state IN ('released', 'failed', 'delivered', 'defaulted') AND proof = 'none' "
             f"AND {_among('network', networks)} ORDER BY valid_before LIMIT ?",
             (*networks, limit),
         )
@@ -223,10 +257,12 @@ class RecordsSqliteTx(CostsSqliteTx):
         row = (closing.outcome, closing.status, closing.latency_us, self.recorded_us, call)
         return self.connection.execute(_CLOSE, row).rowcount == 1
 
-    def authorized_units(self, network: str, payer: str) -> int:
-        """Return the payer's open authorizations on the network, nano-USD."""
+    def authorized(self, network: str, payer: str) -> Authorized:
+        """Return the payer's authorizations on the network."""
         balance = self.balance(chart.authorized(network, payer).id)
-        return balance.debits_posted - balance.credits_posted
+        return Authorized(
+            open=nano(balance.debits_posted - balance.credits_posted), ever=nano(balance.debits_posted)
+        )
 
 
 def _values(payment: Payment) -> list[object]:

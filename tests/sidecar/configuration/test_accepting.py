@@ -61,6 +61,16 @@ def test_the_operator_is_warned() -> None:
     assert _warnings(MINIMAL.replace("https://facilitator.example.com", "http://127.0.0.1:4000"))[1:] == []
 
 
+def test_a_route_that_cannot_be_deferred_is_told() -> None:
+    """Without a node nobody can be asked what a payer has: its payments are served as authorization."""
+    deferred = MINIMAL.replace('{price: "$0.05"}', '{price: "$0.05", settle: deferred}')
+    assert _warnings(deferred) == [
+        ("networks", "network_unwatched"),
+        ("routes.POST /research.settle", "deferred_unwatched"),
+    ]
+    assert _warnings(deferred + 'networks: {base-sepolia: {rpc: ["https://node.example"]}}') == []
+
+
 def test_a_test_chain_may_be_a_sandbox() -> None:
     """Play money is play money."""
     assert settings(MINIMAL + "sandbox: true").sandbox

@@ -17,6 +17,7 @@ def test_default_limits_are_the_promised_ones() -> None:
     assert (limits.header_read_s, limits.body_idle_s, limits.upstream_connect_s) == (10, 15, 5)
     assert (limits.stream_total_s, limits.verify_s, limits.settle_s, limits.drain_s) == (600, 5, 30, 30)
     assert (limits.open_calls, limits.reentries) == (1_000, 3)
+    assert (limits.flush_batch, limits.flush_every_s, limits.flush_concurrency) == (100, 5, 8)
     assert (limits.cost_reports, limits.close_window_s) == (100, 900)
 
 

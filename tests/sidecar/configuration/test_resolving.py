@@ -48,12 +48,17 @@ def test_read_ahead_fits_into_its_total() -> None:
 
 def test_each_route_has_its_own_flow() -> None:
     """Upfront where the seller says so; authorization is the default."""
-    said = ("settle: upfront, ", "settle: authorization, ", "")
+    said = ("settle: upfront, ", "settle: authorization, ", "settle: deferred, ", "")
     routes = "".join(f'  "POST /{n}": {{{settle}price: "$1"}}\n' for n, settle in enumerate(said))
     rest = "\n".join(line for line in MINIMAL.splitlines() if not line.startswith("routes"))
     found = settings(f"{rest}\nroutes:\n{routes}")
 
-    assert [route.settle for route in found.routes] == ["upfront", "authorization", "authorization"]
+    assert [route.settle for route in found.routes] == [
+        "upfront",
+        "authorization",
+        "deferred",
+        "authorization",
+    ]
 
 
 @pytest.mark.parametrize(("text", "size"), [("0B", 0), ("1KiB", 1024), ("16MiB", 16 * 1024 * 1024)])

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from sidecar.domain.call import Endpoint
+from sidecar.domain.closing import Ending
 from sidecar.domain.outcomes import Failed, NotSent, Outcome, Paid, Unknown
 from sidecar.domain.payments import Proof, State
 from sidecar.domain.refusals import Code
@@ -20,12 +21,26 @@ REFUSED: Final = {
     State.UNKNOWN: Code.SETTLEMENT_UNKNOWN,
     State.SUSPENDED: Code.SETTLEMENT_UNKNOWN,
     State.FAILED: Code.SETTLEMENT_FAILED,
+    State.DEFAULTED: Code.SETTLEMENT_FAILED,
     State.RELEASED: Code.PAYMENT_REUSED,
     State.CREDITED: Code.PAYMENT_REUSED,
 }
 RUNNING: Final = {State.OPEN, State.SPENDING, State.SENDING, State.SETTLED}
 """Where a payment stands while its call runs."""
-WAITING: Final = (State.UNKNOWN, State.SETTLED, State.DELIVERED, State.FAILED, State.RELEASED)
+ENDINGS: Final[dict[State | None, set[Ending]]] = {
+    State.OPEN: {Ending.OWED, Ending.UNDELIVERED},
+    State.SPENDING: {Ending.DELIVERED, Ending.UNDELIVERED},
+    State.SENDING: set(),
+    State.SETTLED: {Ending.DELIVERED, Ending.UNDELIVERED},
+}
+"""How a call that runs may end by its own last commit."""
+ASKED: Final = (State.SENDING, State.COLLECTING)
+BOUGHT: Final = {State.DELIVERED, State.OWED, State.COLLECTING, State.DOUBTFUL}
+"""Where a payment stands that has its answer, and is given it again."""
+WAITING: Final = (
+    State.UNKNOWN, State.SETTLED, State.DELIVERED, State.FAILED, State.RELEASED, State.OWED, State.DOUBTFUL,
+    State.DEFAULTED,
+)  # fmt: skip
 """Where the chain is asked."""
 
 
@@ -34,6 +49,7 @@ class Life:
     """What is expected of one payment. `chain` is what the chain says, once it has said it.
 
     `asked`: a facilitator was. `on_credit`: its call is paid from what the buyer has with us.
+    `repaid`: it was delivered first, and then paid from that.
     """
 
     nonce: int
@@ -48,6 +64,7 @@ class Life:
     abandoned: bool = False
     asked: bool = False
     on_credit: bool = False
+    repaid: bool = False
 
     @property
     def price(self) -> int:
@@ -69,6 +86,8 @@ class Life:
                 return State.UNKNOWN
             case State.SETTLED:
                 return State.CREDITED
+            case State.COLLECTING:
+                return State.DOUBTFUL
         return self.state
 
     @cached_property
@@ -95,6 +114,10 @@ class Life:
                 found += Counter(revenue=price)
             case State.DELIVERED:
                 found += Counter(revenue=price, rounding=signed - price)
+            case State.OWED | State.COLLECTING | State.DOUBTFUL:
+                found += Counter(authorized=signed, revenue=price, rounding=signed - price)
+            case State.DEFAULTED:
+                found += Counter(bad_debt=signed, revenue=price, rounding=signed - price)
         match self.proof:
             case Proof.WORD:
                 found += Counter(reported=signed)

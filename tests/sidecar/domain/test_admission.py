@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from ledger.money import nano
 from sidecar.adapters.storage.records import RecordsSqliteTx
 from sidecar.domain.admission import Bounds, Repeated, admit_unit
-from sidecar.domain.call import Admitted, Flow, Verified
+from sidecar.domain.call import Admitted, Endpoint, Flow, Verified
 from sidecar.domain.closing import Ending
 from sidecar.domain.days import DAY_US, DayLimits, PayerDay, rest_s
 from sidecar.domain.outcomes import Failed, NotSent, Paid, Unknown
@@ -27,6 +28,7 @@ from tests.sidecar.builders import (
     USDC,
     Books,
     P,
+    a_log,
     a_transaction,
     an_endpoint,
     verified,
@@ -46,7 +48,7 @@ async def test_an_admitted_payment_is_claimed_booked_and_held(books: Books) -> N
     admitted = await books.admit(asked, from_block=7)
 
     assert isinstance(admitted, Admitted)
-    assert admitted.authorized == nano(P)
+    assert admitted.authorized.open == nano(P)
     assert await books.payment(admitted.payment) == admitted.payment
     assert admitted.payment == Payment(
         claim_key=asked.evidence.claim_key,
@@ -160,7 +162,7 @@ async def test_credit_pays_for_the_next_call_whatever_payment_comes_with_it(book
     assert isinstance(admitted, Admitted)
     payment = admitted.payment
     assert (payment.state, payment.on_credit, payment.call) == (State.SPENDING, True, "call_2")
-    assert admitted.authorized == nano(0)
+    assert admitted.authorized.open == nano(0)
     assert books.balances() == {**CREDIT, "held": P}
     if nonce == 1:
         kept = (earlier.proof, earlier.transaction, earlier.facilitator, 2)
@@ -368,7 +370,7 @@ async def test_of_50_payments_at_once_as_many_enter_as_the_exposure_admits(books
     answers = await asyncio.gather(*(books.admit(each, exposure=exposure) for each in payments))
 
     admitted = [answer for answer in answers if isinstance(answer, Admitted)]
-    assert [answer.authorized.units for answer in admitted] == [P * n for n in range(1, 8)]
+    assert [answer.authorized.open.units for answer in admitted] == [P * n for n in range(1, 8)]
     assert {answer.code for answer in answers if isinstance(answer, Refusal)} == {Code.EXPOSURE_EXCEEDED}
     assert books.balances() == {"authorized": 7 * P, "deposit": 7 * P, "held": 7 * P}
 
@@ -454,3 +456,112 @@ async def test_an_admission_that_is_undone_leaves_the_day_as_it_was(books: Books
     with pytest.raises(ArithmeticError):
         await books.storage.run(broken)
     assert await books.day() == PayerDay()
+
+
+DEFERRED = an_endpoint(flow=Flow.DEFERRED)
+
+
+async def paid_before(books: Books) -> None:
+    """Let the payer have paid for a call, finally."""
+    payment = await books.settled(verified(call="call_0", nonce=9), number=9)
+    await books.close(payment, Ending.DELIVERED)
+    assert await books.arrived(payment, a_log(payment, 9))
+
+
+async def flow_of(books: Books, asked: Verified, *, watched: bool = True) -> Flow:
+    admitted = await books.admit(asked, watched=frozenset({"eip155:84532"} if watched else ()))
+    assert isinstance(admitted, Admitted)
+    return admitted.flow
+
+
+async def test_a_payer_that_has_paid_finally_may_owe(books: Books) -> None:
+    """Its own payment, seen on chain; another's counts for nothing, and a word is not enough."""
+    payment = await books.settled(verified(call="call_0", nonce=9), number=9)
+    await books.close(payment, Ending.DELIVERED)
+    assert await flow_of(books, verified(DEFERRED, nonce=1, **AGAIN)) is Flow.AUTHORIZATION
+
+    assert await books.arrived(payment, a_log(payment, 9))
+    assert await flow_of(books, verified(DEFERRED, nonce=2, call="call_3")) is Flow.DEFERRED
+    stranger = verified(DEFERRED, nonce=3, call="call_4", wallet=OTHER_WALLET)
+    assert await flow_of(books, stranger) is Flow.AUTHORIZATION
+
+
+async def test_nobody_may_owe_where_no_chain_can_be_asked(books: Books) -> None:
+    """Served as authorization: its funds could not be looked at."""
+    await paid_before(books)
+
+    assert await flow_of(books, verified(DEFERRED), watched=False) is Flow.AUTHORIZATION
+
+
+@pytest.mark.parametrize("endpoint", [DEFERRED, an_endpoint()])
+async def test_a_debtor_is_served_upfront_everywhere(books: Books, endpoint: Endpoint) -> None:
+    """Until its debt is paid, also where calls are not deferred."""
+    await paid_before(books)
+    debt = await books.collected(Failed("insufficient_funds"))
+
+    assert await flow_of(books, verified(endpoint, nonce=2, **AGAIN)) is Flow.UPFRONT
+    assert await books.arrived(debt, a_log(debt, 1))
+    assert await flow_of(books, verified(DEFERRED, nonce=3, call="call_3")) is Flow.DEFERRED
+
+
+async def test_credit_pays_debts_before_calls(books: Books) -> None:
+    """In the transaction that admits; what is left pays for the call, if it covers it."""
+    await books.collected(Failed("insufficient_funds"))
+    await books.credited(verified(nonce=2, call="call_2"), number=2)
+    await books.credited(verified(nonce=3, call="call_3"), number=3)
+    admitted = await books.admit(verified(nonce=4, call="call_4"))
+
+    assert isinstance(admitted, Admitted)
+    assert (admitted.payment.on_credit, admitted.flow) == (True, Flow.AUTHORIZATION)
+    assert await books.admit(verified(call="call_5")) == Repeated(
+        await books.payment(verified().evidence.claim_key)
+    )
+    balances = books.balances()
+    assert (balances["buyer"], balances["held"], balances["revenue"]) == (P, P, P)
+    assert "bad_debt" not in balances
+    await books.close(admitted.payment, Ending.DELIVERED)
+
+
+async def test_a_refused_admission_pays_no_debt(books: Books) -> None:
+    """It leaves nothing behind: over the exposure, the credit is as it was."""
+    await books.collected(Failed("insufficient_funds"))
+    await books.credited(verified(nonce=2, call="call_2"), number=2)
+    before = books.trace()
+
+    refused = await books.admit(verified(nonce=3, call="call_3"), exposure=nano(P - 1))
+    assert isinstance(refused, Refusal)
+    assert refused.code is Code.EXPOSURE_EXCEEDED
+    assert books.trace() == before
+
+
+@pytest.mark.parametrize("prepare", [Books.owed, lambda books: books.collected(Unknown("answer_lost"))])
+async def test_what_was_delivered_unpaid_is_answered_again(
+    books: Books, prepare: Callable[[Books], Awaitable[Payment]]
+) -> None:
+    """The same payload has its answer; a fresh payment for the same request is a call of its own."""
+    payment = await prepare(books)
+
+    assert await books.admit(verified(**AGAIN)) == Repeated(payment)
+    assert await books.admit(verified(**AGAIN, body=b"other")) == Refusal(Code.PAYMENT_REUSED)
+    assert isinstance(await books.admit(verified(nonce=2, **AGAIN)), Admitted)
+
+
+async def test_a_debts_own_payment_is_told_why_it_failed(books: Books) -> None:
+    """It cannot buy anything any more: refused after delivery is refused."""
+    await books.collected(Failed("insufficient_funds"))
+
+    assert await books.admit(verified(**AGAIN)) == Refusal(
+        Code.SETTLEMENT_FAILED, reason="insufficient_funds", call="call_1"
+    )
+
+
+async def test_what_is_owed_uses_up_the_exposure(books: Books) -> None:
+    """Delivered or not: until it is final it counts."""
+    await books.owed()
+    refused = await books.admit(verified(nonce=2, **AGAIN), exposure=nano(2 * P - 1))
+    assert isinstance(refused, Refusal)
+    assert refused.code is Code.EXPOSURE_EXCEEDED
+
+    admitted = await books.admit(verified(nonce=2, **AGAIN), exposure=nano(2 * P))
+    assert isinstance(admitted, Admitted)
+    assert (admitted.authorized.open, admitted.authorized.ever) == (nano(2 * P), nano(2 * P))

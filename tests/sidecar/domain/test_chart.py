@@ -31,6 +31,7 @@ D, C = Side.DEBIT, Side.CREDIT
         (chart.cost(Kind.MODEL, "GET /a", "gpt"), "cost:model:GET /a:gpt", E, D, USD),
         (chart.facilitator_fee("f"), "fee:facilitator:f", E, D, USD),
         (chart.facilitator_payable("f"), "facilitator_payable:f", L, C, USD),
+        (chart.bad_debt("GET /a:b"), "bad_debt:GET /a%3Ab", E, D, USD),
         (chart.declared_fee("proxy"), "fee:declared:proxy", E, D, USD),
         (chart.platform_fee(), "fee:platform", E, D, USD),
         (chart.platform_payable(), "platform_payable", L, C, USD),

@@ -61,6 +61,43 @@ async def test_an_undelivered_call_is_the_buyers_credit(books: Books) -> None:
     assert (books.call()["captured_nano"], books.call()["credited_nano"]) == (0, 2_000)
 
 
+async def test_a_call_delivered_before_it_is_paid_is_revenue_that_is_owed(books: Books) -> None:
+    """The hold is posted, the authorization stays open, and a reader is told that money is to come."""
+    payment = await books.owe(await books.admitted(), MODEL)
+
+    assert (payment.state, payment.facilitator) == (State.OWED, "")
+    assert books.balances() == {
+        "authorized": P,
+        "revenue": P,
+        "cost:model": 12_000_000,
+        "provider_payable": 12_000_000,
+    }
+    row = books.call()
+    assert (row["outcome"], row["captured_nano"], row["settlement"]) == ("served", P, "pending")
+    assert (await books.day()).spent_nano == P
+
+
+async def test_a_call_not_delivered_before_it_is_paid_is_not_charged(books: Books) -> None:
+    """Nobody was asked: the money is released with the close, and the work was a retry's."""
+    payment = await books.admitted()
+    await books.close(payment, Ending.UNDELIVERED, MODEL)
+
+    released = await books.payment(payment)
+    assert (released.state, released.reason, released.watched) == (State.RELEASED, "undelivered", True)
+    assert books.balances() == {"cost:retry": 12_000_000, "provider_payable": 12_000_000}
+    assert (await books.day()).uncharged_nano == 12_000_000
+
+
+async def test_a_delivered_call_abandoned_while_it_asks_is_in_doubt(books: Books) -> None:
+    """It stays served and booked; only evidence decides who owes for it."""
+    payment = await books.collecting(await books.owed())
+    rested = await books.run(abandon_unit, payment.claim_key, payment.call, FAILED, NOW_US)
+
+    assert (rested.state, rested.reason) == (State.DOUBTFUL, "abandoned")
+    assert books.balances() == {"authorized": P, "revenue": P}
+    assert (books.call()["outcome"], books.call()["settlement"]) == ("served", "unknown")
+
+
 @pytest.mark.parametrize(
     ("prepare", "rest"),
     [

@@ -80,6 +80,13 @@ def test_admit_takes_the_deposit_and_holds_the_price_out_of_it(payment: Payment)
             "late",
             [("onchain", "buyer", 2_000), ("token", "fx", 2), ("fee", "facilitator_payable", 1_000)],
         ),
+        (lambda p: entries.defaulted(p, 1), "defaulted", [("bad_debt", "authorized", 2_000)]),
+        (lambda p: entries.repaid(p, 1), "repaid", [("buyer", "bad_debt", 2_000)]),
+        (
+            lambda p: entries.debt_arrived(p, FEE, 1),
+            "debt_arrived",
+            [("onchain", "bad_debt", 2_000), ("token", "fx", 2), ("fee", "facilitator_payable", 1_000)],
+        ),
         (lambda p: entries.disproved(p, 1), "disproved", [("suspense", "reported", 2_000)]),
         (lambda p: entries.undecidable(p, 1), "undecidable", [("suspense", "authorized", 2_000)]),
         (lambda p: entries.undelivered(p, 1), "undelivered", [("deposit", "buyer", 2_000)]),

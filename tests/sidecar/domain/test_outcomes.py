@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from sidecar.domain.outcomes import Failed, Outcome, Paid, Unknown, judge
+from sidecar.domain.outcomes import Failed, Outcome, Paid, Unknown, judge, receipt
+from sidecar.domain.payments import State
 from sidecar.domain.records import Payment
 from sidecar.x402 import reasons
 from sidecar.x402.documents import SettleReply
@@ -88,3 +89,22 @@ def test_any_other_reason_proves_nothing(payment: Payment, reason: str | None, t
     answer = replace(REFUSED, reason=reason, transaction=transaction)
 
     assert judge(payment, answer) == Unknown(LIE, transaction)
+
+
+@pytest.mark.parametrize("state", [State.OWED, State.COLLECTING, State.DOUBTFUL, State.DEFAULTED])
+def test_what_is_not_paid_has_no_receipt(payment: Payment, state: State) -> None:
+    """Delivered is not paid: a receipt proves to a third party that money moved."""
+    assert receipt(replace(payment, state=state)) is None
+
+
+@pytest.mark.parametrize("paid_by", [{"on_credit": True}, {"repaid_nano": 50_000_000}])
+def test_what_credit_paid_for_moved_nothing(payment: Payment, paid_by: dict[str, Any]) -> None:
+    """Amount zero and no transaction, whether it was paid before the call or after it."""
+    paid = replace(payment, state=State.DELIVERED, transaction=TRANSACTION, **paid_by)
+
+    assert receipt(paid) == SettleReply(True, "", OFFER.network, PAYER, 0)
+
+
+def test_a_settled_payment_has_the_receipt_of_its_transaction(payment: Payment) -> None:
+    """As the facilitator told it."""
+    assert receipt(replace(payment, state=State.SETTLED, transaction=TRANSACTION)) == SETTLED

@@ -16,16 +16,28 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from ledger.money import nano
 from sidecar.domain.admission import Repeated
-from sidecar.domain.call import Admitted
+from sidecar.domain.call import Admitted, Flow
 from sidecar.domain.closing import Ending, abandon_unit, close_orphan_unit
+from sidecar.domain.collecting import naming_unit
 from sidecar.domain.outcomes import Failed, NotSent, Paid, Unknown
-from sidecar.domain.payments import NEXT, Fact, Proof, State, after
+from sidecar.domain.payments import NEXT, SERVED_FIRST, Fact, Proof, State, after, settlement
 from sidecar.domain.records import Closing, Payment
 from sidecar.domain.refusals import Code, Refusal
 from sidecar.domain.resolving import confirmed_by_word_unit, dead_unit, undecidable_unit
 from sidecar.domain.settling import renamed_unit
-from tests.sidecar.builders import NOW_US, OTHER_WALLET, Books, a_log, an_endpoint, verified
-from tests.sidecar.domain.lives import ANSWERS, REFUSED, RUNNING, WAITING, Life, an_outcome, on_chain
+from tests.sidecar.builders import NOW_US, OTHER_WALLET, RUN, Books, a_log, an_endpoint, verified
+from tests.sidecar.domain.lives import (
+    ANSWERS,
+    ASKED,
+    BOUGHT,
+    ENDINGS,
+    REFUSED,
+    RUNNING,
+    WAITING,
+    Life,
+    an_outcome,
+    on_chain,
+)
 from tests.sidecar.shop import FEE, line
 from tests.sidecar.x402.signing import WALLET
 
@@ -70,6 +82,33 @@ def test_unknown_is_left_by_evidence_alone() -> None:
         Fact.EXPIRED: State.FAILED,
         Fact.UNDECIDABLE: State.SUSPENDED,
     }
+
+
+def test_what_was_delivered_unpaid_is_paid_or_a_debt() -> None:
+    """From there no answer, no crash and no time leads to anything but paid, or owed for by its payer."""
+    ways = {(state, to) for (state, _), to in NEXT.items() if state in SERVED_FIRST}
+
+    assert {to for _, to in ways} == SERVED_FIRST | {State.DELIVERED}
+    assert {fact for (state, fact) in NEXT if state is State.DEFAULTED} == {Fact.CONFIRMED, Fact.REPAID}
+
+
+@pytest.mark.parametrize(
+    ("state", "proof", "word"),
+    [
+        (State.OWED, Proof.NONE, "pending"),
+        (State.COLLECTING, Proof.NONE, "pending"),
+        (State.DOUBTFUL, Proof.NONE, "unknown"),
+        (State.UNKNOWN, Proof.NONE, "unknown"),
+        (State.DEFAULTED, Proof.NONE, "failed"),
+        (State.FAILED, Proof.NONE, "failed"),
+        (State.RELEASED, Proof.NONE, "none"),
+        (State.DELIVERED, Proof.WORD, "settled"),
+        (State.CREDITED, Proof.CHAIN, "settled"),
+    ],
+)
+def test_a_settlement_has_a_word_for_reports(state: State, proof: Proof, word: str) -> None:
+    """What is not asked for yet is pending; a debt is failed until it is paid."""
+    assert settlement(state, proof) == word
 
 
 def test_every_payments_money_is_in_one_place_whatever_happens() -> None:
@@ -120,9 +159,15 @@ class Lives(RuleBasedStateMachine):
         life, call = self.lives[nonce], f"call_{next(self.numbers)}"
         asked = verified(life.endpoint, call=call, nonce=nonce, wallet=life.wallet)
         answer = self.do(self.books.admit(asked, reentries=REENTRIES))
-        covered = self.available(life) >= life.price
+        credit, repaid = self.available(life), []
+        for debt in self.debts(life):
+            if debt.signed > credit:
+                break
+            credit -= debt.signed
+            repaid.append(debt)
+        covered, owes = credit >= life.price, repaid != self.debts(life)
         elsewhere = [other.call for other in self.fitting(State.UNKNOWN) if other.wallet is life.wallet]
-        if life.state is State.DELIVERED:
+        if life.state in BOUGHT:
             assert answer == Repeated(self.stored(life))
         elif not self.may_enter(life, covered):
             assert isinstance(answer, Refusal)
@@ -134,6 +179,10 @@ class Lives(RuleBasedStateMachine):
         else:
             assert isinstance(answer, Admitted)
             assert (answer.payment.entries, answer.earlier) == (life.entries + 1, life.call)
+            assert answer.flow is (Flow.UPFRONT if owes else Flow.AUTHORIZATION)
+            for debt in repaid:
+                debt.state, debt.repaid = State.DELIVERED, True
+                self.credit[debt.wallet.address] -= debt.signed
             life.state, life.on_credit = (State.SPENDING if covered else State.OPEN), covered
             life.call, life.entries = call, life.entries + 1
             self.calls[call] = life
@@ -146,19 +195,33 @@ class Lives(RuleBasedStateMachine):
         self.do(self.books.sending(self.stored(life)))
         life.state, life.asked = State.SENDING, True
 
-    @precondition(lambda self: self.fitting(State.SENDING))
+    @precondition(lambda self: self.fitting(State.OWED))
+    @rule(data=st.data())
+    def collect(self, data: st.DataObject) -> None:
+        """A batch is about to be asked for; what is not owed any more is left out of it."""
+        candidates = st.sampled_from(self.fitting(State.OWED, State.DELIVERED))
+        chosen = data.draw(st.lists(candidates, unique_by=lambda life: life.nonce, min_size=1))
+        named = {life.key: "https://other.example" for life in chosen}
+        found = self.do(self.books.run(naming_unit, named, RUN, NOW_US))
+        owed = [life for life in chosen if life.state is State.OWED]
+        assert {payment.claim_key for payment in found} == {life.key for life in owed}
+        for life in owed:
+            life.state, life.asked = State.COLLECTING, True
+
+    @precondition(lambda self: self.fitting(*ASKED))
     @rule(data=st.data())
     def rename(self, data: st.DataObject) -> None:
         """Nothing left for the facilitator, so another one is about to be asked."""
-        life = self.some(data, State.SENDING)
+        life = self.some(data, *ASKED)
         renamed = self.do(self.books.run(renamed_unit, life.key, "https://other.example", NOW_US))
-        assert (renamed.state, renamed.facilitator) == (State.SENDING, "https://other.example")
+        assert (renamed.state, renamed.facilitator) == (life.state, "https://other.example")
 
-    @precondition(lambda self: self.fitting(State.SENDING))
+    @precondition(lambda self: self.fitting(*ASKED))
     @rule(data=st.data(), what=st.sampled_from(ANSWERS))
     def answer(self, data: st.DataObject, what: str) -> None:
         """The facilitator answers, perhaps with the transaction of another payment."""
-        life = self.some(data, State.SENDING)
+        life = self.some(data, *ASKED)
+        delivered = life.state is State.COLLECTING
         outcome = an_outcome(what, self.lives[0].own_transaction if what == "lie" else life.own_transaction)
         recorded = self.do(self.books.result(self.stored(life), outcome))
         if isinstance(outcome, Paid) and self.taken(outcome.transaction, life):
@@ -166,14 +229,15 @@ class Lives(RuleBasedStateMachine):
         assert recorded.outcome == outcome
         match outcome:
             case Paid(transaction=transaction):
-                life.state, life.proof, life.transaction = State.SETTLED, Proof.WORD, transaction
+                life.state = State.DELIVERED if delivered else State.SETTLED
+                life.proof, life.transaction = Proof.WORD, transaction
                 self.fees += 1
             case Failed():
-                life.state = State.FAILED
+                life.state = State.DEFAULTED if delivered else State.FAILED
             case NotSent():
-                life.state, life.asked = State.RELEASED, False
+                life.state, life.asked = State.OWED if delivered else State.RELEASED, False
             case Unknown():
-                life.state = State.UNKNOWN
+                life.state = State.DOUBTFUL if delivered else State.UNKNOWN
 
     @precondition(lambda self: self.fitting(where=lambda life: life.abandoned))
     @rule(data=st.data(), what=st.sampled_from(ANSWERS))
@@ -205,20 +269,19 @@ class Lives(RuleBasedStateMachine):
         """A call makes its last commit, perhaps again, perhaps when its payment pays for another one."""
         call = data.draw(st.sampled_from(sorted(self.calls)))
         life, closed = self.calls[call], call in self.closed
-        current = life.call == call
-        if not closed and current and life.state in {State.OPEN, State.SENDING}:
-            return
-        paid = not closed and current and life.state in {State.SETTLED, State.SPENDING}
-        if not closed and paid is (ending is Ending.AS_IT_IS):
+        runs = not closed and life.call == call and life.state in RUNNING
+        if not closed and ending not in (ENDINGS[life.state] if runs else {Ending.AS_IT_IS}):
             return
         copy = replace(self.stored(life), call=call)
         self.do(self.books.close(copy, ending, MODEL))
-        if paid and ending is Ending.DELIVERED:
+        if runs and ending is Ending.DELIVERED:
             self.credit[life.wallet.address] -= life.price if life.on_credit else 0
             life.state = State.DELIVERED
-        elif paid:
+        elif runs and ending is Ending.OWED:
+            life.state = State.OWED
+        elif runs:
             self.rest(life)
-        self.note_closed(call, "model" if ending is Ending.DELIVERED else "retry")
+        self.note_closed(call, "model" if ending.served else "retry")
 
     @precondition(lambda self: self.calls)
     @rule(data=st.data())
@@ -228,7 +291,7 @@ class Lives(RuleBasedStateMachine):
         life = self.calls[call]
         self.do(self.books.run(abandon_unit, life.key, call, Closing("failed", 0, 0, (MODEL,)), NOW_US))
         if life.call == call:
-            life.abandoned |= life.state is State.SENDING
+            life.abandoned |= life.state in ASKED
             self.rest(life)
         self.note_closed(call, "retry")
 
@@ -252,9 +315,12 @@ class Lives(RuleBasedStateMachine):
         payment = self.stored(life)
         assert self.do(self.books.arrived(payment, a_log(payment, 10 + life.nonce)))
         life.chain = "used"
-        if life.proof is Proof.CHAIN or life.state in {State.OPEN, State.SPENDING, State.SENDING}:
+        if life.proof is Proof.CHAIN or life.state in {State.OPEN, State.SPENDING, *ASKED}:
             return
-        if life.proof is Proof.NONE:
+        if life.state in SERVED_FIRST:
+            self.fees += life.asked
+            life.state = State.DELIVERED
+        elif life.proof is Proof.NONE:
             self.fees += life.asked
             self.credit[life.wallet.address] += life.signed
             life.state = State.DELIVERED if life.state is State.DELIVERED else State.CREDITED
@@ -274,10 +340,13 @@ class Lives(RuleBasedStateMachine):
         """Asked again, the facilitator says it settled, in this payment's transaction or in another's."""
         life, transaction = self.some(data), self.lives[nonce].own_transaction
         changed = self.do(self.books.run(confirmed_by_word_unit, life.key, transaction, FEE, NOW_US))
-        assert changed == (life.state is State.UNKNOWN and not self.taken(transaction, life))
+        unknown = life.state in {State.UNKNOWN, State.DOUBTFUL}
+        assert changed == (unknown and not self.taken(transaction, life))
         if changed:
-            life.state, life.proof, life.transaction = State.CREDITED, Proof.WORD, transaction
-            self.credit[life.wallet.address] += life.signed
+            credited = life.state is State.UNKNOWN
+            life.state = State.CREDITED if credited else State.DELIVERED
+            life.proof, life.transaction = Proof.WORD, transaction
+            self.credit[life.wallet.address] += life.signed if credited else 0
             self.fees += 1
 
     @precondition(lambda self: self.fitting(where=lambda life: life.chain != "used"))
@@ -290,6 +359,8 @@ class Lives(RuleBasedStateMachine):
         life.chain = verdict
         if life.state is State.UNKNOWN:
             life.state = State.FAILED if verdict == "dead" else State.SUSPENDED
+        elif life.state in {State.OWED, State.DOUBTFUL}:
+            life.state = State.DEFAULTED
         elif life.proof is Proof.WORD:
             life.proof = Proof.DISPROVED
 
@@ -319,6 +390,11 @@ class Lives(RuleBasedStateMachine):
         """Return what the buyer has with us and has not put into a call."""
         spending = [each for each in self.fitting(State.SPENDING) if each.wallet is life.wallet]
         return self.credit[life.wallet.address] - sum(each.price for each in spending)
+
+    def debts(self, life: Life) -> list[Life]:
+        """Return what its buyer owes, in the order in which it is paid."""
+        owed = [each for each in self.fitting(State.DEFAULTED) if each.wallet is life.wallet]
+        return sorted(owed, key=lambda each: each.key)
 
     def rest(self, life: Life) -> None:
         """Nobody delivers for it any more; what it paid is the buyer's credit."""

@@ -8,13 +8,14 @@ import pytest
 from pricing.cost import CostLine
 from sidecar.domain.closing import Ending
 from sidecar.domain.fees import Fees, of_settlement
-from sidecar.domain.outcomes import Failed, NotSent
+from sidecar.domain.outcomes import Failed, NotSent, Unknown
 from sidecar.domain.payments import Proof, State
 from sidecar.domain.records import Payment
 from sidecar.domain.resolving import (
     arrived_unit,
     confirmed_by_word_unit,
     dead_unit,
+    repaid_unit,
     undecidable_unit,
 )
 from tests.sidecar.builders import NOW_US, Books, P, a_log, a_transaction, verified
@@ -42,6 +43,28 @@ async def credited(books: Books) -> Payment:
 
 async def failed(books: Books) -> Payment:
     return await books.asked(Failed("insufficient_funds"))
+
+
+async def doubtful(books: Books) -> Payment:
+    return await books.collected(Unknown("answer_lost"))
+
+
+async def defaulted(books: Books) -> Payment:
+    return await books.collected(Failed("insufficient_funds"))
+
+
+async def expired(books: Books) -> Payment:
+    """Delivered, and dead before anybody was asked."""
+    return await dead(books, await books.owed())
+
+
+async def repaid(books: Books) -> Payment:
+    """A debt that a later call's credit has paid."""
+    debt = await defaulted(books)
+    other = await books.settled(verified(nonce=2, call="call_2"), number=2)
+    await books.close(other, Ending.UNDELIVERED)
+    await books.run(repaid_unit, debt, NOW_US)
+    return await books.payment(debt)
 
 
 async def not_sent(books: Books) -> Payment:
@@ -83,12 +106,21 @@ async def undecidable(books: Books, payment: Payment) -> Payment:
         (not_sent, State.CREDITED, {**ON_CHAIN, "buyer": P}),
         (released, State.CREDITED, {**ON_CHAIN, "buyer": P}),
         (on_credit, State.DELIVERED, {**ON_CHAIN, "reported": P, "revenue": P, "buyer": P, **FEE_OWED}),
+        (Books.owed, State.DELIVERED, {**ON_CHAIN, "revenue": P}),
+        (doubtful, State.DELIVERED, {**ON_CHAIN, "revenue": P, **FEE_OWED}),
+        (defaulted, State.DELIVERED, {**ON_CHAIN, "revenue": P, **FEE_OWED}),
+        (expired, State.DELIVERED, {**ON_CHAIN, "revenue": P}),
+        (
+            repaid,
+            State.DELIVERED,
+            {**ON_CHAIN, "reported": P, "revenue": P, "buyer": P, **{k: 2 * v for k, v in FEE_OWED.items()}},
+        ),
     ],
 )
 async def test_a_transfer_that_is_final_moves_the_money_on_chain(
     books: Books, prepare: Prepare, state: State, balances: dict[str, int]
 ) -> None:
-    """Settled by word: seen. Unknown, not charged, never sent: the buyer's credit. Twice is once.
+    """Settled by word: seen. Delivered: paid. Unknown, not charged, never sent: credit. Twice is once.
 
     Whoever was asked to settle is owed its fee.
     """
@@ -225,6 +257,9 @@ async def test_a_word_that_names_anothers_transaction_confirms_nothing(books: Bo
         (failed, State.FAILED, Proof.NONE, {}),
         (released, State.RELEASED, Proof.NONE, {}),
         (on_credit, State.DELIVERED, Proof.NONE, {"reported": P, "revenue": P, **FEE_OWED}),
+        (Books.owed, State.DEFAULTED, Proof.NONE, {"bad_debt": P, "revenue": P}),
+        (doubtful, State.DEFAULTED, Proof.NONE, {"bad_debt": P, "revenue": P}),
+        (defaulted, State.DEFAULTED, Proof.NONE, {"bad_debt": P, "revenue": P}),
         (delivered, State.DELIVERED, Proof.DISPROVED, {"suspense": P, "revenue": P, **FEE_OWED}),
         (credited, State.CREDITED, Proof.DISPROVED, {"suspense": P, "buyer": P, **FEE_OWED}),
         (
@@ -238,7 +273,7 @@ async def test_a_word_that_names_anothers_transaction_confirms_nothing(books: Bo
 async def test_a_dead_authorization_ends_what_waits_for_it(
     books: Books, prepare: Prepare, state: State, proof: Proof, balances: dict[str, int]
 ) -> None:
-    """Unknown: nothing was taken. Reported: a lie, for a person. Not charged: no longer watched."""
+    """Unknown: nothing was taken. Delivered: a debt. Reported: a lie, for a person. Else not watched."""
     payment = await prepare(books)
     assert await dead(books, payment) == await books.payment(payment)
 
@@ -285,3 +320,63 @@ async def test_undecidable_is_dead_for_what_is_not_unknown(
     await undecidable(books, await prepare(books))
 
     assert books.balances() == balances
+
+
+@pytest.mark.parametrize("prepare", [Books.owed, doubtful])
+async def test_undecidable_is_a_debt_for_what_was_delivered(books: Books, prepare: Prepare) -> None:
+    """Used by its payer for something else, it will never pay for this; revenue stays."""
+    payment = await undecidable(books, await prepare(books))
+
+    assert (payment.state, payment.reason) == (State.DEFAULTED, "settlement_undecidable")
+    assert payment.watched is False
+    assert books.balances() == {"bad_debt": P, "revenue": P}
+    assert books.call()["settlement"] == "failed"
+
+
+@pytest.mark.parametrize("unit", [dead, undecidable])
+async def test_whoever_is_asked_has_the_first_word(
+    books: Books, unit: Callable[[Books, Payment], Coroutine[Any, Any, Payment]]
+) -> None:
+    """Evidence that comes while a delivered call's money is asked for is there again afterwards."""
+    payment = await books.collecting(await books.owed())
+    before = books.trace()
+    await unit(books, payment)
+    assert await books.arrived(payment)
+    assert books.trace() == before
+
+
+async def test_a_clean_word_later_pays_for_what_was_delivered(books: Books) -> None:
+    """No credit comes of it: the buyer has had its call."""
+    payment = await doubtful(books)
+    assert await confirm(books, payment)
+
+    now = await books.payment(payment)
+    assert (now.state, now.proof, now.transaction) == (State.DELIVERED, Proof.WORD, a_transaction())
+    assert books.balances() == {"reported": P, "revenue": P, **FEE_OWED}
+    assert (books.call()["settlement"], books.call()["credited_nano"]) == ("settled", 0)
+    before = books.trace()
+    assert not await confirm(books, payment, 2)
+    assert books.trace() == before
+
+
+@pytest.mark.parametrize("prepare", [Books.owed, defaulted, Books.settled])
+async def test_a_word_confirms_only_what_is_not_known(books: Books, prepare: Prepare) -> None:
+    """Not asked, refused or settled before: a word that comes then changes nothing."""
+    payment = await prepare(books)
+    before = books.trace()
+
+    assert not await confirm(books, payment)
+    assert books.trace() == before
+    await books.close(payment, Ending.DELIVERED if payment.state is State.SETTLED else Ending.AS_IT_IS)
+
+
+async def test_a_debt_is_paid_once(books: Books) -> None:
+    """Credit pays what was signed; the call is settled, in no transaction."""
+    payment = await repaid(books)
+
+    assert (payment.state, payment.repaid_nano, payment.proof) == (State.DELIVERED, P, Proof.NONE)
+    assert books.balances() == {"reported": P, "revenue": P, **FEE_OWED}
+    row = books.call()
+    assert (row["settlement"], row["transaction_hash"], row["captured_nano"]) == ("settled", "", P)
+    with pytest.raises(AssertionError, match="that is delivered cannot be repaid"):
+        await books.run(repaid_unit, payment, NOW_US)

@@ -10,6 +10,7 @@ from ledger.money import nano
 from pricing.cost import Basis, Kind
 from pricing.margin import CallMoney, MarginSums, sum_lines, sums_of
 from sidecar.adapters.storage.reading import fetch, open_read_only
+from sidecar.domain.outcomes import Failed, Unknown
 from sidecar.finops import margins
 from sidecar.finops.margins import ROWS_MAX, UNITS, TableTooLong, margin_object, sums_from
 from tests.sidecar.shop import (
@@ -22,6 +23,7 @@ from tests.sidecar.shop import (
     Sale,
     Shop,
     line,
+    paid,
 )
 
 SONNET = line(name="claude-sonnet", units=20_000_000, provider="anthropic")
@@ -206,3 +208,41 @@ async def test_a_table_too_long_is_refused_whole(busy: Shop) -> None:
 
     with pytest.raises(TableTooLong, match="more than 10000 rows: ask for a shorter time"):
         margin_object("run", None, None, [row] * (ROWS_MAX + 1))
+
+
+async def owing(shop: Shop) -> None:
+    """Sell calls before they are paid: on its way, in doubt, a debt, and paid in the end."""
+    for number, outcome in enumerate((None, Unknown("answer_lost"), Failed("insufficient_funds")), 1):
+        await shop.collect(await shop.defer(Sale(number), line()), outcome)
+    await shop.collect(await shop.defer(Sale(4), line()), paid(Sale(4)))
+
+
+async def test_what_was_delivered_unpaid_is_no_margin_and_a_debt_is_a_loss(shop: Shop) -> None:
+    """Revenue that is not settled counts for nothing yet; what never comes is taken off again."""
+    await owing(shop)
+    total = table(shop, "endpoint")["total"]
+
+    assert (total["revenue_usd"], total["unsettled_usd"]) == ("0.200000000", "0.100000000")
+    assert total["bad_debt_usd"] == "0.050000000"
+    assert (total["cost_usd"]["model"], total["unsettled_cost_usd"]) == ("0.024000000", "0.024000000")
+    assert total["fees_usd"] == "0.001000000"
+    assert total["known_margin_usd"] == "0.025000000"
+    assert total["known_margin_ratio"] == "0.2500"
+
+
+async def test_the_store_adds_up_debts_as_the_formula_does(shop: Shop) -> None:
+    """Field by field, also for what is owed and what is lost."""
+    await owing(shop)
+    model, price = sum_lines((line(),))[0], nano(50_000_000)
+    settled = sum_lines((line(), FEE))[0]
+    expected = sum(
+        (
+            sums_of(CallMoney(revenue=price, costs=model, final=False)),
+            sums_of(CallMoney(revenue=price, costs=model, final=False)),
+            sums_of(CallMoney(revenue=price, costs=model, bad_debt=price, final=True)),
+            sums_of(CallMoney(revenue=price, costs=settled, final=True)),
+        ),
+        MarginSums(),
+    )
+
+    assert sum((sums_from(row) for row in rows_of(shop.path, "run")), MarginSums()) == expected

@@ -40,6 +40,8 @@ def test_a_till_is_told_in_the_tokens_own_units() -> None:
         "owner_movements": 0,
         "unapplied": 1,
         "suspended": 0,
+        "defaulted": 0,
+        "owed": 0,
         "missing": 0,
         "different": 0,
         "amounts": {
@@ -48,6 +50,8 @@ def test_a_till_is_told_in_the_tokens_own_units() -> None:
             "owner_movements": "0.000000",
             "unapplied": "0.000007",
             "suspended": "0.000000",
+            "defaulted": "0.000000",
+            "owed": "0.000000",
             "missing": "0.000000",
             "different": "0.000000",
         },

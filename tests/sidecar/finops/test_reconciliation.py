@@ -34,6 +34,10 @@ EVENTS = {
     "failed": lambda story, units: story.claimed(units, state=State.FAILED),
     "suspended": lambda story, units: story.claimed(units, state=State.SUSPENDED),
     "disproved": lambda story, units: story.claimed(units, state=State.DELIVERED, proof=Proof.DISPROVED),
+    "owed": lambda story, units: story.claimed(units, state=State.OWED),
+    "being collected": lambda story, units: story.claimed(units, state=State.COLLECTING),
+    "in doubt": lambda story, units: story.claimed(units, state=State.DOUBTFUL),
+    "a debt": lambda story, units: story.claimed(units, state=State.DEFAULTED),
 }
 KINDS = {
     "matched": Kind.MATCHED,
@@ -43,6 +47,10 @@ KINDS = {
     "left": Kind.OWNER_MOVEMENT,
     "suspended": Kind.SUSPENDED,
     "disproved": Kind.SUSPENDED,
+    "owed": Kind.OWED,
+    "being collected": Kind.OWED,
+    "in doubt": Kind.OWED,
+    "a debt": Kind.DEFAULTED,
 }
 HAPPENED = st.lists(st.tuples(st.sampled_from(sorted(EVENTS)), st.integers(1, 3)), max_size=12)
 

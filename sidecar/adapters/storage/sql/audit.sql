@@ -29,7 +29,7 @@ SELECT account, sum(units) FROM (
     UNION ALL
     SELECT 'authorized:' || replace(replace(network, '%', '%25'), ':', '%3A') || ':0x' || lower(hex(payer)),
            -amount_nano
-    FROM payments WHERE state IN ('open', 'sending', 'unknown')
+    FROM payments WHERE state IN ('open', 'sending', 'unknown', 'owed', 'collecting', 'doubtful')
 ) GROUP BY account HAVING sum(units) <> 0;
 
 -- reported_unseen: money a facilitator reported that is not that of its payments not yet seen on chain
@@ -42,6 +42,16 @@ SELECT account, sum(units) FROM (
            || ':' || replace(replace(facilitator, '%', '%25'), ':', '%3A'),
            -amount_nano
     FROM payments WHERE proof = 'word'
+) GROUP BY account HAVING sum(units) <> 0;
+
+-- debts_booked: an endpoint's bad debt that is not what was delivered there and is not paid
+SELECT account, sum(units) FROM (
+    SELECT a.id AS account, iif(m.side = a.side, m.amount, -m.amount) AS units
+    FROM accounts AS a JOIN movements AS m ON m.account_no = a.no
+    WHERE a.id GLOB 'bad_debt:*' AND m.phase = 'posted'
+    UNION ALL
+    SELECT 'bad_debt:' || replace(replace(endpoint, '%', '%25'), ':', '%3A'), -amount_nano
+    FROM payments WHERE state = 'defaulted'
 ) GROUP BY account HAVING sum(units) <> 0;
 
 -- suspense_explained: money in suspense that is not that of payments a person must look at
@@ -86,6 +96,8 @@ SELECT account, sum(units) FROM (
     SELECT 'buyer:' || buyer, -credited_nano FROM calls WHERE credited_nano <> 0
     UNION ALL
     SELECT 'buyer:0x' || lower(hex(payer)), price_nano FROM payments WHERE on_credit = 1 AND state = 'delivered'
+    UNION ALL
+    SELECT 'buyer:0x' || lower(hex(payer)), repaid_nano FROM payments WHERE repaid_nano <> 0
 ) GROUP BY account HAVING sum(units) <> 0;
 
 -- costs_booked: a cost account that is not the sum of its lines
@@ -140,9 +152,12 @@ SELECT call_id, name, sum(units) FROM (
     FROM cost_evidence WHERE source = 'report'
 ) GROUP BY call_id, kind, name, amount_nano, rate, response_id, step, attempt HAVING sum(units) <> 0;
 
--- served_paid: a served call without a payment that is proven
+-- served_paid: a served call without a payment that is proven, or to be collected, or booked as a debt
 SELECT id FROM calls
-WHERE outcome = 'served' AND id NOT IN (SELECT call_id FROM payments WHERE proof <> 'none' OR on_credit = 1);
+WHERE outcome = 'served' AND id NOT IN (
+    SELECT call_id FROM payments
+    WHERE proof <> 'none' OR on_credit = 1 OR repaid_nano <> 0
+       OR state IN ('owed', 'collecting', 'doubtful', 'defaulted'));
 
 -- payments_proven: a payment that ended as paid without proof, or whose proof is not in the receipts, once
 SELECT lower(hex(p.claim_key)), p.state, p.proof, count(r.claim_key)
@@ -151,24 +166,34 @@ GROUP BY p.claim_key
 HAVING count(r.claim_key) <> (p.proof = 'chain')
     OR max(r.amount) <> p.amount
     OR max(r.transaction_hash) <> p.transaction_hash
-    OR (p.proof = 'none' AND p.on_credit = 0 AND p.state IN ('settled', 'delivered', 'credited'));
+    OR (p.proof = 'none' AND p.on_credit = 0 AND p.repaid_nano = 0
+        AND p.state IN ('settled', 'delivered', 'credited'))
+    OR (p.proof <> 'none' AND p.state IN ('owed', 'collecting', 'doubtful', 'defaulted'))
+    OR (p.repaid_nano <> 0 AND p.state <> 'delivered');
 
 -- intents_named: a payment that was sent without naming who was asked, or settled in no transaction
 SELECT lower(hex(claim_key)), state FROM payments
 WHERE (facilitator = '' AND on_credit = 0
-       AND state IN ('sending', 'settled', 'unknown', 'delivered', 'suspended'))
+       AND (state IN ('sending', 'settled', 'unknown', 'collecting', 'doubtful', 'suspended')
+            OR proof = 'word'))
    OR (transaction_hash = '' AND proof <> 'none');
 
 -- calls_agree: a call that tells another story than its payment
 WITH p AS MATERIALIZED (  -- a table that can be indexed for the join, which payments by themselves cannot
-    SELECT call_id, state, price_nano, amount_nano, on_credit FROM payments
+    SELECT call_id, state, price_nano, amount_nano, on_credit, repaid_nano,
+           state IN ('delivered', 'owed', 'collecting', 'doubtful', 'defaulted') AS served
+    FROM payments
 )
 SELECT c.id, c.outcome, p.state, c.captured_nano, c.credited_nano
 FROM calls AS c LEFT JOIN p ON p.call_id = c.id
 WHERE (c.outcome <> '' AND p.state IN ('open', 'spending', 'sending', 'settled'))
-   OR (c.outcome = '' AND p.state = 'delivered')
-   OR c.captured_nano <> iif(p.state = 'delivered', p.price_nano, 0)
-   OR (p.on_credit = 0 AND c.credited_nano <> iif(p.state = 'credited', p.amount_nano, 0));
+   OR (c.outcome = '' AND p.served)
+   OR c.captured_nano <> iif(p.served, p.price_nano, 0)
+   OR (p.on_credit = 0 AND p.repaid_nano = 0
+       AND c.credited_nano <> iif(p.state = 'credited', p.amount_nano, 0))
+   OR (p.state IN ('owed', 'collecting') AND c.settlement <> 'pending')
+   OR (p.state = 'doubtful' AND c.settlement <> 'unknown')
+   OR (p.state = 'defaulted' AND c.settlement <> 'failed');
 
 -- identifiers_own: a name for a purchase that stands for no payment, or for another payer's
 SELECT lower(hex(i.payer)), i.identifier

@@ -31,11 +31,14 @@ CREATE TABLE payments (
     reason          TEXT NOT NULL,
     proof           TEXT NOT NULL,       -- what says that the money moved
     watched         INTEGER NOT NULL,    -- 1: a late transfer counts, until the authorization is dead
-    on_credit       INTEGER NOT NULL     -- 1: its call is paid from the buyer's credit
+    on_credit       INTEGER NOT NULL,    -- 1: its call is paid from the buyer's credit
+    repaid_nano     INTEGER NOT NULL CHECK (repaid_nano >= 0)  -- its debt, paid from the buyer's credit
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX payments_unfinished ON payments (state)
-    WHERE state IN ('open', 'spending', 'sending', 'settled', 'unknown');
+    WHERE state IN ('open', 'spending', 'sending', 'settled', 'unknown', 'owed', 'collecting', 'doubtful');
+CREATE INDEX payments_debts ON payments (payer) WHERE state = 'defaulted';
+CREATE INDEX payments_proven ON payments (payer) WHERE proof = 'chain';
 CREATE INDEX payments_unresolved ON payments (payer, request_digest) WHERE state = 'unknown';
 CREATE INDEX payments_unseen ON payments (network, changed_us) WHERE proof = 'word';
 CREATE INDEX payments_watched ON payments (network, valid_before) WHERE watched = 1;

@@ -14,7 +14,8 @@ from sidecar.adapters.storage.auditing import CHECKS, SHOWN_MAX, audit_books, au
 from sidecar.adapters.storage.reading import Unreadable, open_read_only
 from sidecar.adapters.storage.records import RecordsSqliteTx
 from sidecar.domain import chart
-from sidecar.domain.resolving import arrived_unit, dead_unit, undecidable_unit
+from sidecar.domain.outcomes import Failed, Unknown
+from sidecar.domain.resolving import arrived_unit, dead_unit, repaid_unit, undecidable_unit
 from sidecar.domain.settling import stored
 from sidecar.domain.transfers import TransferLog
 from tests.sidecar.shop import (
@@ -36,6 +37,7 @@ DECLARED_FEE = line(TOOL.kind.FEE, "gateway", 250_000, provider="")
 SERVED, BROKEN_OFF, LOST, RUNNING, SEEN, SUSPENDED = (Sale(number) for number in (1, 2, 3, 4, 5, 6))
 REPORTED = Sale(14)
 NAME = "purchase_0000001"
+OWED, DOUBTFUL, DEFAULTED, REPAID = (Sale(number) for number in (15, 17, 18, 19))
 PAYER, OTHER = "0x" + "aa" * 20, "0x" + "bb" * 20
 
 
@@ -62,6 +64,16 @@ async def busy(shop: Shop) -> Shop:
         await shop.lose(Sale(number, surplus_nano=400))
     await shop.serve(Sale(12))
     await shop.release(Sale(13))
+    await shop.defer(OWED, line())
+    await shop.collect(await shop.defer(Sale(16)), None)
+    for sale, outcome in (
+        (DOUBTFUL, Unknown("answer_lost")),
+        (DEFAULTED, Failed("insufficient_funds")),
+        (REPAID, Failed("insufficient_funds")),
+        (Sale(20), paid(Sale(20))),
+        (Sale(22), Failed("insufficient_funds")),
+    ):
+        await shop.collect(await shop.defer(sale), outcome)
     await shop.report(RUNNING, report("r1", told(name="running")))
     await shop.report(REPORTED, report("r1"), report("r2", DECLARED_FEE), report("r3", line(units=None)))
     await shop.report(BROKEN_OFF, report("r1", told(name="late")))
@@ -73,6 +85,8 @@ async def busy(shop: Shop) -> Shop:
         undecidable_unit(tx, key(SUSPENDED), NOON_US)
         dead_unit(tx, key(Sale(11)), NOON_US)
         dead_unit(tx, key(Sale(12)), NOON_US)
+        assert arrived_unit(tx, key(Sale(22)), log_of(Sale(22)), None, NOON_US)
+        repaid_unit(tx, stored(tx, key(REPAID)), NOON_US)
 
     await shop.store.run(evidence)
     return shop
@@ -94,7 +108,7 @@ def planted(path: Path, sql: str) -> dict[str, list[str]]:
 
 
 async def test_an_honest_shop_is_clean_in_every_state(busy: Shop) -> None:
-    """Running, served, credited, unknown, suspended, seen, late, failed: all of it adds up."""
+    """Running, served, owed, credited, unknown, in debt, suspended, seen, late, failed: it adds up."""
     report = audit_object(audit_books(busy.path))
 
     assert report["clean"], found(busy.path)
@@ -129,6 +143,10 @@ FAULTS = {
     "reported_unseen": (
         f"UPDATE payments SET proof = 'none' {where(SERVED)}",
         ["reported:eip155%3A84532:https%3A//facilitator.example%3A8443 50000000"],
+    ),
+    "debts_booked": (
+        f"UPDATE payments SET amount_nano = amount_nano + 1 {where(DEFAULTED)}",
+        ["bad_debt:POST /research -1"],
     ),
     "suspense_explained": (
         f"UPDATE payments SET state = 'unknown' {where(SUSPENDED)}",
@@ -248,11 +266,63 @@ async def test_two_receipts_for_one_payment_are_found(busy: Shop) -> None:
             f"UPDATE payments SET state = 'credited' {where(SERVED)}",
             f"{SERVED.call} served credited 50000000 0",
         ),
+        (
+            f"UPDATE calls SET outcome = '' WHERE id = '{OWED.call}'",
+            f"{OWED.call}  owed 50000000 0",
+        ),
+        (
+            f"UPDATE calls SET captured_nano = 0 WHERE id = '{DOUBTFUL.call}'",
+            f"{DOUBTFUL.call} served doubtful 0 0",
+        ),
+        *(
+            (
+                f"UPDATE calls SET settlement = 'none' WHERE id = '{sale.call}'",
+                f"{sale.call} served {state} 50000000 0",
+            )
+            for sale, state in ((OWED, "owed"), (DOUBTFUL, "doubtful"), (DEFAULTED, "defaulted"))
+        ),
     ],
 )
 async def test_a_call_that_contradicts_its_payment_is_found(busy: Shop, sql: str, finding: str) -> None:
     """Delivered is closed and captured; credited is credit and no revenue."""
     assert planted(busy.path, sql)["calls_agree"] == [finding]
+
+
+@pytest.mark.parametrize(
+    ("check", "sql", "finding"),
+    [
+        (
+            "authorized_open",
+            f"UPDATE payments SET state = 'delivered' {where(OWED)}",
+            f"authorized:eip155%3A84532:{PAYER} 50000000",
+        ),
+        (
+            "debts_booked",
+            f"UPDATE payments SET state = 'doubtful' {where(DEFAULTED)}",
+            "bad_debt:POST /research 50000000",
+        ),
+        ("served_paid", f"UPDATE payments SET state = 'released' {where(OWED)}", OWED.call),
+        ("credits_owed", f"UPDATE payments SET repaid_nano = 0 {where(REPAID)}", f"buyer:{PAYER} -50000000"),
+        (
+            "payments_proven",
+            f"UPDATE payments SET proof = 'word' {where(OWED)}",
+            f"{key(OWED).hex()} owed word 0",
+        ),
+        (
+            "payments_proven",
+            f"UPDATE payments SET state = 'defaulted' {where(REPAID)}",
+            f"{key(REPAID).hex()} defaulted none 0",
+        ),
+        (
+            "intents_named",
+            f"UPDATE payments SET facilitator = '' {where(DOUBTFUL)}",
+            f"{key(DOUBTFUL).hex()} doubtful",
+        ),
+    ],
+)
+async def test_what_is_owed_is_held_against_the_books(busy: Shop, check: str, sql: str, finding: str) -> None:
+    """Delivered before it was paid: its money is to come, a debt, or repaid, and in no other place."""
+    assert finding in planted(busy.path, sql)[check]
 
 
 async def test_a_payment_settled_in_no_transaction_is_found(busy: Shop) -> None:
@@ -298,7 +368,7 @@ async def test_few_of_many_findings_are_written_out(busy: Shop) -> None:
         connection.execute(f"UPDATE cost_evidence SET rate = '' WHERE {measured}")
     (check,) = (each for each in audit_object(audit_books(busy.path))["checks"] if each["rows"])
 
-    assert (check["id"], check["rows"], len(check["found"])) == ("lines_priced", 12, SHOWN_MAX)
+    assert (check["id"], check["rows"], len(check["found"])) == ("lines_priced", 14, SHOWN_MAX)
 
 
 async def test_a_missing_database_is_unreadable(tmp_path: Path) -> None:

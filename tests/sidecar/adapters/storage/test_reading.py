@@ -10,6 +10,7 @@ import pytest
 
 from ledger.stores import migrate
 from sidecar.adapters.storage.reading import READS, Reader, Unreadable, fetch, open_read_only
+from sidecar.domain.outcomes import Failed, Unknown
 from sidecar.finops import books, buyers, margins, receipts, statements
 from sidecar.finops.calls import one_parameters, page_parameters
 from sidecar.finops.tills import claims_parameters
@@ -208,3 +209,18 @@ async def test_a_wallet_reads_its_own_rows_only(shop: Shop) -> None:
     assert scans["wallet_credit"] == scans["wallet_calls"] == scans["wallet_receipt"] == []
     assert "USE TEMP B-TREE" not in plan(shop, "wallet_calls", ASKED["wallet_calls"])
     assert scans["wallet_standing"] == ["SCAN n"]  # the networks it has paid on
+
+
+async def test_the_gauges_tell_what_is_held_from_what_is_owed(shop: Shop) -> None:
+    """Delivered and unpaid is unsettled and not held any more; a doubt about it is an unknown settlement."""
+    await shop.admit(Sale(1))
+    await shop.defer(Sale(2))
+    await shop.collect(await shop.defer(Sale(3)), None)
+    await shop.collect(await shop.defer(Sale(4)), Unknown("answer_lost"))
+    await shop.collect(await shop.defer(Sale(5)), Failed("insufficient_funds"))
+    with closing(open_read_only(shop.path)) as connection:
+        (gauges,) = fetch(connection, "gauges", {})
+
+    price = Sale().price_nano
+    assert (gauges["holds_nano"], gauges["unsettled_nano"]) == (price, 3 * price)
+    assert (gauges["unknown_settlements"], gauges["oldest_unknown_us"]) == (1, Sale().at_us)

@@ -18,6 +18,7 @@ from sidecar.domain.payments import Proof, State
 from sidecar.domain.records import Closing, Payment
 from tests.sidecar.builders import (
     NOW_US,
+    PAYER,
     PRICE,
     RUN,
     USDC,
@@ -30,6 +31,7 @@ from tests.sidecar.builders import (
     verified,
 )
 from tests.sidecar.shop import NETWORK, TOOL, line
+from tests.sidecar.x402.signing import NOW_S
 
 INSERT = "INSERT INTO cost_evidence VALUES"
 REST = "'', 'usage', '', '', '', 1, 1, 0"
@@ -170,6 +172,7 @@ async def test_cost_lines_are_numbered_on(books: Books) -> None:
         ("UPDATE payments SET amount = 0", "CHECK"),
         ("UPDATE payments SET amount_nano = price_nano - 1", "CHECK"),
         ("UPDATE payments SET amount = 1.5", "cannot store REAL"),
+        ("UPDATE payments SET repaid_nano = -1", "CHECK"),
         (f"{INSERT} ('call_1', 9, 'tool', 'x', NULL, 'measured', {REST})", "CHECK"),
         (f"{INSERT} ('call_1', 9, 'tool', 'x', 5, 'unknown', {REST})", "CHECK"),
         (f"{INSERT} ('call_1', 9, 'tool', 'x', -1, 'reported', {REST})", "CHECK"),
@@ -261,6 +264,7 @@ async def test_orphans_are_what_another_run_left_open(books: Books) -> None:
 
 UNSEEN = partial(RecordsSqliteTx.unseen, networks=(NETWORK,))
 WATCHED = partial(RecordsSqliteTx.watched, networks=(NETWORK,))
+OWED = partial(RecordsSqliteTx.owed, networks=(NETWORK,), after_s=NOW_S)
 
 
 async def test_open_questions_are_asked_oldest_first_and_a_few_at_a_time(books: Books) -> None:
@@ -315,6 +319,49 @@ async def test_only_an_unknown_payment_of_the_same_request_is_pointed_to(books: 
     assert await unresolved(payment.payer, payment.request_digest) is None
 
 
+async def test_what_is_owed_is_found_by_when_it_ends(books: Books) -> None:
+    """To be collected while it is good, the first to end first; then it is overdue. On sold networks only."""
+    for number, left_s in ((1, 180), (2, 150), (3, 120)):
+        await books.owed(verified(call=f"call_{number}", nonce=number, valid_before_s=NOW_S + left_s))
+
+    async def calls(question: Callable[..., list[Payment]], *given: Any, **named: Any) -> list[str]:
+        return [payment.call for payment in await books.run(question, *given, **named)]
+
+    assert await calls(OWED, 9) == ["call_3", "call_2", "call_1"]
+    assert await calls(OWED, 1) == ["call_3"]
+    assert await calls(OWED, 9, after_s=NOW_S + 150) == ["call_1"]
+    assert await calls(OWED, 9, networks=("eip155:1",)) == []
+    assert await calls(RecordsSqliteTx.overdue, 9, NOW_S + 149) == ["call_3"]
+    assert await calls(RecordsSqliteTx.overdue, 9, NOW_S + 180) == ["call_3", "call_2", "call_1"]
+    assert await calls(RecordsSqliteTx.overdue, 2, NOW_S + 180) == ["call_3", "call_2"]
+    assert await calls(RecordsSqliteTx.orphans, "run_2") == [], "what is owed belongs to nobody's run"
+
+
+async def test_what_was_asked_for_after_delivery_is_found_by_how_it_ended(books: Books) -> None:
+    """In doubt beside the unknown; a debt with its payer, and on the watch; being asked for, of its run."""
+    doubt = await books.collected(Unknown("answer_lost"), verified(call="call_1", nonce=1))
+    debt = await books.collected(Failed("insufficient_funds"), verified(call="call_2", nonce=2))
+    asked = await books.collecting(await books.owed(verified(call="call_3", nonce=3)))
+
+    assert await books.run(RecordsSqliteTx.doubtful, 9) == [doubt]
+    assert await books.run(RecordsSqliteTx.unknown, 9) == [doubt]
+    assert await books.run(RecordsSqliteTx.debts, PAYER) == [debt]
+    assert await books.run(RecordsSqliteTx.debts, bytes(20)) == []
+    assert await books.run(WATCHED, 9) == [debt]
+    assert await books.run(RecordsSqliteTx.orphans, "run_2") == [asked]
+
+
+async def test_a_payer_is_proven_by_a_payment_of_its_own_on_chain(books: Books) -> None:
+    """A facilitator's word proves nothing of a payer."""
+    payment = await books.settled()
+    assert await books.run(RecordsSqliteTx.proven, PAYER) is False
+
+    assert await books.arrived(payment)
+    assert await books.run(RecordsSqliteTx.proven, PAYER) is True
+    assert await books.run(RecordsSqliteTx.proven, bytes(20)) is False
+    await books.close(payment, Ending.DELIVERED)
+
+
 async def test_credit_that_is_held_cannot_be_spent(books: Books) -> None:
     """What a call may spend is what is posted, less what other calls have put aside."""
     credited = await books.credited()
@@ -343,6 +390,11 @@ async def test_credit_that_is_held_cannot_be_spent(books: Books) -> None:
         (RecordsSqliteTx.payer_day, ("payer", 1)),
         (UNSEEN, (9,)),
         (WATCHED, (9,)),
+        (OWED, (9,)),
+        (RecordsSqliteTx.overdue, (9, NOW_S)),
+        (RecordsSqliteTx.doubtful, (9,)),
+        (RecordsSqliteTx.debts, (PAYER,)),
+        (RecordsSqliteTx.proven, (PAYER,)),
     ],
 )
 async def test_no_question_reads_a_whole_table(
@@ -391,9 +443,13 @@ async def test_exposure_is_the_payers_own_on_one_network(books: Books) -> None:
     (payment, _) = await several(books, 2)
 
     async def authorized(network: str, payer: str) -> int:
-        return await books.run(RecordsSqliteTx.authorized_units, network, payer)
+        return (await books.run(RecordsSqliteTx.authorized, network, payer)).open.units
 
     assert await authorized(NETWORK, payment.buyer) == 2 * P
+    await books.release(payment)
+    assert await authorized(NETWORK, payment.buyer) == P
+    found = await books.run(RecordsSqliteTx.authorized, NETWORK, payment.buyer)
+    assert found.ever.units == 2 * P, "what was given back was signed all the same"
     assert await authorized("eip155:8453", payment.buyer) == 0
     assert await authorized(NETWORK, "0x00") == 0
 

@@ -3,6 +3,7 @@ WITH chosen AS (
     SELECT
         id, captured_nano,
         outcome <> '' AND settlement IN ('settled', 'failed', 'none') AS final,
+        iif(settlement = 'failed' AND captured_nano > 0, held_nano, 0) AS bad_debt_nano,  -- delivered, and not paid
         CASE :by
             WHEN 'endpoint' THEN endpoint
             WHEN 'agent' THEN agent
@@ -37,7 +38,7 @@ lines AS (
 -- One row a call: its known amounts by kind, and whether all of them are known.
 spent AS (
     SELECT
-        coalesce(unit, '') AS unit, final, captured_nano,
+        coalesce(unit, '') AS unit, final, captured_nano, bad_debt_nano,
         coalesce(sum(amount_nano) FILTER (WHERE known AND kind = 'model'), 0) AS model,
         coalesce(sum(amount_nano) FILTER (WHERE known AND kind = 'tool'), 0) AS tool,
         coalesce(sum(amount_nano) FILTER (WHERE known AND kind = 'external'), 0) AS external,
@@ -58,13 +59,14 @@ SELECT
     sum(CASE WHEN final THEN external ELSE 0 END) AS cost_external,
     sum(CASE WHEN final THEN retry ELSE 0 END) AS cost_retry,
     sum(fees) AS fees,
+    sum(bad_debt_nano) AS bad_debt,
     sum(estimated) AS estimated_cost,
     sum(CASE WHEN final THEN 0 ELSE model + tool + external + retry END) AS unsettled_cost,
     sum(uncertain) AS unknown_cost_calls,
     sum(CASE WHEN uncertain THEN captured_nano ELSE 0 END) AS unknown_cost_revenue,
     sum(CASE WHEN final AND NOT uncertain THEN captured_nano ELSE 0 END) AS known_revenue,
     sum(CASE WHEN final AND NOT uncertain
-        THEN captured_nano - model - tool - external - retry - fees ELSE 0 END) AS known_calls_margin
+        THEN captured_nano - model - tool - external - retry - fees - bad_debt_nano ELSE 0 END) AS known_calls_margin
 FROM spent
 GROUP BY unit
 ORDER BY revenue DESC, unit

@@ -19,10 +19,11 @@ SELECT
     c.id, c.at_us, c.endpoint, c.method, c.target, c.buyer, c.network, c.price_nano, c.captured_nano,
     c.credited_nano, c.settlement, c.transaction_hash, c.outcome, c.status,
     p.asset, p.asset_decimals, p.pay_to, p.payer, p.amount, p.request_digest, p.reason,
-    p.on_credit = 1 AND c.transaction_hash = '' AS from_credit,
+    (p.on_credit = 1 OR p.repaid_nano <> 0) AND c.transaction_hash = '' AS from_credit,
     p.proof = 'disproved' AND c.transaction_hash <> '' AS disproved,
     (SELECT min(happened_us) FROM journals
-     WHERE journals.id IN (c.id || '/settled', c.id || '/late')) AS settled_us
+     WHERE journals.id IN (c.id || '/settled', c.id || '/late', c.id || '/debt_arrived', c.id || '/repaid'))
+        AS settled_us
 FROM calls AS c
 LEFT JOIN payments AS p ON p.claim_key = coalesce(
     (SELECT claim_key FROM payments WHERE call_id = c.id),
