@@ -7,7 +7,7 @@ is tried again; what has no answer is left to evidence.
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -80,33 +80,36 @@ class Collector:
         """Ask once for all that is owed and that somebody settles now, and again for what is in doubt."""
         async with self._one_at_a_time:
             self._s.collect.clear()
-            tried: set[bytes] = set()
-            while batch := await self._batch(tried):
-                tried |= {payment.claim_key for payment in batch}
-                await self._ask_for(batch)
-            await self._ask_again()
-            await self._warn()
+            left: set[bytes] = set()
+            while True:
+                batch = await self._batch(left)
+                left |= await self._ask_for(batch) if batch else set()
+                await self._ask_again()
+                await self._warn()
+                if len(batch) < self._pace.batch:
+                    return
 
     async def _until_due(self) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._pace.every_s):
                 await self._s.collect.wait()
 
-    async def _batch(self, tried: set[bytes]) -> list[Payment]:
-        """Return what ends first of what is owed, and that nobody was asked for in this round."""
+    async def _batch(self, left: set[bytes]) -> list[Payment]:
+        """Return what ends first of what is owed, without what is *left* in this round, which may grow."""
         facilitators = self._s.facilitators
         able = {offer.network for offer in self._offers.values() if facilitators.admits(offer.kind)}
-        owed = partial(
-            _owed,
-            limit=self._pace.batch + len(tried),
-            networks=tuple(sorted(able)),
-            now_s=self._s.clock.now_us() // US_PER_S,
-        )
-        found = await self._s.commits.once(owed) if able else []
-        fresh = [each for each in found if each.claim_key not in tried and till_of(each) in self._offers]
-        return fresh[: self._pace.batch]
+        batch: list[Payment] = []
+        while able:
+            limit = self._pace.batch + len(left)
+            found = await self._owed(limit, able)
+            left |= {each.claim_key for each in found if till_of(each) not in self._offers}
+            batch = [each for each in found if each.claim_key not in left][: self._pace.batch]
+            if len(batch) == self._pace.batch or len(found) < limit:
+                break
+        return batch
 
-    async def _ask_for(self, batch: Sequence[Payment]) -> None:
+    async def _ask_for(self, batch: Sequence[Payment]) -> set[bytes]:
+        """Name whom all of *batch* are asked of, ask, and record; return what is still owed."""
         kinds = {kind_of(payment) for payment in batch}
         chosen = {kind: self._s.facilitators.choose(kind) for kind in sorted(kinds)}
         named = {
@@ -125,6 +128,8 @@ class Collector:
         self._s.reached("answered")
         await self._record(answers)
         self._s.reached("collected")
+        not_sent = {each.claim_key for each in answers if isinstance(each.outcome, NotSent)}
+        return not_sent | {payment.claim_key for payment in batch} - named.keys()
 
     async def _ask(self, payment: Payment, gate: asyncio.Semaphore, *, first: bool) -> Answered:
         """Ask for one; not any more where nobody settles by now, or only to try out who does."""
@@ -187,16 +192,19 @@ class Collector:
     async def _warn(self) -> None:
         """Tell once of each payment that will soon be lost, as nobody settles it."""
         now_s = self._s.clock.now_us() // US_PER_S
-        networks = sorted({offer.network for offer in self._offers.values()})
-        owed = await self._s.commits.once(
-            partial(_owed, limit=self._pace.batch, networks=networks, now_s=now_s)
-        )
+        owed = await self._owed(self._pace.batch, {offer.network for offer in self._offers.values()})
         late = {each.claim_key for each in owed if each.valid_before - now_s <= LATE_S}
         if late - self._told:
             self._attention(
                 "collecting_late", f"{len(late)} payments end within {LATE_S} s, and nobody settles them"
             )
         self._told = late
+
+    async def _owed(self, limit: int, networks: Collection[str]) -> list[Payment]:
+        now_s = self._s.clock.now_us() // US_PER_S
+        return await self._s.commits.once(
+            partial(_owed, limit=limit, networks=tuple(sorted(networks)), now_s=now_s)
+        )
 
     def _attention(self, code: str, detail: str, call: str = "") -> None:
         self._s.observer.saw(NeedsAttention(code, detail, call))

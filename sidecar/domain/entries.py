@@ -79,38 +79,35 @@ def seen(payment: Payment, at_us: int) -> Journal:
 
 def disproved(payment: Payment, at_us: int) -> Journal:
     """A facilitator reported a settlement that the chain does not have: a person must look."""
-    role = f"{payment.call}/disproved"
-    moved = Transfer(
-        f"{role}/0",
+    return _moved(
+        payment,
+        "disproved",
         debit=chart.suspense(payment.network),
         credit=chart.reported(payment.network, payment.facilitator),
-        amount=payment.signed,
+        at_us=at_us,
     )
-    return Journal(role, "disproved", (moved,), at_us, subject=payment.call)
 
 
 def undecidable(payment: Payment, at_us: int) -> Journal:
     """No evidence can be had any more: the money waits in suspense, the deposit stays."""
-    role = f"{payment.call}/undecidable"
-    moved = Transfer(
-        f"{role}/0",
+    return _moved(
+        payment,
+        "undecidable",
         debit=chart.suspense(payment.network),
         credit=chart.authorized(payment.network, payment.buyer),
-        amount=payment.signed,
+        at_us=at_us,
     )
-    return Journal(role, "undecidable", (moved,), at_us, subject=payment.call)
 
 
 def defaulted(payment: Payment, at_us: int) -> Journal:
     """Delivered, and nothing was or will be paid for it: a loss until somebody pays after all."""
-    role = f"{payment.call}/defaulted"
-    lost = Transfer(
-        f"{role}/0",
+    return _moved(
+        payment,
+        "defaulted",
         debit=chart.bad_debt(payment.endpoint),
         credit=chart.authorized(payment.network, payment.buyer),
-        amount=payment.signed,
+        at_us=at_us,
     )
-    return Journal(role, "defaulted", (lost,), at_us, subject=payment.call)
 
 
 def debt_arrived(payment: Payment, fee: Amount | None, at_us: int) -> Journal:
@@ -123,14 +120,13 @@ def debt_arrived(payment: Payment, fee: Amount | None, at_us: int) -> Journal:
 
 def repaid(payment: Payment, at_us: int) -> Journal:
     """The payer's credit pays its debt, whole."""
-    role = f"{payment.call}/repaid"
-    paid = Transfer(
-        f"{role}/0",
+    return _moved(
+        payment,
+        "repaid",
         debit=chart.buyer(payment.buyer),
         credit=chart.bad_debt(payment.endpoint),
-        amount=payment.signed,
+        at_us=at_us,
     )
-    return Journal(role, "repaid", (paid,), at_us, subject=payment.call)
 
 
 def late(payment: Payment, fee: Amount | None, at_us: int) -> Journal:
@@ -199,6 +195,13 @@ def _fee(payment: Payment, fee: Amount | None, role: str) -> tuple[Transfer, ...
     name = payment.facilitator
     debit, credit = chart.facilitator_fee(name), chart.facilitator_payable(name)
     return (Transfer(f"{role}/fee", debit=debit, credit=credit, amount=fee),)
+
+
+def _moved(payment: Payment, event: str, *, debit: Account, credit: Account, at_us: int) -> Journal:
+    """All that was signed goes from one place to another."""
+    role = f"{payment.call}/{event}"
+    moved = Transfer(f"{role}/0", debit=debit, credit=credit, amount=payment.signed)
+    return Journal(role, event, (moved,), at_us, subject=payment.call)
 
 
 def _arrival(payment: Payment, source: Account, role: str) -> tuple[Transfer, ...]:

@@ -28,8 +28,18 @@ class Books:
         return self.balances.get(f"buyer:{payer.lower()}", 0)
 
     def sold_to(self, payer: str) -> int:
-        """Return what a payer's delivered calls earned, nano-USD."""
-        return sum(_units(call["captured_usd"]) for call in self.calls if call["buyer"] == payer.lower())
+        """Return what a payer's calls earned that were delivered and are paid, nano-USD."""
+        settled = (call for call in self.calls if call["settlement"] == "settled")
+        return sum(_units(call["captured_usd"]) for call in settled if call["buyer"] == payer.lower())
+
+    @property
+    def to_collect(self) -> list[str]:
+        """Return the calls that were delivered and that somebody still has to be asked for."""
+        return [
+            call["id"]
+            for call in self.calls
+            if call["settlement"] == "pending" and _units(call["captured_usd"])
+        ]
 
     def paid_in(self) -> set[str]:
         """Return the transactions of the calls that earned something or gave credit."""
@@ -60,6 +70,8 @@ def disagreement(stand: Stand, books: Books) -> str:
         return f"{onchain} units are on chain, {seen} in the books, {sum(taken.values())} in transfers"
     if books.of("reported") != 0:
         return f"{books.of('reported')} nano-USD are reported and not seen"
+    if books.to_collect:
+        return f"{books.to_collect} are delivered and not collected"
     for payer in {*taken, *(call["buyer"] for call in books.calls)}:
         paid = taken.get(payer, 0) * NANO_PER_UNIT
         explained = books.sold_to(payer) + books.owed_to(payer)

@@ -40,7 +40,7 @@ accept:
 settlement:
   facilitators: ["{facilitator}"]
 limits:
-  {{settle: {settle_s}s, verify: 2s, drain: {drain_s}s, upstream_connect: 2s,
+  {{settle: {settle_s}s, verify: 2s, drain: {drain_s}s, upstream_connect: 2s, flush_every: 1s,
     per_buyer: 1000000/second, per_address: 1000000/second}}
 routes:
   "POST /chat": {{price: "$0.01"}}

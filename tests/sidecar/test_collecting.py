@@ -1,6 +1,7 @@
 """Collecting: what was delivered before it was paid is settled behind, once, whatever happens meanwhile."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +18,7 @@ from sidecar.domain.records import Payment
 from sidecar.ports import AnswerLost, NothingSent, StorageGone, StorageUnavailable
 from sidecar.x402 import reasons
 from sidecar.x402.documents import SettleReply
-from tests.sidecar.builders import OTHER_WALLET, PAYER, P, an_endpoint, verified
+from tests.sidecar.builders import PAYER, PRICE, USDC, P, an_endpoint, verified
 from tests.sidecar.fakes import honest, turns, until
 from tests.sidecar.shop import FACILITATOR, NETWORK
 from tests.sidecar.stall import FEE_NANO, Stall, open_stall
@@ -86,7 +87,7 @@ async def test_what_ends_first_is_asked_for_first(tmp_path: Path) -> None:
         }  # fmt: skip
         assert asked_at_once == 1
         assert commits_of(stall) == [
-            "naming_unit", "settle", "answers_unit",
+            "naming_unit", "settle", "settle", "answers_unit", "naming_unit", "settle", "answers_unit",
         ]  # fmt: skip
         asked = [honest(body).transaction for body in stall.facilitator.settled]
         assert asked == ["0x" + payment.nonce.hex() for payment in reversed(payments)]
@@ -326,11 +327,17 @@ async def test_a_defect_ends_one_round(tmp_path: Path) -> None:
 
 
 async def test_what_is_not_on_sale_any_more_stays_owed(tmp_path: Path) -> None:
-    """A token that the config lost cannot be asked for; evidence decides in the end."""
+    """A till that the config lost cannot be asked for, and keeps nothing else waiting."""
     async with open_stall(tmp_path, endpoint=DEFERRED) as stall:
-        await stall.books.owed(verified(DEFERRED, wallet=OTHER_WALLET))
-        stall.endpoint = an_endpoint(offers=())
-        await stall.collector().collect()
+        elsewhere = an_endpoint(PRICE, replace(USDC, pay_to=bytes([7]) * 20, pay_to_text="0x" + "07" * 20))
+        for nonce in (7, 8):
+            await stall.books.owed(
+                verified(elsewhere, call=f"call_{nonce}", nonce=nonce, valid_before_s=NOW_S + 130)
+            )
+        await owing(stall, "call_1")
+        await stall.collector(batch=1).collect()
 
-        assert await stall.state() is State.OWED
-        assert stall.facilitator.settled == []
+        assert await states(stall) == {
+            "call_1": State.DELIVERED, "call_7": State.OWED, "call_8": State.OWED,
+        }  # fmt: skip
+        assert len(stall.facilitator.settled) == 1
