@@ -171,7 +171,7 @@ class Recovery:
         moved = await self._s.commits.once(unit)
         if payment.state is State.UNKNOWN:
             self._settled(payment, "failed", "chain", "")
-        elif moved.state is State.DEFAULTED is not payment.state:
+        elif moved.state is State.DEFAULTED and payment.state is not State.DEFAULTED:
             self._settled(payment, "failed", "chain", "")
             self._attention(
                 "payment_defaulted", "delivered, and its authorization is dead and unused", payment

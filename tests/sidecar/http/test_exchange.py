@@ -159,6 +159,21 @@ async def test_a_paid_answer_carries_its_receipt() -> None:
     await over(exchange)
 
 
+async def test_an_answer_that_is_owed_for_is_sold_without_a_receipt() -> None:
+    """It is its buyer's alone and counts as served; nothing says that it was paid."""
+    buyer, again = Buyer(), Buyer()
+    exchange, repeat = of(buyer), of(again)
+    await exchange.start(200, TEXT, None, owed=True)
+    await repeat.replay(Kept(200, tuple(TEXT), b"kept"), None, "call_0")
+
+    for each in (buyer, again):
+        assert each.header(b"cache-control") == b"private"
+        assert each.header(b"payment-response") is None
+    assert (exchange.outcome, repeat.outcome) == ("served", "served")
+    assert again.body == b"kept"
+    await over(exchange)
+
+
 @pytest.mark.parametrize("body", [b"kept", b""])
 async def test_a_kept_answer_is_the_answer_it_was(body: bytes) -> None:
     """Its fields, its bytes, its receipt, and the id of the call that bought it."""
