@@ -9,10 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidecar.domain.closing import Ending
-from sidecar.domain.outcomes import Failed, receipt
+from sidecar.domain.outcomes import Failed, Paid, receipt
+from sidecar.domain.records import Payment
+from sidecar.domain.resolving import repaid_unit
 from sidecar.finops import receipts
 from sidecar.finops.receipts import canonical, is_final, is_proof, receipt_object
 from sidecar.x402.codec import response_members
+from sidecar.x402.documents import SettleReply
 from tests.sidecar.builders import NOW_US, PAYER, Books, a_transaction, open_books, verified
 from tests.sidecar.x402.signing import OFFER, WALLET
 
@@ -29,6 +32,13 @@ async def told(books: Books, call: str = "call_1", wallet: bytes = PAYER) -> dic
     await reader.close()
     assert len(rows) <= 1
     return receipt_object(rows[0], ISSUER) if rows else {}
+
+
+def proof(payment: Payment) -> SettleReply:
+    """Return what the buyer was sent."""
+    sent = receipt(payment)
+    assert sent is not None
+    return sent
 
 
 async def test_a_paid_call_is_proven_whole(tmp_path: Path) -> None:
@@ -63,7 +73,7 @@ async def test_a_paid_call_is_proven_whole(tmp_path: Path) -> None:
         "pay_to": OFFER.pay_to,
         "transaction": a_transaction(),
         "settled_at": "2026-09-21T14:13:20.000000Z",
-        "payment_response": response_members(receipt(payment)),
+        "payment_response": response_members(proof(payment)),
     }
     assert is_final(found)
     assert is_proof(found)
@@ -101,6 +111,31 @@ async def test_a_payment_that_failed_says_why(tmp_path: Path) -> None:
     assert not is_proof(found)
 
 
+async def test_a_call_served_before_it_is_paid_has_a_receipt_once_it_is(tmp_path: Path) -> None:
+    """Pending and unproven first; then the settlement's own document, or that its debt was paid by credit."""
+    async with open_books(tmp_path) as books:
+        payment = await books.owed(verified())
+        early = await told(books)
+        await books.result(await books.collecting(payment), Paid(a_transaction()))
+        late = await told(books)
+        debt = await books.collected(Failed("insufficient_funds"), verified(call="call_2", nonce=2))
+        failed = await told(books, "call_2")
+        await books.credited(verified(call="call_3", nonce=3), number=3)
+        await books.run(repaid_unit, debt, NOW_US)
+        repaid = await told(books, "call_2")
+
+    assert (early["settlement"], early["payment_response"], early["outcome"]) == ("pending", None, "served")
+    assert not is_final(early)
+    assert (late["settlement"], late["transaction"]) == ("settled", a_transaction())
+    assert is_proof(late)
+    assert (failed["settlement"], failed["reason"]) == ("failed", "insufficient_funds")
+    assert is_final(failed)
+    assert not is_proof(failed)
+    assert (repaid["settlement"], repaid["from_credit"], repaid["amount"]) == ("settled", True, "0")
+    assert repaid["settled_at"] is not None
+    assert is_proof(repaid)
+
+
 async def test_credit_and_the_call_it_pays_have_a_receipt_each(tmp_path: Path) -> None:
     """The money stays with the call it was settled for, also when its authorization pays for another one."""
     async with open_books(tmp_path) as books:
@@ -113,7 +148,7 @@ async def test_credit_and_the_call_it_pays_have_a_receipt_each(tmp_path: Path) -
     assert (first["credited_usd"], first["amount"], first["from_credit"]) == ("0.050000000", "50000", False)
     assert (first["transaction"], first["pay_to"]) == (a_transaction(), OFFER.pay_to)
     assert (second["captured_usd"], second["amount"], second["from_credit"]) == ("0.050000000", "0", True)
-    assert second["payment_response"] == response_members(receipt(spent))
+    assert second["payment_response"] == response_members(proof(spent))
     assert (second["transaction"], second["settled_at"]) == (None, None)
     assert is_proof(first)
     assert is_proof(second)
