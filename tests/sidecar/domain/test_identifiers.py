@@ -9,10 +9,10 @@ import pytest
 
 from ledger.money import nano
 from sidecar.domain.admission import Repeated
-from sidecar.domain.call import Admitted, Verified
+from sidecar.domain.call import Admitted, Flow, Verified
 from sidecar.domain.closing import Ending
 from sidecar.domain.identifiers import BINDS_US, FORGOTTEN_AT_ONCE
-from sidecar.domain.outcomes import Failed, Paid
+from sidecar.domain.outcomes import Failed, NotSent, Paid, Unknown
 from sidecar.domain.payments import State
 from sidecar.domain.records import Payment
 from sidecar.domain.refusals import Code, Refusal
@@ -112,6 +112,27 @@ async def test_a_fresh_signature_is_told_how_its_purchase_stands(
         assert (answer, answer.payment.call) == (again, "call_1")
         assert answer.payment.transaction == a_transaction()
     assert books.trace() == before
+
+
+@pytest.mark.parametrize("outcome", [None, NotSent(), Unknown("answer_lost")])
+async def test_a_purchase_delivered_before_it_is_paid_is_not_paid_again(
+    books: Books, outcome: NotSent | Unknown | None
+) -> None:
+    """A fresh signature for it gets its answer: the money of the first one is still to come."""
+    payment = await books.collecting(await books.owed(buying()))
+    if outcome is not None:
+        await books.result(payment, outcome)
+
+    assert await books.admit(buying(2)) == Repeated(await books.payment(payment))
+
+
+async def test_a_purchase_that_was_not_paid_is_taken_over(books: Books) -> None:
+    """Its payer owes for it, so the fresh payment is settled before anything else."""
+    await books.collected(Failed("insufficient_funds"), buying())
+    admitted = await books.admit(buying(2))
+
+    assert isinstance(admitted, Admitted)
+    assert (admitted.flow, admitted.earlier) == (Flow.UPFRONT, "call_1")
 
 
 @pytest.mark.parametrize("story", [released, failed, dead])
