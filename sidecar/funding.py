@@ -4,20 +4,14 @@ from sidecar.domain.call import Admitted, Flow, Funded
 from sidecar.domain.events import NeedsAttention
 from sidecar.domain.purses import Purses
 from sidecar.domain.refusals import Code, Refusal
-from sidecar.ports import Chain, Facilitators, Fault, Observer
+from sidecar.ports import Chain, Facilitators, Fault
+from sidecar.services import Services
 from sidecar.x402 import codec, reasons
 
 RETRY_AFTER_S = 5
 
 
-async def fund(
-    admitted: Admitted,
-    chain: Chain | None,
-    facilitators: Facilitators,
-    observer: Observer,
-    purses: Purses,
-    now_us: int,
-) -> Funded | Refusal:
+async def fund(services: Services, admitted: Admitted) -> Funded | Refusal:
     """Return the evidence that the payer can pay, or why the call must end.
 
     What the chain said of its balance is good for a while, for all that it signs meanwhile.
@@ -26,14 +20,16 @@ async def fund(
     PAYMENT_INVALID carries the spec's reason. FACILITATOR_UNAVAILABLE: it can pay,
     and nobody would settle it now.
     """
-    call = admitted.payment.call
+    call, facilitators = admitted.payment.call, services.facilitators
+    chain = services.chains.get(admitted.payment.network)
     try:
         if chain is not None:
-            source, reason = "chain", await _on_chain(chain, admitted, purses, now_us)
+            asked_us = services.clock.now_us()
+            source, reason = "chain", await _on_chain(chain, admitted, services.purses, asked_us)
         else:
             source, reason = await _by_word(facilitators, admitted)
     except Fault as fault:
-        observer.saw(NeedsAttention("funds_unknown", str(fault), call))
+        services.observer.saw(NeedsAttention("funds_unknown", str(fault), call))
         return Refusal(Code.FUNDS_UNKNOWN, call=call, retry_after_s=RETRY_AFTER_S)
     if reason:
         return Refusal(Code.PAYMENT_INVALID, reason=reason, call=call)

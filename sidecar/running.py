@@ -69,15 +69,7 @@ class Running:
 
     async def fund(self) -> bool:
         """Ask whether the payer can pay; False if not, or if nobody could be asked."""
-        chain = self._s.chains.get(self._payment.network)
-        funded = await fund(
-            self._admitted,
-            chain,
-            self._s.facilitators,
-            self._s.observer,
-            self._s.purses,
-            self._s.clock.now_us(),
-        )
+        funded = await fund(self._s, self._admitted)
         if isinstance(funded, Refusal):
             # A used nonce may be somebody else's broadcast of this very payment: it would be credit.
             used = funded.reason == reasons.NONCE_USED

@@ -142,13 +142,7 @@ async def paid_path(
     facilitators = Facilitators(adapters.facilitators, clock, observer)
     heads = {name: Heads(settings.networks[name].confirmations) for name in adapters.chains}
     limits = settings.limits
-    delivery = DeliveryBounds(
-        limits.read_ahead_bytes,
-        limits.stream_total_s,
-        limits.drain_s,
-        DRAIN_BYTES,
-        keep_bytes=limits.stored_answer_bytes,
-    )
+    delivery = _delivery(limits)
     services = Services(
         commits=Commits(storage, observer),
         upstream=adapters.upstream,
@@ -198,6 +192,16 @@ async def paid_path(
     )
     return PaidPath(
         adapters, buyers, reporting, recovery, collector, services, facilitators, heads, offers, kept
+    )
+
+
+def _delivery(limits: Limits) -> DeliveryBounds:
+    return DeliveryBounds(
+        limits.read_ahead_bytes,
+        limits.stream_total_s,
+        limits.drain_s,
+        DRAIN_BYTES,
+        keep_bytes=limits.stored_answer_bytes,
     )
 
 

@@ -13,7 +13,6 @@ from sidecar.configuration import written
 from sidecar.configuration.model import KIB, MIB, TIMEOUT_MAX_S, Limits
 from sidecar.configuration.units import COUNT_MAX, duration_text, size_text
 from sidecar.configuration.written import (
-    Algorithm,
     BaseUrl,
     ChainId,
     Decimals,
@@ -22,7 +21,6 @@ from sidecar.configuration.written import (
     FileName,
     Free,
     JsonSchema,
-    KeyText,
     Label,
     ListenAt,
     Money,
@@ -34,7 +32,6 @@ from sidecar.configuration.written import (
     Secret,
     Settle,
     Share,
-    Since,
     Storage,
     Switch,
     as_written,
@@ -105,8 +102,8 @@ class JwtSection(Section):
     """A key the facilitator knows by its id; it signs a short-lived token for each request."""
 
     key_id: Label
-    algorithm: Algorithm
-    key: KeyText | None = None
+    algorithm: written.Algorithm
+    key: written.KeyText | None = None
     key_file: FileName | None = None
     issuer: Label | None = None
 
@@ -248,7 +245,7 @@ class OverrideSection(Section):
     input: Money
     output: Money
     cached_input: Money | None = None
-    since: Since = 0
+    since: written.Since = 0
 
 
 class CostsSection(Section):
