@@ -87,7 +87,9 @@ def _line(result: "Result") -> str:
         money = f"earned ${_short(call['captured_usd'])}  cost {_cost(call)}"
         if call["credited_usd"] != call["captured_usd"] and call["outcome"] == "failed":
             money += f"  credited ${_short(call['credited_usd'])}"
-        if call["transaction"]:
+        if step.behind:
+            money += "  settled behind"
+        elif call["transaction"]:
             money += f"  in {call['transaction'][:10]}..."
         elif call["settlement"] == "settled":
             money += "  from its credit"

@@ -45,6 +45,7 @@ def app() -> ASGIApp:
         Route("/echo", _echo, methods=["GET", "POST"]),
         Route("/book", _fail, methods=["POST"]),
         Route("/draft", _chat, methods=["POST"]),
+        Route("/quick", _chat, methods=["POST"]),
         Route("/free/hello", _hello, methods=["GET"]),
     ]
     return Counted(Starlette(routes=routes))

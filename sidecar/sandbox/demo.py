@@ -126,6 +126,8 @@ async def show(seller: Seller, sandbox: Sandbox, tell: Callable[[Result], None])
     for step in STEPS:
         sandbox.set_facilitator(step.facilitator)
         account = sandbox.penniless if step.buyer == PENNILESS else sandbox.buyers[step.buyer]
+        if step.known:
+            await _all_final(seller)
         for _ in range(step.times):
             answer = await buy(seller.url, account, step)
         result = _judged(step, answer, await _booked(seller, answer.call) if answer.call else None)
@@ -136,12 +138,8 @@ async def show(seller: Seller, sandbox: Sandbox, tell: Callable[[Result], None])
 
 async def settle_down(seller: Seller, sandbox: Sandbox) -> Report:
     """Wait until every payment is final on chain, then read the books and compare them with the chain."""
+    accounts = await _all_final(seller)
     balance = sandbox.balance_of(sandbox.pay_to)
-    for _ in range(FINAL_TRIES):
-        accounts = (await seller.ask("/api/v1/ledger/accounts?limit=1000"))["items"]
-        if all(float(each["balance"]) == 0 for each in accounts if each["account"].startswith("reported:")):
-            break
-        await asyncio.sleep(FINAL_PAUSE_S)
     booked = [each["balance"] for each in accounts if each["account"].startswith("token:")]
     calls = (await seller.ask("/api/v1/calls?limit=1000"))["items"]
     return Report(
@@ -153,6 +151,17 @@ async def settle_down(seller: Seller, sandbox: Sandbox) -> Report:
     )
 
 
+async def _all_final(seller: Seller) -> list[dict[str, Any]]:
+    """Wait until no money is on its way any more; return the accounts as they are then."""
+    for _ in range(FINAL_TRIES):
+        accounts: list[dict[str, Any]] = (await seller.ask("/api/v1/ledger/accounts?limit=1000"))["items"]
+        moving = [each for each in accounts if each["account"].startswith(("reported:", "authorized:"))]
+        if not any(each["balance"].strip("0.") for each in moving):
+            break
+        await asyncio.sleep(FINAL_PAUSE_S)
+    return accounts
+
+
 def _judged(step: Step, answer: Answer, call: dict[str, Any] | None) -> Result:
     earned = call is not None and call["captured_usd"] != _ZERO
     credited = call is not None and call["captured_usd"] == _ZERO != call["credited_usd"]
@@ -161,7 +170,7 @@ def _judged(step: Step, answer: Answer, call: dict[str, Any] | None) -> Result:
         step.code,
         step.paid,
         step.credited,
-    )
+    ) and answer.receipt is ((step.paid and not step.behind) or (step.credited and answer.status != 0))
     return Result(step, answer.status, call, good)
 
 

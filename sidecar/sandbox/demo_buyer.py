@@ -22,11 +22,15 @@ ASK_AGAIN_S: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a buyer got: status 0 is an answer that broke off; `code` is the machine code of a refusal."""
+    """What a buyer got: status 0 is an answer that broke off; `code` is the machine code of a refusal.
+
+    `receipt` tells whether the answer says that it is paid for.
+    """
 
     status: int
     call: str
     code: str
+    receipt: bool = False
 
 
 class Keeping(httpx.AsyncHTTPTransport):
@@ -76,4 +80,4 @@ async def _sent(client: httpx.AsyncClient, step: Step, payment: dict[str, str] |
         return Answer(0, call, "")
     told = answer.is_client_error and "json" in answer.headers.get("content-type", "")
     code = json.loads(body).get("code", "") if told else ""
-    return Answer(answer.status_code, call, code)
+    return Answer(answer.status_code, call, code, "payment-response" in answer.headers)

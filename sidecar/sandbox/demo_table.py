@@ -30,6 +30,7 @@ routes:
   "POST /echo": {{price: "$0.01", deny: ["{denied}"]}}
   "POST /book": {{price: "$0.03", settle: upfront, agent: booking-agent}}
   "POST /draft": {{price: "$0.001", margin_floor: 10%, agent: chat-agent}}
+  "POST /quick": {{price: "$0.01", settle: deferred, agent: chat-agent}}
   "GET /free/*": free
 costs:
   per_call: {{"POST /research": "$0.0005"}}
@@ -47,6 +48,7 @@ class Step:
 
     `version` is what the buyer speaks; version 2 is the official client. `times` calls are made, and
     the last one shown. `facilitator` is how that behaves meanwhile: a name in `facilitator_modes`.
+    `known` waits until what its buyer paid before is final; `behind` is settled after the answer.
     """
 
     title: str
@@ -60,6 +62,8 @@ class Step:
     version: int = 2
     times: int = 1
     facilitator: str = facilitator_modes.HONEST
+    known: bool = False
+    behind: bool = False
 
 
 PENNILESS: Final = -1
@@ -79,6 +83,7 @@ STEPS: Final = (
     Step("a buyer without money", PENNILESS, "POST", "/chat", 402, paid=False, code="payment_invalid"),
     Step("five drafts, to learn their cost", 1, "POST", "/draft", 200, paid=True, times=5),
     Step("one more would lose money: refused", 1, "POST", "/draft", 403, paid=False, code="would_lose_money"),
+    Step("a known buyer, delivered first", 1, "POST", "/quick", 200, paid=True, known=True, behind=True),
     Step("a settlement that answers 500: kept", 0, "POST", "/chat", 200, paid=True, facilitator="5xx-after"),
 )
 """A buyer that is told to ask again asks again with the same payment, until it is answered."""

@@ -78,6 +78,7 @@ SERVED: Final = End((200, ""), Receipt.PAID, taken=1, sold=1)
 FROM_CREDIT: Final = End((200, ""), Receipt.CREDIT, sold=1, owed=-1)
 FAILED: Final = End((500, ""), Receipt.NONE)
 PAID_AND_FAILED: Final = End((500, ""), Receipt.PAID, taken=1, owed=1)
+OWED: Final = End((200, ""), Receipt.NONE, taken=1, sold=1)
 UNKNOWN: Final = End((503, "settlement_unknown"), Receipt.NONE, taken=1, owed=1)
 TOO_DEAR: Final = End((0, ""), Receipt.NONE, signs=False)
 
@@ -98,6 +99,7 @@ SENT: Final = Sold("POST /echo", "0.01", '"body":"{\\"ask\\":\\"anything\\"}"')
 QUERY: Final = "/echo?q=caf%C3%A9+au%20lait&q=2"
 ASKED: Final = Sold("GET /echo", "0.001", f'"target":"{QUERY}"', QUERY, None)
 RESEARCH: Final = Sold("POST /research", "0.05", COMPLETION, terms={"settle": "upfront"})
+QUICK: Final = Sold("POST /quick", "0.01", COMPLETION, terms={"settle": "deferred"})
 FAIL: Final = Sold("POST /fail", "0.01", "the agent failed")
 BOOK: Final = Sold("POST /book", "0.01", "the agent failed", terms={"settle": "upfront"})
 MYSTERY: Final = Sold("POST /mystery", "0.01", COMPLETION)
@@ -122,6 +124,7 @@ KINDS: Final[Mapping[str, tuple[Step, ...]]] = {
     "query": (Step(ASKED, SERVED),),
     "computed": (Step(BY_REQUEST, SERVED),),
     "upfront": (Step(RESEARCH, SERVED),),
+    "deferred": (Step(QUICK, SERVED), Step(QUICK, OWED), Step(QUICK, OWED)),
     "failed": (Step(FAIL, FAILED), Step(FAIL, FAILED), Step(CHAT, SERVED)),
     "credit": (Step(BOOK, PAID_AND_FAILED), Step(CHAT, FROM_CREDIT), Step(CHAT, SERVED)),
     "unknown": (Step(MYSTERY, UNKNOWN, "5xx-after"), Step(MYSTERY, FROM_CREDIT)),

@@ -26,7 +26,7 @@ async def test_a_buyer_of_either_version_pays_once_whatever_the_facilitator_answ
             sandbox.set_facilitator("honest")
         call = await seller.ask(f"/api/v1/calls/{answer.call}")
 
-    assert (answer.status, answer.code) == (200, "")
+    assert (answer.status, answer.code, answer.receipt) == (200, "", True)
     assert (call["captured_usd"], call["outcome"]) == ("0.010000000", "served")
     assert sandbox.balance_of(sandbox.pay_to) - had == 10_000
 

@@ -47,4 +47,5 @@ def test_the_table_shows_every_way_a_call_ends() -> None:
     }
     assert [step.status for step in STEPS if step.buyer == PENNILESS] == [402]
     assert {step.version for step in STEPS} == {1, 2}
+    assert [(step.paid, step.known) for step in STEPS if step.behind] == [(True, True)]
     assert {step.facilitator for step in STEPS} == {HONEST, "5xx-after"} <= set(MODES)
