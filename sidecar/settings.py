@@ -7,6 +7,7 @@ from typing import Any
 from sidecar.configuration.checking import check
 from sidecar.configuration.document import Document
 from sidecar.configuration.environment import apply
+from sidecar.configuration.meanings import explained
 from sidecar.configuration.model import (
     TIMEOUT_MAX_S,
     Accept,
@@ -55,6 +56,7 @@ __all__ = [
     "json_schema",
     "load",
     "read",
+    "reference",
 ]
 
 
@@ -64,6 +66,9 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings | Problems:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         return Problems((Problem("", "config_not_utf8", f"{path} is not UTF-8 text"),))
+    except FileNotFoundError:
+        sentence = f"there is no {path}; `sidecar init --output {path}` writes one to start from"
+        return Problems((Problem("", "config_unreadable", sentence),))
     except OSError as error:
         return Problems((Problem("", "config_unreadable", f"{path} cannot be read: {error.strerror}"),))
     return read(text, environ, path.resolve().parent)
@@ -83,4 +88,14 @@ def read(text: str, environ: Mapping[str, str], folder: Path) -> Settings | Prob
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of the config file."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Document.model_json_schema()}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **explained(Document.model_json_schema()),
+    }
+
+
+def reference() -> str:
+    """Return the reference page of the config file, as Markdown."""
+    from sidecar.configuration import reference as written  # noqa: PLC0415 - nobody else needs it
+
+    return written.page()

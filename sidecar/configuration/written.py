@@ -66,12 +66,16 @@ def as_written(text: str) -> Any:
 
 def duration(low: int, high: int) -> Written:
     """Return the reader of a duration between *low* and *high* seconds."""
-    return Written(partial(units.duration, low=low, high=high), text_like(units.DURATION, "30s", "15m"))
+    schema = text_like(units.DURATION, "30s", "15m")
+    schema["x-range"] = f"{units.duration_text(low)} to {units.duration_text(high)}"
+    return Written(partial(units.duration, low=low, high=high), schema)
 
 
 def size(low: int, high: int) -> Written:
     """Return the reader of a size between *low* and *high* bytes."""
-    return Written(partial(units.size, low=low, high=high), text_like(units.SIZE, "16KiB", "10MiB"))
+    schema = text_like(units.SIZE, "16KiB", "10MiB")
+    schema["x-range"] = f"{units.size_text(low)} to {units.size_text(high)}"
+    return Written(partial(units.size, low=low, high=high), schema)
 
 
 def count(low: int, high: int) -> Written:
