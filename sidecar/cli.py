@@ -7,12 +7,13 @@ of a command only what `Command` says.
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final, NoReturn, Protocol, cast
 
 from sidecar.commands.errors import Exit, Sentence
+from sidecar.commands.terminal import Paint, painted
 from sidecar.configuration.problems import did_you_mean
 
 COMMANDS: Final = (
@@ -27,6 +28,7 @@ COMMANDS: Final = (
     "call",
     "ledger",
     "reconcile",
+    "completion",
 )
 """The registry: each is a module of `sidecar.commands`."""
 
@@ -44,10 +46,11 @@ _EXAMPLES: Final = """examples:
 
 
 class Command(Protocol):
-    """What a command's module offers. `EXAMPLES`, lines for its --help, may be left out."""
+    """What a command's module offers. `EXAMPLES` are lines for its --help; its command lines can be run."""
 
     NAME: str
     HELP: str
+    EXAMPLES: str
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         """Declare the arguments."""
@@ -66,6 +69,10 @@ class Parser(argparse.ArgumentParser):
         self.add_argument(
             "--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON object"
         )
+
+    def actions(self) -> Sequence[argparse.Action]:
+        """Return what it takes."""
+        return self._actions
 
     def error(self, message: str) -> NoReturn:
         """End with the usage code."""
@@ -90,7 +97,7 @@ def _ended(words: list[str]) -> int:
     try:
         return _run(words)
     except Sentence as end:
-        print(f"sidecar: {end.text}", file=sys.stderr)
+        _complain(end.text)
         return end.code
     except BrokenPipeError:
         raise
@@ -98,8 +105,12 @@ def _ended(words: list[str]) -> int:
         if sys.flags.dev_mode:
             raise
         sentence = f"{type(bug).__name__}: {bug}; this is a bug of the sidecar (python -X dev shows where)"
-        print(f"sidecar: {sentence}", file=sys.stderr)
+        _complain(sentence)
         return Exit.FOUND_WRONG
+
+
+def _complain(sentence: str) -> None:
+    print(f"{painted('sidecar:', Paint.BAD, sys.stderr)} {sentence}", file=sys.stderr)
 
 
 def _run(words: list[str]) -> int:
@@ -120,15 +131,23 @@ def _run(words: list[str]) -> int:
 
 
 def _command(name: str, words: list[str]) -> int:
-    command = _module(name)
-    examples = getattr(command, "EXAMPLES", "")
-    parser = Parser(prog=f"sidecar {name}", description=command.HELP, epilog=examples)
-    command.configure(parser)
     try:
-        arguments = parser.parse_args(words, argparse.Namespace(json=False))
+        arguments = _parser(name).parse_args(words, argparse.Namespace(json=False, parsers=_parsers))
     except SystemExit:  # argparse, after it printed the help
         return Exit.FINE
-    return command.run(arguments)
+    return _module(name).run(arguments)
+
+
+def _parsers() -> Mapping[str, Parser]:
+    """Return every command's parser by its name, which imports them all."""
+    return {name: _parser(name) for name in COMMANDS}
+
+
+def _parser(name: str) -> Parser:
+    command = _module(name)
+    parser = Parser(prog=f"sidecar {name}", description=command.HELP, epilog=command.EXAMPLES)
+    command.configure(parser)
+    return parser
 
 
 def _module(name: str) -> Command:

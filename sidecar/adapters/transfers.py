@@ -41,10 +41,17 @@ class RpcTransfers:
         self._pieces_max = pieces_max
 
     async def moved(
-        self, asset: bytes, owner: bytes, *, from_block: int, to_block: int
+        self,
+        asset: bytes,
+        owner: bytes,
+        *,
+        from_block: int,
+        to_block: int,
+        passed: Callable[[int], object] = lambda _: None,
     ) -> tuple[TransferLog, ...]:
         """Return the asset's Transfers to and from *owner* in the chain's order, both ends included.
 
+        *passed* is told the last block of each piece once it is known.
         A node that does not know *to_block* yet is at fault: its "nothing found" proves nothing.
         """
         step = self._piece_blocks_max
@@ -52,8 +59,10 @@ class RpcTransfers:
             raise Fault("the range of blocks is too long to be searched; name a later first block")
         found: dict[tuple[int, int], TransferLog] = {}
         for first in range(from_block, to_block + 1, step):
-            for log in await self._piece(asset, owner, first, min(first + step - 1, to_block)):
+            last = min(first + step - 1, to_block)
+            for log in await self._piece(asset, owner, first, last):
                 found[log.block, log.log_index] = log
+            passed(last)
         return tuple(found[place] for place in sorted(found))
 
     async def balance(self, asset: bytes, owner: bytes, block: int) -> int:

@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
         rows = fetch(connection, "calls", one_parameters(arguments.id))
         session = fetch(connection, "session", sessions.parameters(rows[0])) if rows else []
     if not rows:
-        raise Sentence(Exit.FOUND_WRONG, f"there is no call {arguments.id}")
+        raise Sentence(Exit.FOUND_WRONG, f"there is no call {arguments.id}; `sidecar calls` lists them")
     answer = sessions.with_session(call_object(rows[0]), session)
     if arguments.json:
         print_json(answer)

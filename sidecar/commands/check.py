@@ -4,11 +4,13 @@ import argparse
 import asyncio
 import json
 import os
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from sidecar.commands.configured import add_config
 from sidecar.commands.errors import Exit, Sentence
+from sidecar.commands.terminal import Paint, painted
 
 if TYPE_CHECKING:
     from sidecar.settings import Problem
@@ -58,7 +60,7 @@ def _told(
         for problem in problems:
             print(problem.line())
         for warning in warnings:
-            print(f"warning: {warning.line()}")
+            print(f"{painted('warning:', Paint.CAREFUL, sys.stdout)} {warning.line()}")
         if not problems:
             print(f"{arguments.config} can be used")
     if problems:

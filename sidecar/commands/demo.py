@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import signal
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sidecar.commands.errors import Exit, Sentence
 from sidecar.commands.margin import table
 from sidecar.commands.opened import print_json
+from sidecar.commands.terminal import Paint, painted
 
 if TYPE_CHECKING:
     from sidecar.sandbox.demo import Report, Result
@@ -65,18 +67,19 @@ async def _run(arguments: argparse.Namespace, folder: Path, sandbox: "Sandbox", 
         else:
             print(_summary(report))
         if not arguments.once:
+            stopped = _stopped_by_a_signal()
             print(f"\nbuyers   {seller.url}\noperator {seller.operator_url}  (token {demo_table.TOKEN})")
             print(f"chain    {sandbox.rpc_url}\nconfig   {config}\nInterrupt to stop.", flush=True)
-            await _interrupted()
+            await stopped.wait()
     return Exit.FINE if good and report.clean and report.agrees else Exit.FOUND_WRONG
 
 
-async def _interrupted() -> None:
+def _stopped_by_a_signal() -> asyncio.Event:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
-    await stopped.wait()
+    return stopped
 
 
 def _line(result: "Result") -> str:
@@ -93,8 +96,9 @@ def _line(result: "Result") -> str:
             money += f"  in {call['transaction'][:10]}..."
         elif call["settlement"] == "settled":
             money += "  from its credit"
-    mark = "ok" if result.as_expected else "UNEXPECTED"
-    return f"{mark:<3} {step.method:<4} {step.path:<12} {status:>3}  {step.title:<36} {money}".rstrip()
+    mark, paint = ("ok", Paint.GOOD) if result.as_expected else ("UNEXPECTED", Paint.BAD)
+    shown = painted(f"{mark:<3}", paint, sys.stdout)
+    return f"{shown} {step.method:<4} {step.path:<12} {status:>3}  {step.title:<36} {money}".rstrip()
 
 
 def _cost(call: Mapping[str, Any]) -> str:

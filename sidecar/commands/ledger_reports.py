@@ -9,6 +9,7 @@ from typing import Any, Final
 from sidecar.commands.as_of import add_as_of, as_of
 from sidecar.commands.errors import Exit, Sentence
 from sidecar.commands.opened import books_path, print_json
+from sidecar.commands.progress import Progress
 from sidecar.commands.subcommands import Subcommand
 from sidecar.commands.tables import aligned, printable
 from sidecar.finops.account_statements import LIMIT_DEFAULT, LIMIT_MAX, CursorText
@@ -21,7 +22,7 @@ def _audit(arguments: argparse.Namespace) -> int:
         audit_object,
     )
 
-    with books_path(arguments) as path:
+    with books_path(arguments) as path, Progress("auditing the books"):
         answer = audit_object(audit_books(path))
     if arguments.json:
         print_json(answer)
@@ -129,7 +130,10 @@ def _export(arguments: argparse.Namespace) -> int:
             sys.stdout.writelines(pieces)
             return Exit.FINE
         try:
-            with arguments.output.open("w", encoding="utf-8", newline="") as file:
+            with (
+                Progress("writing the journals"),
+                arguments.output.open("w", encoding="utf-8", newline="") as file,
+            ):
                 file.writelines(pieces)
         except OSError as error:
             why = f"{arguments.output} cannot be written: {error.strerror}"

@@ -6,6 +6,7 @@ from typing import Final
 
 from sidecar.commands.errors import Exit, Sentence
 from sidecar.commands.opened import books_path, print_json
+from sidecar.commands.progress import Progress
 from sidecar.commands.subcommands import Subcommand
 from sidecar.commands.tables import printable
 
@@ -29,7 +30,7 @@ def _configure_prove(parser: argparse.ArgumentParser) -> None:
 def _verify(arguments: argparse.Namespace) -> int:
     from sidecar.adapters.storage.sealed import verify_books  # noqa: PLC0415 - only when books are read
 
-    with books_path(arguments) as path:
+    with books_path(arguments) as path, Progress("verifying the seals"):
         answer = verify_books(path, _public_key(arguments, path))
     if arguments.json:
         print_json(answer)

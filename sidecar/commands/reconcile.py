@@ -8,6 +8,7 @@ from typing import Any, Final
 from sidecar.commands.configured import add_config, settings_of
 from sidecar.commands.errors import Exit, Sentence
 from sidecar.commands.opened import books, print_json
+from sidecar.commands.progress import Progress
 from sidecar.commands.tables import aligned
 
 NAME: Final = "reconcile"
@@ -41,9 +42,10 @@ def run(arguments: argparse.Namespace) -> int:
     from sidecar.ports import Fault  # noqa: PLC0415
 
     networks = settings_of(arguments).networks
-    with books(arguments) as connection:
+    with books(arguments) as connection, Progress("asking the chain") as progress:
         try:
-            found, times_s = asyncio.run(ask_all(connection, networks, arguments.from_block))
+            asking = ask_all(connection, networks, arguments.from_block, progress.tell)
+            found, times_s = asyncio.run(asking)
         except Fault as fault:
             raise Sentence(Exit.UNREACHABLE, str(fault)) from fault
     answer = reconciled_object(found, times_s, SystemClock().now_us())
@@ -52,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print(table(answer))
     if not answer["explained"]:
-        raise Sentence(Exit.FOUND_WRONG, "the books and the chain do not agree")
+        raise Sentence(Exit.FOUND_WRONG, "the books and the chain do not agree; the table says where")
     return Exit.FINE
 
 

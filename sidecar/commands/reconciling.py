@@ -1,7 +1,7 @@
 """What `reconcile` asks: the books for their tills and payments, and the chain for what moved there."""
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -17,9 +17,14 @@ from sidecar.settings import Network
 
 
 async def ask_all(
-    connection: sqlite3.Connection, networks: Mapping[str, Network], from_block: int | None
+    connection: sqlite3.Connection,
+    networks: Mapping[str, Network],
+    from_block: int | None,
+    tell: Callable[[str], None],
 ) -> tuple[list[Reconciled], BlockTimes]:
     """Reconcile till after till; also return when the blocks were made that there is something to tell of.
+
+    *tell* is told how far it is.
 
     Fault: a chain could not be asked, or none is configured.
     """
@@ -33,7 +38,7 @@ async def ask_all(
             chain, transfers = RpcChain(list(network.rpc)), RpcTransfers(network.rpc)
             opened.push_async_callback(chain.close)
             opened.push_async_callback(transfers.close)
-            teller = Teller(connection, chain, transfers, network.confirmations)
+            teller = Teller(connection, chain, transfers, network.confirmations, tell)
             each = await teller.reconcile(till, known, from_block)
             blocks = {finding.transfer.block for finding in listed(each) if finding.transfer}
             made = await transfers.times_s(blocks)
@@ -50,13 +55,20 @@ class Teller:
     chain: RpcChain
     transfers: RpcTransfers
     confirmations: int
+    tell: Callable[[str], None]
 
     async def reconcile(self, till: Till, known: Sequence[Claim], from_block: int | None) -> Reconciled:
         """Hold what the books told of *till* against its final blocks."""
         last = max(0, (await self.chain.head()).number - self.confirmations)
         first = tills.first_block(till, last) if from_block is None else from_block
         first = min(first, last + 1)
-        moved = await self.transfers.moved(till.asset, till.pay_to, from_block=first, to_block=last)
+        moved = await self.transfers.moved(
+            till.asset,
+            till.pay_to,
+            from_block=first,
+            to_block=last,
+            passed=lambda block: self.tell(f"{till.network}: block {block} of {last}"),
+        )
         seen = Seen(
             from_block=first,
             to_block=last,

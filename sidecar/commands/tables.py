@@ -1,9 +1,12 @@
 """Tables: texts in aligned columns, for a terminal. Knows no report."""
 
 import re
+import sys
 from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Final
+
+from sidecar.commands.terminal import Paint, painted
 
 NOTHING: Final = "-"
 """What stands where there is nothing to show."""
@@ -14,14 +17,15 @@ _DECIMAL: Final = re.compile(r"-?\d+\.\d+")
 
 
 def aligned(rows: Sequence[Sequence[str | None]]) -> str:
-    """Return *rows*, the first of them the titles, in columns two spaces apart.
+    """Return *rows*, the first of them the titles, in columns two spaces apart, to be printed.
 
     Columns of numbers stand to the right, and lose the last zeros that all of
     their decimals share, down to two places.
     """
     filled = [[printable(cell) if cell else NOTHING for cell in row] for row in rows]
     columns = [_column(list(column)) for column in zip_longest(*filled, fillvalue="")]
-    return "\n".join("  ".join(line).rstrip() for line in zip(*columns, strict=True))
+    titles, *lines = ("  ".join(line).rstrip() for line in zip(*columns, strict=True))
+    return "\n".join([painted(titles, Paint.TITLE, sys.stdout), *lines])
 
 
 def printable(text: str) -> str:

@@ -169,7 +169,7 @@ def test_only_the_chosen_command_is_imported() -> None:
     )
     last = found.stdout.splitlines()[-1]
 
-    assert last == "['sidecar.commands.errors', 'sidecar.commands.init']"
+    assert last == "['sidecar.commands.errors', 'sidecar.commands.terminal', 'sidecar.commands.init']"
 
 
 LOUD = """
@@ -177,7 +177,8 @@ import sys, types
 from sidecar.cli import main
 
 loud = types.ModuleType("sidecar.commands.calls")
-loud.HELP, loud.configure, loud.run = "", lambda parser: None, lambda arguments: print("x" * 1_000_000) or 0
+loud.HELP = loud.EXAMPLES = ""
+loud.configure, loud.run = lambda parser: None, lambda arguments: print("x" * 1_000_000) or 0
 sys.modules["sidecar.commands.calls"] = loud
 sys.exit(main(["calls"]))
 """

@@ -57,7 +57,10 @@ async def test_both_directions_are_found(sandbox: Sandbox, piece_blocks_max: int
     chain.give(PAYER, STRANGER, 14)
     after = height(chain)
     transfers = RpcTransfers([sandbox.rpc_url], piece_blocks_max=piece_blocks_max)
-    found = await transfers.moved(USDC, seller, from_block=before + 1, to_block=after)
+    passed: list[int] = []
+    found = await transfers.moved(USDC, seller, from_block=before + 1, to_block=after, passed=passed.append)
+    assert passed == sorted(passed)
+    assert (passed[-1], len(passed)) == (after, -((before - after) // piece_blocks_max))
     assert [(log.payer, log.pay_to, log.value) for log in found] == [
         (raw(PAYER.address), seller, 11),
         (seller, seller, 12),

@@ -94,4 +94,8 @@ async def test_json_is_the_call_object_and_its_session(run: Run, shop: Shop) -> 
 
 async def test_a_call_that_is_not_there_is_found_wrong(run: Run) -> None:
     """Exit code 1 and one sentence."""
-    assert run("call", "call_nothing") == (1, "", "sidecar: there is no call call_nothing\n")
+    assert run("call", "call_nothing") == (
+        1,
+        "",
+        "sidecar: there is no call call_nothing; `sidecar calls` lists them\n",
+    )

@@ -153,7 +153,8 @@ def test_books_that_lie_are_found(
         spoil(connection, statement)
     code, answer, complaints = told(spoilt, capsys)
     (item,) = answer["items"]
-    assert (code, complaints) == (Exit.FOUND_WRONG, "sidecar: the books and the chain do not agree\n")
+    sentence = "the books and the chain do not agree; the table says where"
+    assert (code, complaints) == (Exit.FOUND_WRONG, f"sidecar: {sentence}\n")
     assert [each["kind"] for each in item["unmatched"]] == kinds
     assert item["unexplained"] == unexplained
     assert answer["explained"] is False

@@ -1,7 +1,7 @@
 """What `reconcile` asks the books and the chain, where they move under it or do not answer."""
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import cast
@@ -37,15 +37,23 @@ class ToldChain:
     remembers: bool = True
     asked: list[tuple[int, int]] = field(default_factory=list)
     nonces: dict[bytes, TransferLog] = field(default_factory=dict)
+    told: list[str] = field(default_factory=list)
 
     async def head(self) -> Head:
         return Head(self.head_block, 1_000)
 
     async def moved(
-        self, asset: bytes, owner: bytes, *, from_block: int, to_block: int
+        self,
+        asset: bytes,
+        owner: bytes,
+        *,
+        from_block: int,
+        to_block: int,
+        passed: Callable[[int], object],
     ) -> tuple[TransferLog, ...]:
         assert (asset, owner) == (ASSET, PAY_TO)
         self.asked.append((from_block, to_block))
+        passed(to_block)
         return tuple(log for log in self.logs if from_block <= log.block <= to_block)
 
     async def balance(self, asset: bytes, owner: bytes, block: int) -> int:
@@ -72,7 +80,7 @@ async def told(
     connection: sqlite3.Connection, chain: ToldChain, *, till: Till = TILL, from_block: int | None = None
 ) -> Reconciled:
     """Reconcile books that knew of nothing when they were first read."""
-    teller = Teller(connection, cast("RpcChain", chain), cast("RpcTransfers", chain), confirmations=2)
+    teller = Teller(connection, cast("RpcChain", chain), cast("RpcTransfers", chain), 2, chain.told.append)
     return await teller.reconcile(till, [], from_block)
 
 
@@ -118,9 +126,9 @@ async def test_a_network_without_a_chain_cannot_be_reconciled(
     shop: Shop, connection: sqlite3.Connection
 ) -> None:
     """The sentence names the network."""
-    assert await ask_all(connection, {}, None) == ([], {})
+    assert await ask_all(connection, {}, None, print) == ([], {})
     await shop.serve(Sale(1))
     with pytest.raises(Fault, match="no rpc for eip155:84532"):
-        await ask_all(connection, {}, None)
+        await ask_all(connection, {}, None, print)
     with pytest.raises(Fault, match="rpc"):
-        await ask_all(connection, {NETWORK: Network(("http://127.0.0.1:1",))}, None)
+        await ask_all(connection, {NETWORK: Network(("http://127.0.0.1:1",))}, None, print)

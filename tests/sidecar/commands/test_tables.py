@@ -1,6 +1,7 @@
 """Tables: columns that line up and say no more than they must."""
 
 from sidecar.commands.tables import aligned, printable
+from tests.sidecar.commands.watched import on_a_terminal
 
 
 def test_texts_stand_left_and_numbers_right() -> None:
@@ -38,3 +39,12 @@ def test_a_name_cannot_steer_the_terminal() -> None:
     """Control characters are shown as such; other scripts are left alone."""
     assert printable("ok\x1b[2J\nzwölf") == "ok\ufffd[2J\ufffdzwölf"
     assert "\x1b" not in aligned([("name",), ("\x1b[31mred",)])
+
+
+def test_titles_stand_out_on_a_terminal_and_nowhere_else() -> None:
+    """The table's columns are the same: the colour takes no room."""
+    program = "from sidecar.commands.tables import aligned; print(aligned([('a', 'b'), ('1', '22')]))"
+    _, shown = on_a_terminal("-c", program)
+
+    assert shown == "\x1b[1ma   b\x1b[0m\n1  22\n"
+    assert aligned([("a", "b"), ("1", "22")]) == "a   b\n1  22"

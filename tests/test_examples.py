@@ -1,0 +1,137 @@
+"""The examples of every `--help`: each line that is a command does what it is there for."""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Final
+
+import httpx
+import pytest
+
+from sidecar import cli
+from sidecar.sandbox.process import Sandbox
+from tests.scenarios import money
+from tests.scenarios.stand import Stand, set_up
+
+BIN: Final = Path(sys.executable).parent
+STAYS_UP: Final = re.compile(r"sidecar (serve|sandbox|demo(?! --once))\b")
+A_CALL: Final = re.compile(r"call_01([0-9A-Z]{24}|J\.\.\.)")
+A_BUYER: Final = "buyer:0x..."
+SWEEP: Final = f"""\
+id: sweep-1
+kind: sweep
+reason: an example
+happened_at: {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}
+entries:
+  - {{debit: bank, credit: owner, amount: "1.00"}}
+"""
+TIMEOUT_S: Final = 300
+
+
+def examples(name: str) -> list[str]:
+    """The command lines of a command's examples, without what stands behind them as explanation."""
+    lines = [line.strip() for line in str(import_module(f"sidecar.commands.{name}").EXAMPLES).splitlines()]
+    commands = [re.split(r"\s{2,}", line)[0] for line in lines]
+    return [line for line in commands if re.match(r"(SIDECAR__\S+ )*sidecar |source <\(sidecar ", line)]
+
+
+EXAMPLES: Final = [line for name in cli.COMMANDS for line in examples(name)]
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """A seller's folder in which one call was sold; it stands still."""
+
+    stand: Stand
+    call: str
+
+    def environment(self) -> dict[str, str]:
+        """What the seller's shell has: the command on its path, and a home of its own."""
+        home = self.stand.folder / "home"
+        (home / ".config/fish/completions").mkdir(parents=True, exist_ok=True)
+        path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+        return os.environ | {"PATH": path, "HOME": str(home)}
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox, agent: str) -> Shop:
+    stand = set_up(tmp_path_factory.mktemp("examples"), sandbox, agent)
+    payer = sandbox.buyers[0]
+    with stand.serving() as running:
+        sold = running.send("/chat", running.signed(payer, "/chat"))
+        with contextlib.suppress(httpx.TransportError):  # paid and broken off: the payer's credit
+            running.send("/broken", running.signed(payer, "/broken"))
+        assert money.settled_down(stand, running).owed_to(payer.address) > 0
+        running.process.terminate()  # as a supervisor does; what was booked is signed
+        running.ended()
+    (stand.folder / "sweep.yaml").write_text(SWEEP)
+    return Shop(stand, sold.headers["sidecar-call-id"])
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_every_command_has_an_example_in_its_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """At least one line can be typed as it stands."""
+    assert cli.main([name, "--help"]) == 0
+    shown = capsys.readouterr().out
+
+    assert examples(name)
+    assert all(line in shown for line in examples(name))
+
+
+@pytest.mark.parametrize("line", [line for line in EXAMPLES if not STAYS_UP.search(line)])
+def test_an_example_can_be_typed(line: str, shop: Shop, tmp_path: Path) -> None:
+    """In the folder of a seller, it ends well and complains of nothing."""
+    payer = shop.stand.sandbox.buyers[0].address.lower()
+    typed = A_CALL.sub(shop.call, line).replace(A_BUYER, f"buyer:{payer}")
+    if "completion zsh" in line:  # bash is what every machine has; it cannot take in zsh's script
+        typed = typed.replace("source <(", "cat <(")
+    done = subprocess.run(
+        ["bash", "--norc", "-c", typed],
+        # `init` must not find the config it would write.
+        cwd=tmp_path if " init" in line else shop.stand.folder,
+        env=shop.environment(),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+
+
+@pytest.mark.parametrize("line", [line for line in EXAMPLES if STAYS_UP.search(line)])
+def test_an_example_that_stays_up_can_be_typed(line: str, shop: Shop) -> None:
+    """It says where it is and ends well when it is told to."""
+    with subprocess.Popen(
+        ["bash", "--norc", "-c", f"exec env {line}"],
+        cwd=shop.stand.folder,
+        env=shop.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        said = ""
+        for shown in process.stdout:
+            said = shown
+            if re.search(r"serving buyers|rpc_url|Interrupt to stop", shown):
+                break
+        process.send_signal(signal.SIGTERM)
+        code = process.wait(TIMEOUT_S)
+
+    assert re.search(r"serving buyers|rpc_url|Interrupt to stop", said)
+    assert code == 0
+
+
+def test_the_examples_of_the_whole_name_commands_that_exist() -> None:
+    """`sidecar --help` shows a way from the config to the margin."""
+    named = re.findall(r"^  sidecar (\w+)", cli._EXAMPLES, re.MULTILINE)
+
+    assert named == ["init", "check", "serve", "margin"]
