@@ -32,12 +32,14 @@ class Readiness:
     def __init__(
         self,
         *,
+        upstream: Callable[[], State],
         facilitators: Settlers,
         offers: Sequence[Offer],
         heads: Mapping[str, Heads],
         storage_failed: Callable[[], str | None],
         observer: Observer,
     ) -> None:
+        self._upstream = upstream
         self._facilitators = facilitators
         self._wanted = frozenset(offer.kind for offer in offers)
         self._heads = heads
@@ -51,6 +53,7 @@ class Readiness:
         failed = self._storage_failed()
         states = {
             "storage": (failed is None, failed or "open"),
+            "upstream": self._upstream(),
             "facilitator": self._settling(),
             "accepting": (not self.draining, "draining" if self.draining else "open for paid calls"),
         }

@@ -17,13 +17,14 @@ from sidecar.adapters.metrics import MetricsObserver
 from sidecar.adapters.storage.reading import Reader
 from sidecar.adapters.storage.sqlite import SqliteStorage
 from sidecar.adapters.system import SystemClock, SystemIds
+from sidecar.arrival import look_around
 from sidecar.domain.events import Event, Lifecycle, NeedsAttention
 from sidecar.http.agent import agent_app
 from sidecar.http.operator.app import operator_app
 from sidecar.http.operator.policies import policies_object
 from sidecar.http.protocol import ProtocolLimits
 from sidecar.http.servers import Listener, bind, serve
-from sidecar.ports import Fault, Observer, StorageUnavailable
+from sidecar.ports import Observer, StorageUnavailable
 from sidecar.readiness import Readiness
 from sidecar.sealing import Sealing
 from sidecar.settings import Settings
@@ -83,6 +84,7 @@ async def run(settings: Settings, on_ready: Callable[[Bound], None]) -> bool:
         tasks = (
             path.recovery.run(),
             path.collector.run(),
+            path.adapters.upstream.watch(),
             path.facilitators.watch(),
             readiness.watch(),
             sealing.run(),
@@ -125,13 +127,14 @@ async def _paid_path(
         observer.saw(NeedsAttention("sqlite_version", damaging))
     for warning in settings.warnings:
         observer.saw(NeedsAttention(warning.code, warning.message))
-    await _look_around(path, observer)
+    await look_around(path, clock, observer)
     return path
 
 
 def _readiness(path: PaidPath, observer: Observer) -> Readiness:
     storage = path.adapters.storage
     return Readiness(
+        upstream=lambda: path.adapters.upstream.state,
         facilitators=path.facilitators,
         offers=path.offers,
         heads=path.heads,
@@ -175,18 +178,6 @@ async def _finished(path: PaidPath) -> None:
     """Wait until no paid call is open, and nothing is owed that somebody settles now."""
     await path.buyers.idle()
     await path.collector.round()
-
-
-async def _look_around(path: PaidPath, observer: Observer) -> None:
-    """Close what an earlier run left open before anything new is taken; who is away now can wait."""
-    rested = await path.recovery.put_to_rest()
-    if rested:
-        observer.saw(Lifecycle("recovered", f"{rested} calls of an earlier run"))
-    await path.facilitators.poll()
-    try:
-        await path.recovery.look()
-    except Fault as fault:
-        observer.saw(NeedsAttention("recovery_delayed", str(fault)))
 
 
 async def _watch_storage(path: PaidPath, stop: asyncio.Event) -> None:

@@ -15,6 +15,7 @@ from sidecar.adapters.chain import RpcChain
 from sidecar.adapters.facilitator import HttpFacilitator
 from sidecar.adapters.facilitator_auth import token_for
 from sidecar.adapters.facilitators import Facilitators
+from sidecar.adapters.knocking import WatchedUpstream
 from sidecar.adapters.learning import Learning, recall
 from sidecar.adapters.receipt_key import ReceiptKey
 from sidecar.adapters.secrets import Secrets
@@ -65,7 +66,7 @@ class Adapters:
     """What reaches outside, and has to be closed."""
 
     storage: SqliteStorage
-    upstream: HttpUpstream
+    upstream: WatchedUpstream
     facilitators: Sequence[HttpFacilitator]
     chains: Mapping[str, RpcChain]
     answers: AnswersFile
@@ -262,13 +263,12 @@ def _headers_max_s(settings: Settings) -> int:
 
 def _adapters(settings: Settings, storage: SqliteStorage, clock: SystemClock, answers_key: bytes) -> Adapters:
     limits = settings.limits
+    connect_ms = limits.upstream_connect_s * 1000
+    longest_s = _headers_max_s(settings)
+    upstream = HttpUpstream(settings.upstream, headers_timeout_max_s=longest_s, connect_timeout_ms=connect_ms)
     return Adapters(
         storage=storage,
-        upstream=HttpUpstream(
-            settings.upstream,
-            headers_timeout_max_s=_headers_max_s(settings),
-            connect_timeout_ms=limits.upstream_connect_s * 1000,
-        ),
+        upstream=WatchedUpstream(upstream, settings.upstream, timeout_ms=connect_ms),
         facilitators=[
             HttpFacilitator(
                 each.url,

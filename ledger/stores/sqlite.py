@@ -100,6 +100,9 @@ class SqliteStore(Generic[T]):
             os.close(lock)
 
     def _connect(self) -> sqlite3.Connection:
+        # SQLite opens what it may only read as well, and would tell at the first write.
+        if self._path.exists() and not os.access(self._path, os.W_OK):
+            raise StoreUnusable(f"{self._path} cannot be opened for writing: it may only be read")
         try:
             connection = sqlite3.connect(
                 self._path, isolation_level=None, check_same_thread=False, cached_statements=256

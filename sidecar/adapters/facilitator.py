@@ -10,8 +10,10 @@ from pyreqwest.http import Url
 from pyreqwest.request import RequestBuilder
 
 from sidecar.adapters.facilitator_auth import TokenFor
+from sidecar.adapters.system import SystemClock
 from sidecar.adapters.wire import Answer, ClientLimits, exchange, lost, open_client, origin_of
-from sidecar.ports import AnswerLost
+from sidecar.domain import clocks
+from sidecar.ports import AnswerLost, Clock
 from sidecar.x402.codec import ANSWER_BYTES_MAX, parse_settle, parse_supported, parse_verify
 from sidecar.x402.documents import Malformed, SettleReply, SupportedKind, VerifyReply
 
@@ -25,6 +27,8 @@ class HttpFacilitator:
 
     A 4xx is a reply if, and only if, its body is the document asked for and says no:
     some facilitators send refusals that way. A 4xx that says yes contradicts itself.
+    `ahead_s` is how far *clock* was ahead of the facilitator's when it last listed its
+    kinds, as `domain.clocks` reckons it; None if it did not tell.
     """
 
     def __init__(
@@ -38,8 +42,11 @@ class HttpFacilitator:
         connections_max: int = 256,
         connect_timeout_ms: int = 5_000,
         pool_timeout_ms: int = 1_000,
+        clock: Clock | None = None,
     ) -> None:
         self.name = url
+        self.ahead_s: int | None = None
+        self._clock = clock or SystemClock()
         self._whom = f"facilitator {origin_of(url)}"
         self._base = url.rstrip("/")
         self._token_for = token_for
@@ -58,12 +65,17 @@ class HttpFacilitator:
     async def supported(self) -> tuple[SupportedKind, ...]:
         """Ask what it settles; follows one 307 or 308 within the same origin (a well-known one sends it)."""
         url = Url(f"{self._base}/supported")
+        asked_us = self._clock.now_us()
         answer = await self._get(url)
         if answer.status in MOVED:
             answer = await self._get(self._moved(url, answer))
         supported = parse_supported(answer.body) if answer.status == 200 else None
         if supported is None or isinstance(supported, Malformed):
             raise self._odd(answer)
+        answered_us = self._clock.now_us()
+        self.ahead_s = answer.told_s and clocks.ahead_s(
+            asked_us=asked_us, answered_us=answered_us, told_s=answer.told_s
+        )
         return supported.kinds
 
     async def verify(self, body: bytes) -> VerifyReply:

@@ -9,6 +9,7 @@ import atexit
 import time
 from dataclasses import dataclass
 from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Final
 
@@ -118,11 +119,16 @@ def lost(whom: str, what: str) -> AnswerLost:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A small answer, read whole. `location` is the Location header, if any."""
+    """A small answer, read whole. `location` is the Location header, if any.
+
+    `told_s` is what the other side's clock said, in seconds since the epoch; None if it said nothing,
+    or a cache on the way said it.
+    """
 
     status: int
     body: bytes
     location: str | None
+    told_s: int | None
 
 
 async def exchange(request: RequestBuilder, whom: str, *, timeout_ms: int, answer_bytes_max: int) -> Answer:
@@ -137,7 +143,8 @@ async def exchange(request: RequestBuilder, whom: str, *, timeout_ms: int, answe
             if response.get_header("content-encoding") not in {None, "identity"}:
                 raise lost(whom, "the answer is in a content coding that was not asked for")
             body = await _read(response, whom, answer_bytes_max)
-            return Answer(response.status, body, response.get_header("location"))
+            told_s = None if response.get_header("age") else _told_s(response.get_header("date"))
+            return Answer(response.status, body, response.get_header("location"), told_s)
     except PyreqwestError as error:
         raise fault(error, whom) from None
     except ValueError:
@@ -152,3 +159,10 @@ async def _read(response: Response, whom: str, bytes_max: int) -> bytes:
         if len(body) > bytes_max:
             raise lost(whom, f"the answer is larger than {bytes_max} bytes")
     return bytes(body)
+
+
+def _told_s(date: str | None) -> int | None:
+    try:
+        return int(parsedate_to_datetime(date or "").timestamp())
+    except (ValueError, OverflowError):
+        return None

@@ -16,13 +16,13 @@ from sidecar.adapters.facilitator import HttpFacilitator
 from sidecar.adapters.facilitator_auth import token_for
 from sidecar.adapters.storage.schema import SCHEMA
 from sidecar.adapters.system import SystemClock, random_bytes
+from sidecar.domain.clocks import skewed
 from sidecar.ports import Chain, Clock, Facilitator, Fault
 from sidecar.settings import Accept, Problem, Settings
 from sidecar.x402 import exact
 from sidecar.x402.codec import VERSION
 from sidecar.x402.eip712 import domain_separator
 
-CLOCK_SKEW_MAX_S: Final = 5
 HEAD_AGE_MAX_S: Final = 60
 
 
@@ -51,6 +51,8 @@ async def ask_all(settings: Settings) -> Findings:
     ]
     try:
         await ask(settings, chains, facilitators, SystemClock(), findings)
+        for index, each in enumerate(facilitators):
+            _note_skew(_path(index), each.ahead_s or 0, "the facilitator's", findings)
     finally:
         await asyncio.gather(*(chain.close() for chain in chains.values()))
         await asyncio.gather(*(facilitator.close() for facilitator in facilitators))
@@ -80,12 +82,8 @@ async def _ask_chain(settings: Settings, name: str, chain: Chain, clock: Clock, 
             findings.problems.append(Problem(f"{path}.rpc", "chain_id_differs", sentence))
             return
         age_s = clock.now_us() // 1_000_000 - (await chain.head()).timestamp_s
-        if age_s < -CLOCK_SKEW_MAX_S:
-            sentence = (
-                f"this machine's clock is {-age_s} s behind the newest block: payments will look expired"
-            )
-            findings.warnings.append(Problem(path, "clock_skew", sentence))
-        elif age_s > HEAD_AGE_MAX_S:
+        _note_skew(path, min(age_s, 0), "the newest block", findings)
+        if age_s > HEAD_AGE_MAX_S:
             sentence = f"the newest block is {age_s} s old: the node, or this machine's clock, is off"
             findings.warnings.append(Problem(path, "head_old", sentence))
     except Fault as fault:
@@ -94,6 +92,12 @@ async def _ask_chain(settings: Settings, name: str, chain: Chain, clock: Clock, 
     for index, accept in enumerate(settings.accept):
         if accept.network == name:
             await _ask_token(f"accept.{index}.asset", accept, chain, findings)
+
+
+def _note_skew(path: str, ahead_s: int, whose: str, findings: Findings) -> None:
+    sentence = skewed(ahead_s, whose)
+    if sentence is not None:
+        findings.warnings.append(Problem(path, "clock_skew", sentence))
 
 
 async def _ask_token(path: str, accept: Accept, chain: Chain, findings: Findings) -> None:

@@ -26,6 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ledger.store import StoreRefused  # noqa: PLC0415 a command imports what it needs when it runs
     from sidecar import serving  # noqa: PLC0415
     from sidecar.adapters.secrets import SecretsUnusable  # noqa: PLC0415
+    from sidecar.commands.advice import advised  # noqa: PLC0415
     from sidecar.http import servers  # noqa: PLC0415
     from sidecar.ports import Fault  # noqa: PLC0415
 
@@ -39,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         clean = servers.run(serving.run(settings, ready))
     except (servers.CannotListenError, StoreRefused, SecretsUnusable, Fault) as reason:
-        raise Sentence(Exit.UNREACHABLE, str(reason)) from reason
+        raise Sentence(Exit.UNREACHABLE, advised(reason)) from reason
     return Exit.FINE if clean else Exit.FOUND_WRONG
 
 

@@ -81,6 +81,11 @@ class Heads:
         return self._seen[-1][0] if self._seen else 0
 
     @property
+    def newest_s(self) -> int:
+        """Return the newest block's time; 0 while none was seen."""
+        return self._seen[-1][1] if self._seen else 0
+
+    @property
     def final(self) -> tuple[int, int]:
         """Return number and time of the newest block that has its confirmations; zeros if none is known."""
         limit = self.newest - self._confirmations

@@ -30,7 +30,11 @@ AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 class CannotListenError(Exception):
-    """An address cannot be listened on; the text is one sentence for the operator."""
+    """An address cannot be listened on; the text is one sentence. `name` is the listener's."""
+
+    def __init__(self, name: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.name = name
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +73,11 @@ def bind(addresses: Sequence[tuple[str, str, int]]) -> list[socket.socket]:
 def _bind(name: str, host: str, port: int) -> socket.socket:
     where = f"Cannot listen on {host}:{port} for {name}"
     if not 0 <= port <= PORT_MAX:
-        raise CannotListenError(where + f": a port is at most {PORT_MAX}.")
+        raise CannotListenError(name, where + f": a port is at most {PORT_MAX}.")
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
-        raise CannotListenError(where + ": the address cannot be resolved.") from error
+        raise CannotListenError(name, where + ": the address cannot be resolved.") from error
     family, kind, protocol, _, address = found[0]
     listener = socket.socket(family, kind, protocol)
     try:
@@ -83,7 +87,7 @@ def _bind(name: str, host: str, port: int) -> socket.socket:
         listener.setblocking(False)
     except OSError as error:
         listener.close()
-        raise CannotListenError(where + f": {os.strerror(error.errno or 0).lower()}.") from error
+        raise CannotListenError(name, where + f": {os.strerror(error.errno or 0).lower()}.") from error
     return listener
 
 

@@ -27,7 +27,9 @@ class Watch:
         self.facilitators = Facilitators([self.facilitator], self.clock, RecordingObserver())
         self.heads = Heads(0)
         self.failed: str | None = None
+        self.upstream = (True, "up")
         self.readiness = Readiness(
+            upstream=lambda: self.upstream,
             facilitators=self.facilitators,
             offers=[an_offer(), an_offer(method=USDC)],
             heads={NETWORK: self.heads},
@@ -50,6 +52,7 @@ async def test_nothing_is_ready_before_it_was_seen() -> None:
     """At start the storage is open; nobody has asked the facilitator or seen a block."""
     assert Watch().readiness.states() == {
         "storage": (True, "open"),
+        "upstream": (True, "up"),
         "facilitator": (False, f"nobody settles exact on {NETWORK}; {FACILITATOR}: not asked yet"),
         "accepting": (True, "open for paid calls"),
         f"chain:{NETWORK}": (False, "no block seen yet"),
@@ -64,6 +67,7 @@ async def test_everything_is_ready_once_everybody_answered() -> None:
 
     assert watch.readiness.states() == {
         "storage": (True, "open"),
+        "upstream": (True, "up"),
         "facilitator": (True, f"{FACILITATOR}: up"),
         "accepting": (True, "open for paid calls"),
         f"chain:{NETWORK}": (True, "block 12"),
@@ -115,12 +119,23 @@ async def test_a_failed_storage_and_a_drain_are_known_at_once() -> None:
     assert states["accepting"] == (False, "draining")
 
 
+async def test_an_agent_that_is_away_is_not_ready() -> None:
+    """Who sends buyers here should send them elsewhere, or wait."""
+    watch = Watch()
+    watch.upstream = (False, "http://agent.example cannot be reached: connection refused")
+    await watch.look()
+
+    assert watch.readiness.states()["upstream"] == watch.upstream
+    assert ("upstream", False) in watch.told
+
+
 async def test_a_change_is_told_once() -> None:
     """Each state at the first look, then only what is no longer as it was told."""
     watch = Watch()
     await watch.look()
     assert sorted(watch.told) == [
         ("accepting", True), (f"chain:{NETWORK}", False), ("facilitator", True), ("storage", True),
+        ("upstream", True),
     ]  # fmt: skip
 
     watch.observer.events.clear()
@@ -156,6 +171,7 @@ async def test_one_of_two_is_enough_and_both_are_named() -> None:
     facilitators = Facilitators([watch.facilitator, other], watch.clock, RecordingObserver())
     await facilitators.poll()
     readiness = Readiness(
+        upstream=lambda: (True, "up"),
         facilitators=facilitators,
         offers=[an_offer()],
         heads={},

@@ -215,7 +215,7 @@ async def test_the_operator_reads_with_the_token_that_was_made(tmp_path: Path) -
         ready = await sidecar.get("operator", "/readyz")
         states = {each["name"]: each["ready"] for each in ready.json()["dependencies"]}
         assert ready.status_code == 503
-        assert states == {"storage": True, "facilitator": False, "accepting": True}
+        assert states == {"storage": True, "upstream": False, "facilitator": False, "accepting": True}
 
 
 async def test_what_buyers_are_answered_is_counted_and_logged(

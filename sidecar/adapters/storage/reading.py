@@ -119,7 +119,7 @@ def _uri(path: Path) -> str:
 
 def _why(path: Path, error: Exception) -> str:
     if not path.exists():
-        return f"there is no database at {path}"
+        return f"there is no database at {path}; `sidecar serve` makes it when it starts"
     if isinstance(error, StoreRefused):
         return str(error)
     return f"{path} cannot be read as a sidecar's database: {error}"

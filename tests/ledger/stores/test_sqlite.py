@@ -309,6 +309,17 @@ async def test_a_file_that_became_read_only_is_told(path: Path, monkeypatch: pyt
         a_store(path).open()
 
 
+async def test_a_file_that_may_only_be_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite itself would open it, and refuse the first write, which may be a payment's."""
+    store = a_store(path)
+    store.open()
+    await store.close()
+    monkeypatch.setattr(os, "access", lambda *_: False)  # to an administrator every file is open
+
+    with pytest.raises(StoreUnusable, match="it may only be read"):
+        a_store(path).open()
+
+
 async def test_an_application_adds_its_tables(path: Path) -> None:
     """The application's rows stand or fall with the ledger's, in one transaction."""
 

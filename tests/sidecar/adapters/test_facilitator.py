@@ -10,6 +10,7 @@ from sidecar.adapters.facilitator import HttpFacilitator
 from sidecar.ports import AnswerLost, Fault, NothingSent, TimedOut
 from sidecar.x402.documents import SettleReply, VerifyReply
 from tests.sidecar.adapters.conftest import Listen, read_request, replying, silence
+from tests.sidecar.fakes import ManualClock
 
 PAYER = "0x" + "ab" * 20
 HASH = "0x" + "cd" * 32
@@ -249,3 +250,20 @@ async def test_no_fault_carries_a_token(answer: bytes, listen: Listen, nobody: s
                 await asking
             shown = "".join(traceback.format_exception(caught.value)) + repr(facilitator)
             assert "t0ken-canary" not in shown
+
+
+@pytest.mark.parametrize(
+    ("date", "ahead_s"),
+    [("Sat, 01 Jan 2000 00:00:00 GMT", 99), ("Sat, 01 Jan 2000 00:01:41 GMT", -1), (None, None)],
+)
+async def test_its_clock_is_held_against_ours_when_it_lists(
+    date: str | None, ahead_s: int | None, listen: Listen
+) -> None:
+    """As far as its Date tells, by whole seconds that are sure."""
+    clock = ManualClock(946_684_900 * 1_000_000)
+    more = f"date: {date}\r\n" if date else ""
+    facilitator = HttpFacilitator(await listen(replying(raw(KINDS, more=more))), clock=clock)
+    await facilitator.supported()
+    await facilitator.close()
+
+    assert facilitator.ahead_s == ahead_s

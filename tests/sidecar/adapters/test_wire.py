@@ -191,7 +191,26 @@ async def test_the_environment_does_not_reroute_requests(
 async def test_redirects_are_answers(listen: Listen, nobody: str) -> None:
     """A redirect is reported with its Location and never followed here."""
     raw = f"HTTP/1.1 308 Moved\r\nlocation: {nobody}/x\r\ncontent-length: 0\r\n\r\n".encode()
-    assert await post(await listen(replying(raw))) == Answer(308, b"", f"{nobody}/x")
+    assert await post(await listen(replying(raw))) == Answer(308, b"", f"{nobody}/x", None)
+
+
+@pytest.mark.parametrize(
+    ("headers", "told_s"),
+    [
+        ("", None),
+        ("date: Sat, 01 Jan 2000 00:00:00 GMT\r\n", 946_684_800),
+        ("date: Sat, 01 Jan 2000 00:00:00 GMT\r\nage: 0\r\n", None),
+        ("date: yesterday\r\n", None),
+        ("date: Sat, 01 Jan 9999999 00:00:00 GMT\r\n", None),
+    ],
+)
+async def test_the_other_sides_clock_is_told_if_it_is_its_own(
+    headers: str, told_s: int | None, listen: Listen
+) -> None:
+    """A date that cannot be read, or that a cache kept, is none."""
+    raw = f"HTTP/1.1 200 OK\r\n{headers}content-length: 0\r\n\r\n".encode()
+
+    assert (await post(await listen(replying(raw)))).told_s == told_s
 
 
 async def test_a_fault_does_not_quote_the_url(nobody: str, listen: Listen) -> None:

@@ -24,7 +24,7 @@ async def test_a_missing_database_is_one_sentence(run: Run, shop: Shop, words: t
     code, out, err = run(*words)
 
     assert (code, out) == (3, "")
-    assert err == f"sidecar: there is no database at {shop.path}\n"
+    assert err == f"sidecar: there is no database at {shop.path}; `sidecar serve` makes it when it starts\n"
     assert not shop.path.exists()
 
 

@@ -87,13 +87,16 @@ def test_a_person_is_told_the_ports_in_a_sentence(config: Path) -> None:
 
 
 def test_a_taken_port_ends_it_with_one_sentence(config: Path) -> None:
-    """Exit code 3; the sentence names the address and whom it is for."""
+    """Exit code 3; the sentence names the address, whom it is for and the key to change."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         code, out, err = ended(config, SIDECAR__LISTEN__BUYERS=address)
 
     assert (code, out) == (3, "")
-    assert err == f"sidecar: Cannot listen on {address} for buyers: address already in use.\n"
+    assert err == (
+        f"sidecar: Cannot listen on {address} for buyers: address already in use;"
+        " change listen.buyers, or stop what listens there\n"
+    )
 
 
 def test_a_wrong_config_is_told_whole(config: Path) -> None:
@@ -151,3 +154,21 @@ def test_a_file_that_is_no_database_is_left_alone(config: Path) -> None:
 def test_the_command_is_registered_with_examples() -> None:
     """It has the name and the help that the registry shows."""
     assert (serve.NAME, "sidecar serve" in serve.EXAMPLES) == ("serve", True)
+
+
+HEAVY: Final = ("eth", "eth_account", "httpx", "jsonschema_rs", "psycopg", "vyper", "web3", "x402")
+"""What the sandbox, one kind of config or a command works with: together a second and more."""
+
+
+def test_a_start_imports_only_what_serves() -> None:
+    """A supervisor that starts it anew sells again within a second; what a config does not use can wait."""
+    program = f"""
+import sys
+import sidecar.commands.serve, sidecar.serving
+from pricing.catalogs import genai
+genai.load()
+print([name for name in {HEAVY!r} if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "[]\n"

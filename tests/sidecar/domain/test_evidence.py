@@ -69,11 +69,11 @@ def test_a_transfer_that_differs_proves_nothing(payment: Payment, other: dict[st
 def test_a_block_is_final_once_enough_stand_above_it() -> None:
     """With two confirmations, block 10 is final when block 12 is seen."""
     heads = Heads(confirmations=2)
-    assert (heads.newest, heads.final) == (0, (0, 0))
+    assert (heads.newest, heads.newest_s, heads.final) == (0, 0, (0, 0))
 
     for number in range(10, 14):
         heads.saw(number, 100 * number)
-    assert (heads.newest, heads.final) == (13, (11, 1100))
+    assert (heads.newest, heads.newest_s, heads.final) == (13, 1300, (11, 1100))
 
 
 def test_what_was_not_seen_is_not_final() -> None:

@@ -96,7 +96,7 @@ async def test_a_closed_shop_can_be_read(shop: Shop) -> None:
 async def test_a_missing_file_is_one_sentence_and_is_not_made(tmp_path: Path) -> None:
     """Reading never creates a database."""
     path = tmp_path / "none.db"
-    with pytest.raises(Unreadable, match=r"^there is no database at .*none\.db$"):
+    with pytest.raises(Unreadable, match=r"^there is no database at .*none\.db; `sidecar serve` makes it"):
         open_read_only(path)
     with pytest.raises(Unreadable, match=r"^there is no database at"):
         await Reader(path).open()
