@@ -2,6 +2,9 @@
 .PHONY: demo test check accept bench bench-quick soak lock clean
 .DELETE_ON_ERROR:
 
+# A process that may not keep what it compiled spends a second on it at each start, and the tests start many.
+export PYTHONDONTWRITEBYTECODE :=
+
 PYTHON ?= python3
 BIN := .venv/bin
 SOAK_KILLS ?= 1000
