@@ -14,7 +14,8 @@ RETRY_AFTER_S = 5
 async def fund(services: Services, admitted: Admitted) -> Funded | Refusal:
     """Return the evidence that the payer can pay, or why the call must end.
 
-    What the chain said of its balance is good for a while, for all that it signs meanwhile.
+    What the chain said of its balance is good for a while, for all that it signs meanwhile, where the call
+    is settled later; where it is settled now, the chain is asked, since a used nonce needs no work at all.
 
     FUNDS_UNKNOWN: nobody could be asked, and the same payment may enter again.
     PAYMENT_INVALID carries the spec's reason. FACILITATOR_UNAVAILABLE: it can pay,
@@ -52,7 +53,7 @@ async def _on_chain(chain: Chain, admitted: Admitted, purses: Purses, now_us: in
     """The balance must cover all that the payer has open, not only this payment (allowance overdraft)."""
     payment, authorized = admitted.payment, admitted.authorized
     purse, atomic = (payment.network, payment.asset, payment.payer), admitted.verified.offer.atomic
-    if purses.covers(purse, authorized, atomic, now_us):
+    if admitted.flow is Flow.DEFERRED and purses.covers(purse, authorized, atomic, now_us):
         return ""
     funds = await chain.funds(payment.asset, payment.payer, payment.nonce)
     if funds.nonce_used:

@@ -1,6 +1,7 @@
 """Funds are asked for before any work, and cover all that the payer has open."""
 
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -19,6 +20,8 @@ from tests.sidecar.stall import (
     SOLD,
     open_stall,
 )
+
+DEFERRED: Final = an_endpoint(flow=Flow.DEFERRED)
 
 
 async def test_without_a_chain_the_facilitator_is_asked_for_the_funds(tmp_path: Path) -> None:
@@ -123,32 +126,48 @@ async def test_one_funded_call_at_a_time_tries_a_facilitator_again(tmp_path: Pat
 
 
 async def test_what_the_chain_said_is_good_for_a_while(tmp_path: Path) -> None:
-    """Ten seconds, for one payer and asset; after that it is asked again."""
-    async with open_stall(tmp_path) as stall:
+    """Ten seconds, for deferred calls of one payer and asset; after that it is asked again."""
+    async with open_stall(tmp_path, endpoint=DEFERRED) as stall:
+        await stall.paid_before()
+        before = stall.count("funds")["funds"]
+        stall.clock.time_us += GOOD_US
         for nonce in (1, 2):
             assert (await stall.buy(nonce)).status == 200
-        assert stall.count("funds") == {"funds": 1}
+        assert stall.count("funds") == {"funds": before + 1}
 
         stall.clock.time_us += GOOD_US
         assert (await stall.buy(nonce=3)).status == 200
-        assert stall.count("funds") == {"funds": 2}
+        assert stall.count("funds") == {"funds": before + 2}
 
 
 async def test_what_was_settled_since_is_not_there_any_more(tmp_path: Path) -> None:
     """A balance for one call pays for one: nothing is open, and yet the chain is asked anew."""
-    async with open_stall(tmp_path) as stall:
+    async with open_stall(tmp_path, endpoint=DEFERRED) as stall:
+        await stall.paid_before()
+        stall.clock.time_us += GOOD_US
         stall.chain.balance_units = 50_000
         assert (await stall.buy(1)).status == 200
+        await stall.collector().collect()
         stall.chain.balance_units = 0
         refused = await stall.buy(nonce=2)
 
         assert (refused.status, refused.document()["reason"]) == (402, reasons.INSUFFICIENT_FUNDS)
-        assert stall.count("funds", "upstream") == {"funds": 2, "upstream": 1}
+
+
+async def test_a_call_that_is_settled_now_asks_whether_its_nonce_is_used(tmp_path: Path) -> None:
+    """A balance read a moment ago says nothing of it: spent before, it is refused before any work."""
+    async with open_stall(tmp_path) as stall:
+        assert (await stall.buy(1)).status == 200
+        stall.chain.used[(2).to_bytes(32, "big")] = 1
+        refused = await stall.buy(nonce=2)
+
+        assert (refused.status, refused.document()["reason"]) == (402, reasons.NONCE_USED)
+        assert stall.count("upstream", "settle") == {"upstream": 1, "settle": 1}
 
 
 async def test_a_deferred_call_tries_no_facilitator(tmp_path: Path) -> None:
     """Who is being tried again is left to what settles: a call that does not ask must not take its place."""
-    async with open_stall(tmp_path, endpoint=an_endpoint(flow=Flow.DEFERRED)) as stall:
+    async with open_stall(tmp_path, endpoint=DEFERRED) as stall:
         await stall.paid_before()
         await stall.buy(1)
         stall.facilitator.settles = [NothingSent("refused")] * FAULTS_MAX
