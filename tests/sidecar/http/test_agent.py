@@ -11,7 +11,7 @@ from tests.sidecar.reporter import SEARCH, TOKENS, Reporter, reporter_of
 from tests.sidecar.stall import open_stall
 from tests.sidecar.x402.signing import NOW_S
 
-OPERATING = Path(__file__).resolve().parents[3] / "docs/operating.md"
+SELLING = Path(__file__).resolve().parents[3] / "docs/selling.md"
 UNAUTHORIZED = (401, "unauthorized", "fix")
 
 
@@ -61,9 +61,9 @@ async def test_a_report_is_answered_with_what_became_of_it(agent: Reporter) -> N
     assert (await agent.send(b"[" + json.dumps(SEARCH).encode() + b"]")).status_code == 200
 
 
-async def test_the_example_of_the_page_for_operators_is_taken(agent: Reporter) -> None:
+async def test_the_example_of_the_page_for_sellers_is_taken(agent: Reporter) -> None:
     """What people copy works as it stands."""
-    page = OPERATING.read_text(encoding="utf-8")
+    page = SELLING.read_text(encoding="utf-8")
     example = page.partition("## What the agent reports")[2].partition("-d '")[2].partition("'")[0]
 
     assert [item["status"] for item in (await agent.send(example.encode())).json()["items"]] == ["booked"] * 2

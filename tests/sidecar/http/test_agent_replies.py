@@ -10,7 +10,7 @@ from sidecar.domain.report_refusals import Code, ReportsRefused
 from sidecar.http.agent_replies import REPLIES, reply
 from sidecar.http.replies import Action
 
-OPERATING = Path(__file__).resolve().parents[3] / "docs/operating.md"
+SELLING = Path(__file__).resolve().parents[3] / "docs/selling.md"
 PROMISED = {
     Code.UNAUTHORIZED: (401, "fix"),
     Code.EXPIRED: (401, "stop"),
@@ -46,9 +46,9 @@ def test_the_promised_answers_are_given(code: Code) -> None:
     assert members["detail"].endswith(".")
 
 
-def test_the_page_for_operators_names_them_all() -> None:
+def test_the_page_for_sellers_names_them_all() -> None:
     """Each code an agent can meet at the costs, with its status, and no other."""
-    page = OPERATING.read_text(encoding="utf-8")
+    page = SELLING.read_text(encoding="utf-8")
     section = page.partition("## What the agent reports")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (`.+?) \| (\d+) \| (.+) \|$", section, re.MULTILINE)
     told = {
