@@ -1,0 +1,147 @@
+"""What the pages show can be used: configs are read, commands are understood, paths and codes are there."""
+
+import ast
+import re
+import shlex
+from argparse import Namespace
+from importlib import import_module
+from pathlib import Path
+from typing import Final
+
+import pytest
+import yaml
+
+from sidecar.cli import COMMANDS, Parser
+from sidecar.configuration.document import Document
+from sidecar.settings import Settings, read
+from tests.sidecar.configuration.keyring import ED, pem
+from tests.test_docs import PAGES, ROOT, blocks
+
+SELLING: Final = ROOT / "docs/selling.md"
+ENVIRONMENT: Final = {
+    "BASE_RPC_URL": "https://rpc.example.com",
+    "FACILITATOR_TOKEN": "a-token-of-some-length",
+    "FACILITATOR_URL": "https://facilitator.example.com",
+    "KEY_ID": "key-1",
+    "KEY_SECRET": pem(ED),
+    "PAY_TO": "0x0000000000000000000000000000000000000009",
+    "RPC_URL": "https://rpc.example.com",
+}
+AROUND: Final = {
+    "upstream": "http://127.0.0.1:9000",
+    "networks": {"base": {"rpc": ["https://rpc.example.com"]}},
+    "accept": [{"network": "base", "asset": "USDC", "pay_to": ENVIRONMENT["PAY_TO"]}],
+    "settlement": {"facilitators": ["https://facilitator.example.com"]},
+    "routes": {"POST /research": {"price": "$0.05"}},
+}
+"""What a part of a config stands in; the keys that the part has are its own."""
+
+
+def is_config(block: str) -> bool:
+    return set(yaml.safe_load(block)) <= set(Document.model_fields)
+
+
+CONFIGS: Final = [
+    pytest.param(block, id=f"{page.stem}-{number}")
+    for page in PAGES
+    for number, block in enumerate(filter(is_config, blocks(page.read_text(encoding="utf-8"), "yaml")), 1)
+]
+TYPED: Final = sorted(
+    {
+        line
+        for page in PAGES
+        for script in blocks(page.read_text(encoding="utf-8"), "sh")
+        for line in re.findall(r"^(?:\.venv/bin/)?(sidecar .+)$", script, re.MULTILINE)
+    }
+)
+
+
+@pytest.mark.parametrize("block", CONFIGS)
+def test_every_config_that_is_shown_is_read(block: str, tmp_path: Path) -> None:
+    """The reader of the config takes each block, alone or as the part of a config that it is."""
+    (tmp_path / "chat.json").write_text('{"type": "object"}', encoding="utf-8")
+    around = {key: value for key, value in AROUND.items() if key not in yaml.safe_load(block)}
+    rest = yaml.safe_dump(around) if around else ""
+
+    found = read(f"{block}\n{rest}", ENVIRONMENT, tmp_path)
+
+    assert isinstance(found, Settings), found.text()
+
+
+def test_the_selling_page_shows_nothing_but_configs() -> None:
+    """So that no block of it goes unread."""
+    shown = blocks(SELLING.read_text(encoding="utf-8"), "yaml")
+
+    assert len(shown) > 0
+    assert [block for block in shown if not is_config(block)] == []
+
+
+@pytest.mark.parametrize("line", TYPED)
+def test_every_command_that_is_shown_is_understood(line: str) -> None:
+    """Commands, subcommands and options are there, as the command's own parser says."""
+    _, name, *words = shlex.split(line.partition(" > ")[0])
+    parser = Parser(prog=name)
+    import_module(f"sidecar.commands.{name}").configure(parser)
+
+    assert name in COMMANDS
+    assert isinstance(parser.parse_args(words, Namespace(json=False)), Namespace)
+
+
+def test_every_target_of_make_that_is_named_exists() -> None:
+    """No page sends anybody to a target that is gone."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    named = {
+        target
+        for page in PAGES
+        for target in re.findall(r"(?:`|^)make ([a-z-]+)", page.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+
+    assert {"demo", "test"} <= named <= targets
+
+
+def test_every_path_that_maintainers_are_told_exists() -> None:
+    """Files and folders, from the top of the repository; what a run writes is not kept."""
+    page = (ROOT / "docs/maintaining.md").read_text(encoding="utf-8")
+    paths = set(re.findall(r"`([\w.-]+/[\w./-]*|[\w-]+\.(?:py|md|toml))`", page))
+
+    assert "sidecar/x402/schemes.py" in paths
+    assert {path for path in paths if not (ROOT / path).exists()} <= {"benchmarks/result.json"}
+
+
+def test_every_place_on_a_page_that_is_linked_exists() -> None:
+    """A link into a page leads to one of its headings."""
+    wrong = []
+    for page in PAGES:
+        for target, place in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", page.read_text(encoding="utf-8")):
+            linked = (page.parent / target if target else page).read_text(encoding="utf-8")
+            headings = re.findall(r"^#+ (.+)$", linked, re.MULTILINE)
+            if place not in {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}:
+                wrong.append(f"{page.name}: {target}#{place}")
+
+    assert wrong == []
+
+
+def test_whoever_is_alerted_is_told_what_to_do() -> None:
+    """Each code that the code says needs attention, and each Prometheus alert, has its row."""
+    page = (ROOT / "docs/operating.md").read_text(encoding="utf-8")
+    section = page.partition("## Alerts")[2].partition("\n## ")[0]
+    told = {
+        name for names, _, _ in re.findall(r"^\| (`.+?) \| (.+) \| (.+) \|$", section, re.MULTILINE)
+        for name in re.findall(r"`(\w+)`", names)
+    }  # fmt: skip
+    sources = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "sidecar").rglob("*.py"))
+    noted = {
+        node.args[0].value
+        for node in ast.walk(ast.parse(sources.replace("from __future__ import annotations", "")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "NeedsAttention"
+        and isinstance(node.args[0], ast.Constant)
+    }
+    alerts = yaml.safe_load((ROOT / "examples/deploy/alerts.yaml").read_text(encoding="utf-8"))
+    fired = {rule["alert"] for group in alerts["groups"] for rule in group["rules"]}
+
+    assert noted <= told
+    assert fired <= told
+    assert {code for code in told - fired if f'"{code}"' not in sources} == set()
