@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from eth_account import Account
 
 from sidecar.sandbox.keys import TestAccount
 from sidecar.sandbox.process import Sandbox
 from tests.scenarios import money
 from tests.scenarios.stand import Running, Stand, challenge, receipt, refusal, set_up
-from tests.sidecar.signing_in import a_proof, proof_header
+from tests.scenarios.wallet import proof
 
 EXAMPLES: Final = Path(__file__).resolve().parents[2] / "examples"
 CENT: Final = "0.010000000"
@@ -113,7 +112,6 @@ def test_a_stranger_sees_nothing(stand: Stand) -> None:
 
 def captured(running: Running, account: TestAccount, path: str) -> tuple[int, tuple[int, str]]:
     """Open a page with a proof, and again with a copy of it."""
-    asked = running.send(path, method="GET").json()["extensions"]["sign-in-with-x"]
-    proof = proof_header(a_proof(asked, Account.from_key(account.private_key))).decode()
-    first, copy = (running.send(path, method="GET", headers={"SIGN-IN-WITH-X": proof}) for _ in range(2))
+    proven = proof(running, account, path)
+    first, copy = (running.send(path, method="GET", headers=proven) for _ in range(2))
     return first.status_code, refusal(copy)
