@@ -78,7 +78,7 @@ class Running:
         self.port = ports["buyers"]
         self.url = f"http://127.0.0.1:{self.port}"
         self.agent_url = f"http://127.0.0.1:{ports['agent']}"
-        self._operator_url = f"http://127.0.0.1:{ports['operator']}"
+        self.operator_url = f"http://127.0.0.1:{ports['operator']}"
         self._http = httpx.Client(trust_env=False, timeout=60)
 
     def ask(self, path: str) -> Any:
@@ -90,7 +90,7 @@ class Running:
     def operator(self, path: str, token: str = TOKEN) -> httpx.Response:
         """GET a path of the operator listener, whatever the answer; an empty *token* is none at all."""
         bearing = {"Authorization": f"Bearer {token}"} if token else {}
-        return self._http.get(self._operator_url + path, headers=bearing)
+        return self._http.get(self.operator_url + path, headers=bearing)
 
     def send(
         self,

@@ -8,12 +8,17 @@ CODES: Final = {
     "payment_malformed": (400, False, "fix"),
     "payment_too_large": (400, False, "fix"),
     "payment_reused": (409, False, "stop"),
+    "payment_identifier_required": (400, False, "fix"),
+    "payment_identifier_conflict": (409, False, "stop"),
     "call_in_progress": (503, True, "retry"),
     "answer_gone": (410, False, "stop"),
     "settlement_failed": (402, False, "pay"),
     "settlement_unknown": (503, True, "retry"),
     "settlement_unavailable": (503, True, "retry"),
     "funds_unknown": (503, True, "retry"),
+    "request_invalid": (400, False, "fix"),
+    "model_not_allowed": (403, False, "stop"),
+    "price_above_ceiling": (403, False, "stop"),
     "buyer_denied": (403, False, "stop"),
     "would_lose_money": (403, False, "stop"),
     "rate_limited": (429, True, "retry"),
@@ -25,6 +30,10 @@ CODES: Final = {
     "target_ambiguous": (400, False, "fix"),
     "body_too_large": (413, False, "fix"),
     "headers_too_large": (431, False, "fix"),
+    "request_malformed": (400, False, "fix"),
+    "wallet_unproven": (401, False, "fix"),
+    "call_unknown": (404, False, "stop"),
+    "parameter_invalid": (400, False, "fix"),
     "upstream_unreachable": (502, True, "retry"),
     "upstream_timeout": (504, True, "retry"),
     "answer_unjudged": (502, True, "retry"),
@@ -77,13 +86,71 @@ METRICS: Final = {
 """Metrics and all the labels they have."""
 
 PUBLIC: Final = ("/healthz", "/readyz", "/metrics", "/openapi.json")
-RESOURCES: Final = (
-    "/api/v1/calls",
-    "/api/v1/margin?by=endpoint",
-    "/api/v1/ledger/accounts",
-    "/api/v1/ledger/journals",
-    "/api/v1/ledger/audit",
-)
+RESOURCES: Final = {
+    "/api/v1/calls": "",
+    "/api/v1/calls/{id}": "",
+    "/api/v1/margin": "?by=endpoint",
+    "/api/v1/buyers/{payer}": "",
+    "/api/v1/policies": "",
+    "/api/v1/ledger/accounts": "",
+    "/api/v1/ledger/journals": "?subject={id}",
+    "/api/v1/ledger/audit": "",
+    "/api/v1/ledger/trial-balance": "",
+    "/api/v1/ledger/statement": "?account=platform_payable",
+    "/api/v1/ledger/export": "?format=beancount",
+    "/api/v1/ledger/verify": "",
+}
+"""What the operator reads, as its description spells it, and a query that it answers."""
+
+BUYER: Final = {
+    "buyer", "since", "credits_usd", "held_usd", "exposure_usd", "today", "total", "calls",
+}  # fmt: skip
+"""What is told of one buyer."""
+
+PAGES: Final = {
+    "/__402/health": {"status"},
+    "/__402/quote?method=POST&path=%2Fchat": {
+        "method", "target", "endpoint", "resource", "price_usd", "ceiling_usd", "flow", "accepts",
+    },
+    "/.well-known/x402": {"version", "x402Versions", "resources", "routes", "complete", "links", "keys"},
+}  # fmt: skip
+"""Buyers' pages that are everybody's."""
+WALLETS: Final = {
+    "/__402/credits": {"wallet", "available_usd", "held_usd"},
+    "/__402/statement": {"items", "next_cursor"},
+    "/__402/receipts/{id}": {
+        "type", "issuer", "call", "at", "wallet", "endpoint", "method", "target", "request_sha256", "outcome",
+        "status", "price_usd", "captured_usd", "credited_usd", "settlement", "reason", "from_credit",
+        "network", "asset", "asset_decimals", "amount", "pay_to", "transaction", "settled_at",
+        "payment_response", "signature",
+    },
+}  # fmt: skip
+"""Buyers' pages that are for the wallet they are about."""
+
+COMMANDS: Final = {
+    "margin --by endpoint": {"by", "from", "to", "items", "total"},
+    "calls --limit 2": {"items", "next_cursor"},
+    "ledger audit": {"clean", "checks"},
+    "ledger trial-balance": {"items", "totals", "balanced"},
+    "ledger post opening.yaml": {"id", "seq", "status"},
+    "ledger statement platform_payable": {"account", "asset", "class", "side", "items", "next_cursor"},
+    "ledger verify": {"verified", "journals", "head", "signed_journals", "public_key", "first_bad"},
+    "ledger backup copy.db": {"file", "journals", "head"},
+    "ledger close --before 2020-01-01": {"number", "before", "items"},
+    "check": {"ok", "problems"},
+    "reconcile": {"items", "next_cursor", "explained"},
+}
+"""Commands beside a running sidecar, and members of what they print with --json."""
+
+OPENING: Final = """\
+id: opening-of-the-surface
+kind: opening
+reason: what was in the bank before
+happened_at: 2026-01-01T00:00:00Z
+entries:
+  - {debit: bank, credit: owner, amount: "120.50"}
+"""
+"""A journal that a person books."""
 
 SAMPLE: Final = """\
 upstream: http://127.0.0.1:9000

@@ -12,6 +12,8 @@ import httpx
 from tests.scenarios.middleman import Act, Middleman, Reply
 from tests.scenarios.stand import until
 from tests.scenarios.surface_stand import Surface
+from tests.scenarios.test_identifiers import signed
+from tests.scenarios.wallet import opened
 
 Scene = Callable[[Surface], httpx.Response]
 TRIES: Final = 20
@@ -20,10 +22,15 @@ UNFUNDED: Final = (
 )
 
 
-def sending(path: str, method: str = "POST", **headers: str) -> Scene:
+def sending(path: str, method: str = "POST", content: bytes = b"{}", **headers: str) -> Scene:
     """Send a request without a payment, or with what is none."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return lambda surface: surface.running.send(path, method=method, headers=named)
+    return lambda surface: surface.running.send(path, method=method, content=content, headers=named)
+
+
+def asking(document: bytes) -> Scene:
+    """Ask what a call costs whose price is computed from its body."""
+    return sending("/llm", content=document, content_type="application/json")
 
 
 def buying(path: str, buyer: int = 0, content: bytes = b"{}") -> Scene:
@@ -50,6 +57,17 @@ def for_something_else(surface: Surface) -> httpx.Response:
     payment = surface.running.signed(surface.stand.sandbox.buyers[0], "/chat")
     surface.running.send("/chat", payment, content=b"1")
     return surface.running.send("/chat", payment, content=b"2")
+
+
+def under_the_name_of_another_request(surface: Surface) -> httpx.Response:
+    account = surface.stand.sandbox.buyers[0]
+    first, second = signed(surface.running, account, "purchase-of-the-surface", 2)
+    surface.running.send("/chat", first, content=b"one")
+    return surface.running.send("/chat", second, content=b"another")
+
+
+def of_nobodys_call(surface: Surface) -> httpx.Response:
+    return opened(surface.running, surface.stand.sandbox.buyers[0], f"/__402/receipts/call_{'0' * 26}")
 
 
 def for_an_answer_too_large_to_keep(surface: Surface) -> httpx.Response:
@@ -131,12 +149,17 @@ SCENES: Final[dict[str, Scene]] = {
     "payment_malformed": sending("/chat", payment_signature="!"),
     "payment_too_large": sending("/chat", payment_signature="A" * 16_385),
     "payment_reused": for_something_else,
+    "payment_identifier_required": buying("/named"),
+    "payment_identifier_conflict": under_the_name_of_another_request,
     "call_in_progress": while_it_runs,
     "answer_gone": for_an_answer_too_large_to_keep,
     "settlement_failed": refused_by_the_facilitator,
     "settlement_unknown": unanswered,
     "settlement_unavailable": without(lambda surface: surface.facilitator),
     "funds_unknown": without(lambda surface: surface.rpc),
+    "request_invalid": asking(b'{"model": "small"}'),
+    "model_not_allowed": asking(b'{"model": "large", "words": 1}'),
+    "price_above_ceiling": asking(b'{"model": "small", "words": 16000}'),
     "buyer_denied": buying("/denied", 2),
     "would_lose_money": again_and_again("/lossy", 2, 403),
     "rate_limited": again_and_again("/paced", 0, 429),
@@ -148,6 +171,10 @@ SCENES: Final[dict[str, Scene]] = {
     "target_ambiguous": sending("/chat//x"),
     "body_too_large": buying("/chat", content=b"x" * 65_537),
     "headers_too_large": sending("/chat", x_much="x" * 33_000),
+    "request_malformed": sending("/chat", host="two hosts"),
+    "wallet_unproven": sending("/__402/credits", "GET"),
+    "call_unknown": of_nobodys_call,
+    "parameter_invalid": sending("/__402/quote?price=1", "GET"),
     "upstream_unreachable": buying("/hang-up"),
     "upstream_timeout": too_late,
     "answer_unjudged": buying("/page"),
@@ -157,7 +184,11 @@ SCENES: Final[dict[str, Scene]] = {
 
 def while_another_call_is_open(surface: Surface) -> httpx.Response:
     with working(surface):
-        return surface.buy("/chat", 1)
+        refused = surface.buy("/chat", 1)
+    # An answer is there a moment before its call is closed.
+    newest = "/api/v1/calls?limit=1"
+    assert until(lambda: surface.running.ask(newest)["items"][0]["outcome"] == "served")
+    return refused
 
 
 def without_room_on_the_disk(surface: Surface) -> httpx.Response:

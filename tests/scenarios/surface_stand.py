@@ -31,6 +31,11 @@ ROUTES: Final = """\
   "POST /lossy": {price: "$0.01", margin_floor: 20%}
   "POST /denied": {price: "$0.01", deny: ["DENIED"]}
   "POST /paced": {price: "$0.01", rate_limit: 1/day}
+  "POST /named": {price: "$0.01", payment_identifier: required}
+  "POST /later": {price: "$0.01", settle: deferred}
+  "POST /llm":
+    price: {by_model: {small: "$0.002"}, plus: [{body: /words, each: "$10", per: 1000000, max: 16000}]}
+    price_ceiling: "$0.05"
 """
 MORE: Final = """\
 workspace: growth-team
@@ -40,6 +45,8 @@ costs:
   tools: {web_search: "$0.01"}
   per_call: {"POST /loud": "$0.0005"}
 """
+STARTER: Final = {"PAY_TO": "0x" + "5e" * 20, "FACILITATOR_URL": "http://127.0.0.1:1"}
+"""What a starter config wants to know from the environment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +66,8 @@ class Surface:
 
     def command(self, *words: str) -> tuple[int, str]:
         """Run a command beside the sidecar; return its exit code and what it printed."""
-        return commanded(self.stand.folder, *words)
+        beside = {"SIDECAR__LISTEN__OPERATOR": self.running.operator_url.removeprefix("http://")}
+        return commanded(self.stand.folder, *words, **beside)
 
     def call(self, answer: httpx.Response) -> dict[str, Any]:
         """Return the call object of an answer, once its last commit is made."""
@@ -69,12 +77,12 @@ class Surface:
         return found
 
 
-def commanded(folder: Path, *words: str) -> tuple[int, str]:
+def commanded(folder: Path, *words: str, **environment: str) -> tuple[int, str]:
     """Run a command line in *folder*; return its exit code and what it printed on standard output."""
     run = subprocess.run(
         [sys.executable, "-m", "sidecar", *words],
         cwd=folder,
-        env={**os.environ, "PAY_TO": "0x" + "5e" * 20, "FACILITATOR_URL": "http://127.0.0.1:1"},
+        env={**os.environ, **STARTER, **environment},
         capture_output=True,
         text=True,
         check=False,
@@ -85,7 +93,7 @@ def commanded(folder: Path, *words: str) -> tuple[int, str]:
 
 @contextmanager
 def one_of_everything(
-    folder: Path, sandbox: Sandbox, *limits: str, away: Sequence[str] = ()
+    folder: Path, sandbox: Sandbox, *limits: str, away: Sequence[str] = (), settle_s: int = 2
 ) -> Iterator[Surface]:
     """Run it in *folder* under further *limits*; who is *away* does not listen when it starts."""
     with (
@@ -93,7 +101,9 @@ def one_of_everything(
         middleman.before(sandbox.facilitator_url) as facilitator,
         middleman.before(sandbox.rpc_url) as rpc,
     ):
-        stand = set_up(folder, sandbox, agent.url, facilitator=facilitator.url, rpc=rpc.url, settle_s=2)
+        stand = set_up(
+            folder, sandbox, agent.url, facilitator=facilitator.url, rpc=rpc.url, settle_s=settle_s
+        )
         text = stand.config.read_text(encoding="utf-8")
         sold = ROUTES.replace("DENIED", sandbox.buyers[2].address)
         text = text.replace("routes:\n", f"routes:\n{sold}").replace(

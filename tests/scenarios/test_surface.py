@@ -7,34 +7,46 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 import httpx
 import pytest
 
+from sidecar.domain.refusals import Code
 from sidecar.sandbox.process import Sandbox
 from tests.scenarios import reporter
 from tests.scenarios.plain_agent import ANSWER, ERROR, ONLY_OURS
-from tests.scenarios.stand import receipt, until
+from tests.scenarios.stand import challenge, receipt, until
+from tests.scenarios.surface_absent import ABSENT, PRESENT, is_absent
+from tests.scenarios.surface_deferred import Deferred, lived
 from tests.scenarios.surface_rows import (
     BODY_402,
+    BUYER,
     CALL,
     CODES,
+    COMMANDS,
     LINE,
     MARGIN,
     MARGIN_BY,
     MARGIN_COSTS,
     METRICS,
+    OPENING,
+    PAGES,
     PROBLEM,
     PUBLIC,
     RESOURCES,
     SAMPLE,
     TOWARDS_AGENT,
+    WALLETS,
 )
 from tests.scenarios.surface_scenes import LAST, SCENES, buying, without_room_on_the_disk
 from tests.scenarios.surface_stand import Surface, commanded, one_of_everything
+from tests.scenarios.wallet import opened
 
 LIMITS: Final = 'stored_answer: 2KiB, paid_body: 64KiB, uncharged_cost: "$0.01", '
 MONEY: Final = re.compile(r"-?[0-9]+\.[0-9]{9}")
+CENT: Final = "0.010000000"
+NOTHING: Final = "0.000000000"
 TRACE: Final = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
@@ -45,9 +57,9 @@ def surface(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 @pytest.fixture(scope="module")
-def last(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Surface]:
-    with one_of_everything(tmp_path_factory.mktemp("last"), sandbox, "open_calls: 1, ") as running:
-        yield running
+def deferred(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deferred]:
+    with one_of_everything(tmp_path_factory.mktemp("deferred"), sandbox, settle_s=20) as running:
+        yield lived(running)
 
 
 @pytest.fixture(scope="module")
@@ -90,10 +102,26 @@ def test_a_code_is_reached_and_answered_as_promised(surface: Surface, code: str)
     refused_as_promised(code, SCENES[code](surface))
 
 
-@pytest.mark.parametrize("code", LAST)
-def test_a_code_of_a_sidecar_at_its_bounds(last: Surface, code: str) -> None:
-    """Full of calls, and about to stop."""
-    refused_as_promised(code, LAST[code](last))
+def test_the_codes_of_a_sidecar_at_its_bounds_and_what_it_leaves(tmp_path: Path, sandbox: Sandbox) -> None:
+    """Full of calls, and about to stop; then all is signed, and proven by the command and the resource."""
+    with one_of_everything(tmp_path, sandbox, "open_calls: 1, ") as last:
+        for code, scene in LAST.items():
+            refused_as_promised(code, scene(last))
+        assert last.running.ended() == 0
+        _, exported = last.command("ledger", "export", "--json")
+        journal = json.loads(exported.splitlines()[0])["id"]
+        ended, printed = last.command("ledger", "prove", journal, "--json")
+        with last.stand.serving() as again:
+            proof = again.ask(f"/api/v1/ledger/proof?journal={quote(journal)}")
+
+    assert (ended, json.loads(printed)) == (0, proof)
+    assert proof.keys() >= {"journal", "path", "public_key"}
+
+
+def test_every_code_that_there_is_has_its_row_and_its_way() -> None:
+    """A code that nobody promised, or that nobody has come to, is not ours to answer with."""
+    assert CODES.keys() == set(Code)
+    assert CODES.keys() == {*SCENES, *LAST, "facilitator_unavailable", "storage_unavailable"}
 
 
 def test_the_codes_of_a_sidecar_without_a_facilitator_and_without_a_disk(
@@ -167,6 +195,35 @@ def test_what_fails_after_an_upfront_payment_is_credit(surface: Surface) -> None
     assert surface.call(failed)["credited_usd"] == "0.010000000"
     broken = surface.running.ask("/api/v1/calls?limit=1")["items"][0]
     assert (broken["endpoint"], broken["credited_usd"]) == ("POST /half", "0.010000000")
+
+
+def test_what_is_served_under_deferred_has_its_receipt_later(deferred: Deferred) -> None:
+    """The answer comes without one; a page has it, and signs it once it is paid. A debt has none."""
+    meanwhile, paid, unpaid = deferred.delivered, deferred.paid, deferred.defaulted
+
+    assert not {"payment-response", "x-payment-response"} & meanwhile.answer.headers.keys()
+    assert (meanwhile.answer.content, unpaid.answer.content) == (ANSWER, ANSWER)
+    assert [told.receipt.status_code for told in (meanwhile, paid, unpaid)] == [202, 200, 200]
+    shown = [told.receipt.json() for told in (meanwhile, paid, unpaid)]
+    assert [each["settlement"] for each in shown] == ["pending", "settled", "failed"]
+    assert [each["signature"] is not None for each in shown] == [False, True, False]
+    assert shown[1]["payment_response"]["transaction"] == paid.call["transaction"]
+    assert shown[2]["reason"] == "insufficient_funds"
+
+
+def test_revenue_under_deferred_is_unsettled_until_it_is_final(deferred: Deferred) -> None:
+    """In the call, in the margin table and in the metric; what never comes is bad debt."""
+    tells = (deferred.delivered, deferred.paid, deferred.defaulted)
+    money = ("revenue_usd", "unsettled_usd", "bad_debt_usd")
+
+    assert [told.call["settlement"] for told in tells] == ["pending", "settled", "failed"]
+    assert [told.call["captured_usd"] for told in tells] == [CENT] * 3
+    assert [tuple(told.margin[name] for name in money) for told in tells] == [
+        ("0.020000000", CENT, NOTHING),
+        ("0.020000000", NOTHING, NOTHING),
+        ("0.030000000", NOTHING, CENT),
+    ]
+    assert [told.unsettled for told in tells] == ["0.01", "0.0", "0.0"]
 
 
 def test_the_agent_is_told_what_was_promised_and_nothing_of_the_payment(
@@ -255,12 +312,10 @@ def test_a_call_object_has_every_member_and_every_cost(
 def test_a_margin_table_has_every_member_by_every_unit(
     surface: Surface, sold: tuple[httpx.Response, dict[str, Any]], by: str
 ) -> None:
-    """The same from the API and from the command; every call is in one row."""
+    """Whatever it is made by, every call is in one row."""
     answer = surface.running.ask(f"/api/v1/margin?by={by}")
-    code, printed = surface.command("margin", "--by", by, "--json", "--config", "sidecar.yaml")
 
-    assert code == 0
-    assert json.loads(printed)["by"] == answer["by"] == by
+    assert answer["by"] == by
     assert answer.keys() >= {"by", "from", "to", "items", "total"}
     assert any(row[by] is not None for row in answer["items"])
     for row in [*answer["items"], answer["total"]]:
@@ -268,6 +323,22 @@ def test_a_margin_table_has_every_member_by_every_unit(
         assert next(iter(row)) == by
         assert row["cost_usd"].keys() == MARGIN_COSTS
     assert sum(row["calls"] for row in answer["items"]) == answer["total"]["calls"]
+
+
+def test_the_margin_command_gives_the_apis_table_by_the_same_units(
+    surface: Surface, sold: tuple[httpx.Response, dict[str, Any]]
+) -> None:
+    """One table of them all is asked for; its help names the others."""
+    code, printed = surface.command("margin", "--by", "workflow", "--json", "--config", "sidecar.yaml")
+    _, told = surface.command("margin", "--help")
+
+    answer, shown = surface.running.ask("/api/v1/margin?by=workflow"), json.loads(printed)
+
+    assert code == 0
+    assert shown.keys() == answer.keys()
+    assert [row.keys() for row in shown["items"]] == [row.keys() for row in answer["items"]]
+    assert {row["workflow"] for row in shown["items"]} == {None, "competitor-research"}
+    assert set(MARGIN_BY) <= set(re.findall(r"\w+", told))
 
 
 def test_a_cost_in_a_streams_comment_and_one_that_nobody_knows(surface: Surface) -> None:
@@ -330,34 +401,104 @@ def test_a_metric_has_its_name_and_its_labels(surface: Surface, name: str) -> No
 
 
 @pytest.mark.parametrize("path", [*PUBLIC, *RESOURCES])
-def test_an_operator_resource_is_there_and_asks_who_wants_it(surface: Surface, path: str) -> None:
+def test_an_operator_resource_is_there_and_asks_who_wants_it(
+    surface: Surface, sold: tuple[httpx.Response, dict[str, Any]], path: str
+) -> None:
     """Health, metrics and the description are open, everything else is for the operator."""
-    assert surface.running.operator(path).status_code == 200
-    assert surface.running.operator(path, token="").status_code == (200 if path in PUBLIC else 401)
+    named = (path + RESOURCES.get(path, "")).format(id=sold[1]["id"], payer=sold[1]["buyer"])
+
+    assert surface.running.operator(named).status_code == 200
+    assert surface.running.operator(named, token="").status_code == (200 if path in PUBLIC else 401)
 
 
-def test_health_is_told_to_buyers(surface: Surface) -> None:
-    """The one path of ours that needs nothing."""
-    assert surface.running.send("/__402/health", method="GET").json() == {"status": "ok"}
+def test_there_is_no_other_operator_resource(surface: Surface) -> None:
+    """The description lists all there is; what is written, and the proof, have tests of their own."""
+    paths = surface.running.ask("/openapi.json")["paths"]
+    read = {path for path, methods in paths.items() if "get" in methods}
+    written = {path for path, methods in paths.items() if "post" in methods}
+
+    assert read == {*PUBLIC, *RESOURCES, "/api/v1/ledger/proof"}
+    assert written == {"/api/v1/ledger/journals", "/api/v1/ledger/close"}
 
 
-@pytest.mark.parametrize(
-    ("words", "members"),
-    [
-        ("margin --by endpoint", {"by", "from", "to", "items", "total"}),
-        ("calls --limit 2", {"items", "next_cursor"}),
-        ("ledger audit", {"clean", "checks"}),
-        ("ledger trial-balance", {"items", "totals", "balanced"}),
-        ("check", {"ok", "problems"}),
-        ("reconcile", {"items", "next_cursor", "explained"}),
-    ],
-)
-def test_a_command_prints_its_object(surface: Surface, words: str, members: set[str]) -> None:
+def test_what_is_in_force_is_told_with_what_it_is(
+    surface: Surface, sold: tuple[httpx.Response, dict[str, Any]]
+) -> None:
+    """The policies of every route, and all that the books say of a buyer."""
+    policies = surface.running.ask("/api/v1/policies")
+    buyer = surface.running.ask(f"/api/v1/buyers/{sold[1]['buyer']}")
+
+    assert policies.keys() >= {"exposure", "limits", "routes"}
+    assert policies["exposure"]["per_payer"] == {"amount_usd": "0.450000000"}
+    assert policies["routes"]["POST /llm"]["price_ceiling"] == {"amount_usd": "0.050000000"}
+    assert buyer.keys() >= BUYER
+    assert buyer["buyer"] == sold[1]["buyer"]
+    assert 1 <= len(buyer["calls"]) <= buyer["total"]["calls"]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_is_told_to_everybody(surface: Surface, path: str) -> None:
+    """Health, what a call costs, and what is sold: nobody has to prove anything."""
+    page = surface.running.send(path, method="GET")
+
+    assert page.status_code == 200
+    assert page.headers["content-type"] == "application/json"
+    assert page.json().keys() >= PAGES[path]
+
+
+def test_a_quote_is_what_is_asked_for(surface: Surface) -> None:
+    """Price and ways to pay are those of the 402; a computed price is quoted for the body sent along."""
+    fixed = surface.running.send("/__402/quote?method=POST&path=%2Fchat", method="GET").json()
+    computed = surface.running.send(
+        "/__402/quote?method=POST&path=%2Fllm",
+        content=b'{"model": "small", "words": 100}',
+        headers={"content-type": "application/json"},
+    ).json()
+
+    assert fixed["accepts"] == challenge(surface.running.send("/chat"))["accepts"]
+    assert (fixed["price_usd"], fixed["ceiling_usd"]) == ("0.010000000", "0.010000000")
+    assert computed["price_usd"] == "0.003000000"
+    assert all(offer["amount"] == "3000" for offer in computed["accepts"])
+
+
+@pytest.mark.parametrize("path", WALLETS)
+def test_a_page_is_told_to_its_wallet_alone(
+    surface: Surface, sold: tuple[httpx.Response, dict[str, Any]], path: str
+) -> None:
+    """Who proves nothing is asked to; another wallet finds nothing of this one's."""
+    first, other = surface.stand.sandbox.buyers[:2]
+    named = path.format(id=sold[1]["id"])
+    page = opened(surface.running, first, named)
+    strangers = opened(surface.running, other, named)
+
+    assert page.status_code == 200
+    assert page.json().keys() >= WALLETS[path]
+    refused_as_promised("wallet_unproven", surface.running.send(named, method="GET"))
+    assert first.address.lower() not in strangers.text.lower()
+    assert sold[1]["id"] not in strangers.text
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_a_command_prints_its_object(surface: Surface, words: str) -> None:
     """Beside the running sidecar, with --json: one object with the promised members, and 0."""
+    (surface.stand.folder / "opening.yaml").write_text(OPENING, encoding="utf-8")
     code, printed = surface.command(*words.split(), "--json", "--config", "sidecar.yaml")
 
-    assert json.loads(printed).keys() >= members
+    assert json.loads(printed).keys() >= COMMANDS[words]
     assert code == 0
+
+
+def test_the_command_that_exports_prints_a_journal_a_line(
+    surface: Surface, sold: tuple[httpx.Response, dict[str, Any]]
+) -> None:
+    """With --json: every journal of the books, each with its entries."""
+    code, printed = surface.command("ledger", "export", "--json")
+    journals = [json.loads(line) for line in printed.splitlines()]
+
+    assert code == 0
+    assert all(journal["entries"] for journal in journals)
+    told = surface.running.ask(f"/api/v1/ledger/journals?subject={sold[1]['id']}")["items"]
+    assert {journal["id"] for journal in told} <= {journal["id"] for journal in journals}
 
 
 @pytest.mark.parametrize("words", ["init", "schema"])
@@ -390,6 +531,20 @@ def test_the_promised_config_passes(tmp_path: Path) -> None:
     code, printed = commanded(tmp_path, "check", "--json", "--config", "sidecar.yaml")
 
     assert (code, json.loads(printed)["ok"]) == (0, True)
+
+
+@pytest.mark.parametrize(("kind", "name", "instead"), ABSENT)
+def test_what_is_not_there_yet_is_not_half_there(
+    surface: Surface, kind: str, name: str, instead: str
+) -> None:
+    """Each is refused as if nobody had heard of it; once it is there, its row moves to where it is held."""
+    assert is_absent(surface, kind, name), instead
+
+
+@pytest.mark.parametrize(("kind", "name"), PRESENT)
+def test_what_is_there_is_seen_to_be_there(surface: Surface, kind: str, name: str) -> None:
+    """Of each kind: else a row above would hold of anything."""
+    assert not is_absent(surface, kind, name)
 
 
 def test_the_books_are_clean_after_all_of_it(surface: Surface) -> None:
