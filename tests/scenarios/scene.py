@@ -19,6 +19,8 @@ from tests.sidecar.sandbox.authorizations import cancelation
 from tests.sidecar.sandbox.transactions import raw
 
 Fields = Sequence[tuple[str, str]]
+BALANCE_OF = b"0x70a08231"
+"""The selector of what only the question for a payer's funds calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class Scene:
 
     def asked(self) -> tuple[int, int, int]:
         """Count what the agent, the facilitator and the chain were asked for the sake of payments."""
-        of_funds = sum(b'"eth_call"' in body for _, body in self.rpc.seen)
+        of_funds = sum(BALANCE_OF in body for _, body in self.rpc.seen)  # evidence is looked for all the time
         settling = self.facilitator.asked()
         return len(self.upstream.seen), settling["/verify"] + settling["/settle"], of_funds
 
