@@ -144,14 +144,24 @@ class Season:
         self.honest.append(refusal(self.running.send("/chat", payment, content=BODY)))
 
     def _again(self, attempt: Attempt) -> Told:
-        return refusal(self.running.send("/chat", content=BODY, headers={HEADER: attempt.payments[0]}))
+        """Ask again with the same payment, and once more as long as the call before is being closed."""
+        told: list[Told] = []
+
+        def is_closed() -> bool:
+            answer = self.running.send("/chat", content=BODY, headers={HEADER: attempt.payments[0]})
+            told.append(refusal(answer))
+            return told[-1][1] != "call_in_progress"
+
+        until(is_closed)
+        return told[-1]
 
     def _is_quiet(self) -> bool:
-        """Mine, and tell whether nothing is open any more; the audit is clean all the way."""
+        """Mine, and tell whether nothing is open, nor still to be booked; the audit is clean all the way."""
         self.sandbox.rpc("evm_mine")
         books = money.read(self.running)
         assert books.broken == {}, books.broken
-        return books.of("authorized") == books.of("reported") == 0
+        booked = books.of("token") == self.sandbox.balance_of(self.stand.pay_to)
+        return booked and books.of("authorized") == books.of("reported") == 0
 
     def _look(self) -> None:
         command = [sys.executable, "-m", "sidecar", "reconcile", "--json", "--config", str(self.stand.config)]
