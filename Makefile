@@ -1,5 +1,5 @@
 # Two commands for everybody: `make demo` and `make test`. Everything lives in .venv; nothing else is touched.
-.PHONY: demo test check accept bench bench-quick soak lock clean
+.PHONY: demo test check accept bench bench-quick bench-ledger soak lock clean
 .DELETE_ON_ERROR:
 
 # A process that may not keep what it compiled spends a second on it at each start, and the tests start many.
@@ -68,6 +68,10 @@ bench: .venv/bench
 
 bench-quick: .venv/bench
 	@$(BIN)/python -m benchmarks --quick
+
+# The books by themselves: the embedded store and the shared one, in one run.
+bench-ledger: .venv/dev
+	@$(BIN)/python -m benchmarks.ledger
 
 soak: .venv/dev
 	@SIDECAR_SOAK_KILLS=$(SOAK_KILLS) $(BIN)/pytest tests/scenarios/test_kill.py

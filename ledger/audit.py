@@ -1,11 +1,10 @@
-"""The audit: named checks over a book's file, each of which must find nothing. Reads only.
+"""The audit: named checks over a book, each of which must find nothing. Reads only.
 
 A check is a statement of `audit.sql`, one of the functions below, or a statement
 of the caller's. Removal of the newest journals is the one change of sealed rows
 that it cannot show; signed checkpoints do (`ledger.verifying`).
 """
 
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -14,12 +13,13 @@ from typing import Any, Final
 from ledger import queries, reports, sealed
 from ledger.accounts import Constraint
 from ledger.balances import Balance
-from ledger.queries import Query
+from ledger.queries import Query, Reads
 from ledger.stores import rows
 from ledger.stores.migrate import SQL
 
 _SQL: Final = queries.load(SQL / "audit.sql")
 _READS: Final = queries.load(SQL / "audit_reads.sql")
+_SHARED_READS: Final = queries.load(SQL / "postgres" / "audit_reads.sql")
 
 ROWS_MAX: Final = 100
 """A check stops after so many findings."""
@@ -47,7 +47,7 @@ class AuditReport:
         return not any(check.rows for check in self.checks)
 
 
-def audit(connection: sqlite3.Connection, extra: Iterable[Query] = ()) -> AuditReport:
+def audit(connection: Reads, extra: Iterable[Query] = ()) -> AuditReport:
     """Run every check of the ledger, then the caller's *extra* statements, over one snapshot.
 
     Each extra statement selects what is wrong. The connection may be read-only
@@ -60,7 +60,7 @@ def audit(connection: sqlite3.Connection, extra: Iterable[Query] = ()) -> AuditR
     return AuditReport(tuple(checks))
 
 
-def no_overdraft(connection: sqlite3.Connection) -> Iterator[Found]:
+def no_overdraft(connection: Reads) -> Iterator[Found]:
     """Find accounts that must not be negative and are, holds included, by their entries."""
     for line in reports.balances(connection):
         account, balance = line.account, line.balance
@@ -68,7 +68,7 @@ def no_overdraft(connection: sqlite3.Connection) -> Iterator[Found]:
             yield account.id, balance.available(account.side)
 
 
-def balances_kept(connection: sqlite3.Connection) -> Iterator[Found]:
+def balances_kept(connection: Reads) -> Iterator[Found]:
     """Find balance rows that are not the sum of the entries, missing, or of an append-only account."""
     kept = {no: (floor, Balance(*counters)) for no, floor, *counters in _read(connection, "kept")}
     for line in reports.balances(connection):
@@ -80,12 +80,14 @@ def balances_kept(connection: sqlite3.Connection) -> Iterator[Found]:
         yield no, found, None
 
 
-def references(connection: sqlite3.Connection) -> Iterator[Found]:
+def references(connection: Reads) -> Iterator[Found]:
     """Find rows, of any table of the file, that refer to a row that does not exist."""
-    yield from connection.execute("PRAGMA foreign_key_check")
+    yield from connection.execute(
+        "PRAGMA foreign_key_check" if sealed.alone(connection) else _SHARED_READS["references"].sql
+    )
 
 
-_CHECKS: Final[Mapping[str, Callable[[sqlite3.Connection], Iterator[Found]]]] = {
+_CHECKS: Final[Mapping[str, Callable[[Reads], Iterator[Found]]]] = {
     "no_overdraft": no_overdraft,
     "balances_kept": balances_kept,
     "references": references,
@@ -93,17 +95,15 @@ _CHECKS: Final[Mapping[str, Callable[[sqlite3.Connection], Iterator[Found]]]] = 
 }
 
 
-def _read(connection: sqlite3.Connection, name: str) -> Iterator[Any]:
+def _read(connection: Reads, name: str) -> Iterator[Any]:
     return iter(connection.execute(_READS[name].sql))
 
 
-def _selected(connection: sqlite3.Connection, query: Query) -> Check:
+def _selected(connection: Reads, query: Query) -> Check:
     return _take(query.name, iter(connection.execute(query.sql)))
 
 
-def _computed(
-    connection: sqlite3.Connection, name: str, check: Callable[[sqlite3.Connection], Iterator[Found]]
-) -> Check:
+def _computed(connection: Reads, name: str, check: Callable[[Reads], Iterator[Found]]) -> Check:
     try:
         return _take(name, check(connection))
     except ValueError as error:  # an account that this ledger did not write

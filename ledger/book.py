@@ -31,6 +31,7 @@ def submit(tx: Tx, journal: Journal) -> Created | Exists | Rejected:
     since. Rejected changes nothing: the unit may go on, or raise Rollback to
     undo what else it wrote.
     """
+    tx.prepare(journal)
     booked = tx.journal(journal.id)
     if booked is not None:
         return rules.difference(booked, journal) or Exists(booked.seq)

@@ -5,10 +5,10 @@ SELECT ...
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
-from typing import Final
+from typing import Any, Final, Protocol
 
 _TITLE: Final = re.compile(r"^-- ([a-z][a-z0-9_]*): (.+)$", re.MULTILINE)
 
@@ -20,6 +20,38 @@ class Query:
     name: str
     purpose: str
     sql: str
+
+
+class Rows(Protocol):
+    """The answer to a statement, row by row."""
+
+    def fetchone(self) -> Any:
+        """Return the next row, or None."""
+        ...
+
+    def fetchall(self) -> list[Any]:
+        """Return the rows that are left."""
+        ...
+
+    @property
+    def description(self) -> Any:
+        """Return a sequence for each column, its name first; None if there are no rows to come."""
+        ...
+
+    @property
+    def rowcount(self) -> int:
+        """Return how many rows were written."""
+        ...
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+
+class Reads(Protocol):
+    """What runs a statement: a connection to a book's file, or one that reads the same words elsewhere."""
+
+    def execute(self, sql: str, parameters: Mapping[str, object] | Sequence[object] = ..., /) -> Rows:
+        """Run one statement."""
+        ...
 
 
 def load(file: Traversable) -> Mapping[str, Query]:

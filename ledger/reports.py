@@ -1,11 +1,10 @@
-"""Reports: what the accounts hold and how they came to it. Reads only, over any connection to a book's file.
+"""Reports: what the accounts hold and how they came to it. Reads only, over any connection to a book.
 
 Amounts are whole units of the account's asset and may be larger than int64 holds.
 Each is of two times: when things happened, and when the book learned of them. A
 report as of both is the same whenever it is made.
 """
 
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import groupby
@@ -17,6 +16,7 @@ from ledger.balances import Balance
 from ledger.closing import Trial
 from ledger.money import INT64_MAX, Amount, Asset, text
 from ledger.periods import Standing
+from ledger.queries import Reads
 from ledger.stores import rows
 from ledger.stores.migrate import SQL
 from ledger.transfers import Kind
@@ -92,7 +92,7 @@ class Line:
     net: int
 
 
-def balances(connection: sqlite3.Connection, as_of: AsOf = NOW) -> Iterator[AccountBalance]:
+def balances(connection: Reads, as_of: AsOf = NOW) -> Iterator[AccountBalance]:
     """Yield accounts in the order of their names, with their counters added up from their entries.
 
     Every account, or of an earlier time those that had been used by then.
@@ -106,7 +106,7 @@ def balances(connection: sqlite3.Connection, as_of: AsOf = NOW) -> Iterator[Acco
         yield AccountBalance(head[0], rows.account(head), rows.balance(sums))
 
 
-def trial_balance(connection: sqlite3.Connection, as_of: AsOf = NOW) -> tuple[TrialRow, ...]:
+def trial_balance(connection: Reads, as_of: AsOf = NOW) -> tuple[TrialRow, ...]:
     """Return the accounts but memorandum ones; per asset, debits and credits have the same sum."""
     return tuple(
         TrialRow(
@@ -121,7 +121,7 @@ def trial_balance(connection: sqlite3.Connection, as_of: AsOf = NOW) -> tuple[Tr
     )
 
 
-def trial(connection: sqlite3.Connection, through_us: int) -> Trial:
+def trial(connection: Reads, through_us: int) -> Trial:
     """Return what a period that ends at *through_us* is closed with; read in one snapshot of the caller's."""
     last = connection.execute(_SQL["last"].sql).fetchone()
     standings = [
@@ -136,14 +136,14 @@ def trial(connection: sqlite3.Connection, through_us: int) -> Trial:
     return Trial(last[0], tuple(standings))
 
 
-def account(connection: sqlite3.Connection, account_id: AccountId) -> tuple[int, Account] | None:
+def account(connection: Reads, account_id: AccountId) -> tuple[int, Account] | None:
     """Return an account and its number in the file; None if it was never used."""
     found = connection.execute(_SQL["account"].sql, {"account": accounts.text(account_id)}).fetchone()
     return None if found is None else (found[0], rows.account(found))
 
 
 def statement(
-    connection: sqlite3.Connection,
+    connection: Reads,
     account_id: AccountId,
     after: Place = START,
     limit: int = INT64_MAX,

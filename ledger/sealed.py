@@ -8,22 +8,32 @@ from typing import Any, Final
 from ledger import chain, queries
 from ledger.accounts import Account, AccountId
 from ledger.chain import GENESIS, Head
+from ledger.queries import Reads
 from ledger.stores import rows
 from ledger.stores.migrate import SQL
 from ledger.transfers import Booked, Row
 
 READS: Final = queries.load(SQL / "sealed_reads.sql")
+_SHARED: Final = queries.load(SQL / "postgres" / "sealed_reads.sql")
 
 Found = tuple[Any, ...]
 
 
 @contextmanager
-def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
+def snapshot(connection: Reads) -> Iterator[None]:
     """Read one state of the book, also beside a writer.
 
-    Texts are read also where a change has made bytes of them that are no text:
-    those are what is looked for. The connection must not be in a transaction.
+    Texts are read also where a change has made bytes of them that are no text, which
+    only a file lets happen: those are what is looked for. The connection must not be
+    in a transaction.
     """
+    if not isinstance(connection, sqlite3.Connection):
+        connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        try:
+            yield
+        finally:
+            connection.execute("ROLLBACK")
+        return
     before = connection.text_factory
     connection.text_factory = _lenient
     connection.execute("BEGIN")
@@ -34,11 +44,16 @@ def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
         connection.text_factory = before
 
 
+def alone(connection: Reads) -> bool:
+    """Tell a file with its one writer from a database that several share."""
+    return isinstance(connection, sqlite3.Connection)
+
+
 def _lenient(content: bytes) -> str:
     return content.decode("utf-8", "surrogateescape")
 
 
-def hash_chain(connection: sqlite3.Connection) -> Iterator[Found]:
+def hash_chain(connection: Reads) -> Iterator[Found]:
     """Find journals, by number, that are missing or are not what was sealed."""
     named = dict(_accounts(connection))
     transfers = _Groups(_read(connection, "transfers"))
@@ -50,7 +65,7 @@ def hash_chain(connection: sqlite3.Connection) -> Iterator[Found]:
             yield seq, f"journals {head.seq + 1} to {seq - 1} are missing"
         if prev_hash != head.hash:
             yield seq, "does not follow the journal before it"
-        if recorded_us < recorded_before:
+        if recorded_us < recorded_before and alone(connection):  # the clocks of several writers differ
             yield seq, "was recorded before the journal before it"
         try:
             booked_rows = _rows(transfers.take(seq), named)
@@ -63,7 +78,7 @@ def hash_chain(connection: sqlite3.Connection) -> Iterator[Found]:
         head, recorded_before = Head(seq, digest), recorded_us
 
 
-def journals(connection: sqlite3.Connection) -> Iterator[Booked]:
+def journals(connection: Reads) -> Iterator[Booked]:
     """Yield every journal in the order of the chain; KeyError or ValueError at one that cannot be read."""
     named = dict(_accounts(connection))
     transfers = _Groups(_read(connection, "transfers"))
@@ -126,7 +141,7 @@ def _rows(found: Iterator[Found], named: Mapping[int, Account]) -> tuple[Row, ..
     return tuple(read)
 
 
-def _accounts(connection: sqlite3.Connection) -> Iterator[tuple[int, Account]]:
+def _accounts(connection: Reads) -> Iterator[tuple[int, Account]]:
     for found in _read(connection, "accounts"):
         try:
             yield found[0], rows.account(found)
@@ -134,5 +149,5 @@ def _accounts(connection: sqlite3.Connection) -> Iterator[tuple[int, Account]]:
             continue  # the journals that name it are found to be unreadable
 
 
-def _read(connection: sqlite3.Connection, name: str) -> Iterator[Any]:
-    return iter(connection.execute(READS[name].sql))
+def _read(connection: Reads, name: str) -> Iterator[Any]:
+    return iter(connection.execute((READS if alone(connection) else _SHARED)[name].sql))

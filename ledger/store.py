@@ -30,6 +30,10 @@ class StorageFull(Exception):
     """No room: nothing of the unit was written. The store lives, and trying again later is right."""
 
 
+class StorageAway(Exception):
+    """The database cannot be reached, or is too busy. Nothing of the unit was written; later is right."""
+
+
 class StorageDead(Exception):
     """The store is finished and every later unit raises this; the message says why.
 
@@ -55,7 +59,11 @@ class StoreTooNew(StoreRefused):
 
 
 class StoreUnusable(StoreRefused):
-    """The file or its directory cannot be written."""
+    """The file or its directory cannot be written, or the server would not keep a book as promised."""
+
+
+class StoreNotReached(StoreUnusable):
+    """The server that has the book does not answer, or does not let us in."""
 
 
 class Tx(View, Protocol):
@@ -67,6 +75,14 @@ class Tx(View, Protocol):
     @property
     def recorded_us(self) -> int:
         """When the book learns what this unit writes: microseconds, never below the unit before."""
+        ...
+
+    def prepare(self, journal: Journal) -> None:
+        """Make sure that a decision over *journal* still holds when it is written.
+
+        Where units of other connections run meanwhile, what they would change is
+        kept from them until this one is committed. Only `book.submit` calls this.
+        """
         ...
 
     def journal(self, journal_id: str) -> Booked | None:
@@ -83,7 +99,9 @@ class Tx(View, Protocol):
     def append(self, journal: Journal, accepted: Accepted) -> int:
         """Write what the rules accepted and return the journal's sequence number.
 
-        Numbers have no gaps. Only `book.submit` calls this.
+        Numbers grow with what follows from what. With one writer they have no
+        gaps; with several, those of the hash chain have none. Only `book.submit`
+        calls this.
         """
         ...
 
@@ -137,10 +155,11 @@ class Store(Protocol[T_co]):
         """Run *unit* in a transaction of its own; durable when this returns.
 
         A unit is a plain function: no await, no effect outside the transaction.
-        Units run one after the other. If the unit raises, what it wrote is undone,
-        other units are not disturbed, and the exception comes out here; for
-        Rollback its value is returned instead. A unit whose caller is cancelled
-        while it waits still runs. StorageFull and StorageDead as they say.
+        Units run one after the other, or as if they did: where several writers
+        share a book, a unit may be undone and run again. If the unit raises, what
+        it wrote is undone, other units are not disturbed, and the exception comes
+        out here; for Rollback its value is returned instead. A unit whose caller is cancelled
+        while it waits still runs. StorageFull, StorageAway and StorageDead as they say.
         """
         ...
 

@@ -5,7 +5,6 @@ The same for the operator API of a running sidecar and for the commands without 
 
 import asyncio
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 from ledger import book, closing, periods
@@ -14,6 +13,7 @@ from ledger.book import Created, Exists, Rejected
 from ledger.closing import NotClosed
 from ledger.signing import Signed, Signer
 from ledger.store import Tx
+from sidecar.adapters.storage.reading import Place, file_of
 from sidecar.adapters.storage.reporting import read_trial
 from sidecar.domain import manual
 from sidecar.domain.manual import Manual, Unfit
@@ -40,14 +40,15 @@ class NotBooked(Exception):
 class Bookkeeping:
     """Writes for one operator: *key* names the key that asked for it."""
 
-    def __init__(self, storage: Storage, path: Path, signer: Signer, key: str) -> None:
+    def __init__(self, storage: Storage, place: Place, signer: Signer, key: str) -> None:
         self._storage = storage
-        self._path = path
+        self._place = place
         self._signer = signer
         self._key = key
 
     async def close(self, document: object) -> dict[str, Any]:
         """Close all that happened before a time, `{"before": "2026-05-01"}`, and return what is signed."""
+        path = file_of(self._place, "closing a period")
         if not isinstance(document, dict) or set(document) != {"before"}:
             raise NotBooked("malformed", "a close has exactly one member: before")
         try:
@@ -56,7 +57,7 @@ class Bookkeeping:
             raise NotBooked("malformed", f"before: {wrong}") from wrong
         answer: Signed | NotClosed = NotClosed.CHANGED_MEANWHILE
         for _ in range(TRIES):
-            trial = await asyncio.to_thread(read_trial, self._path, through_us)
+            trial = await asyncio.to_thread(read_trial, path, through_us)
             unit = partial(closing.close, signer=self._signer, through_us=through_us, trial=trial)
             answer = await self._storage.run(unit)
             if answer is not NotClosed.CHANGED_MEANWHILE:

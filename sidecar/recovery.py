@@ -1,7 +1,9 @@
 """Recovery: closes by evidence what a crash or an unknown left open, and sees on chain what was reported.
 
-At start it puts the calls of earlier runs to rest; then it looks around for as
-long as the process lives. It never asks for money anew where the chain can tell.
+It puts the calls of runs that are over to rest, at start those of this process
+before, and later, where several share the books, those of a process that died. It
+looks around for as long as the process lives, and never asks for money anew where
+the chain can tell.
 """
 
 import asyncio
@@ -58,7 +60,7 @@ class Recovery:
         self._asked_us: dict[bytes, int] = {}
 
     async def put_to_rest(self) -> int:
-        """Close what earlier runs of this process left open; returns how many calls that were."""
+        """Close what runs that are over left open, of this process or another; returns how many calls."""
         orphans = await self._s.commits.once(partial(_orphans, owner=self._owner))
         lines = (metering.unmetered(),)
         closing = Closing("failed", 0, 0, lines)
@@ -88,6 +90,7 @@ class Recovery:
         """Look around until cancelled. A fault ends one round, never the task."""
         while True:
             try:
+                await self.put_to_rest()
                 await self.look()
             except StorageGone:
                 return

@@ -14,8 +14,8 @@ from ledger.signing import Signer
 from ledger.stores import versions
 from sidecar.adapters.logs import JsonLines, LibraryLogs, LogObserver
 from sidecar.adapters.metrics import MetricsObserver
-from sidecar.adapters.storage.reading import Reader
-from sidecar.adapters.storage.sqlite import SqliteStorage
+from sidecar.adapters.storage.opening import OpenStorage
+from sidecar.adapters.storage.reading import reader_of
 from sidecar.adapters.system import SystemClock, SystemIds
 from sidecar.arrival import look_around
 from sidecar.domain.events import Event, Lifecycle, NeedsAttention
@@ -70,26 +70,27 @@ async def run(settings: Settings, on_ready: Callable[[Bound], None]) -> bool:
         _carry_library_logs(lines)
         metrics = MetricsObserver(clock)
         observer = Everybody((LogObserver(lines), metrics))
-        storage = open_storage(settings, clock)
+        run = "run_" + SystemIds().call(clock.now_us()).removeprefix("call_")
+        storage = open_storage(settings, clock, run)
         open_things.push_async_callback(storage.close)
-        path = await _paid_path(settings, storage, clock, observer)
+        path = await _paid_path(settings, storage, clock, observer, run)
         open_things.push_async_callback(path.adapters.close)
-        reader = Reader(settings.storage)
+        reader = reader_of(settings.books)
         await reader.open()
         open_things.push_async_callback(reader.close)
         readiness = _readiness(path, observer)
         stop = asyncio.Event()
         signer = Signer(path.secrets.checkpoints)
-        sealing = Sealing(storage, signer, clock, observer)
-        tasks = (
+        sealing = None if settings.database else Sealing(storage, signer, clock, observer)
+        tasks = [
             path.recovery.run(),
             path.collector.run(),
             path.adapters.upstream.watch(),
             path.facilitators.watch(),
             readiness.watch(),
-            sealing.run(),
             _watch_storage(path, stop),
-        )
+            *([] if sealing is None else [sealing.run()]),
+        ]
         for task in tasks:
             open_things.push_async_callback(_end, asyncio.create_task(task))
         operator = operator_app(
@@ -98,7 +99,7 @@ async def run(settings: Settings, on_ready: Callable[[Bound], None]) -> bool:
             token=settings.operator.token or path.secrets.operator,
             readiness=readiness.states,
             clock=clock,
-            audit_path=settings.storage,
+            audit_place=settings.books,
             in_force=policies_object(settings),
             signer=signer,
             storage=storage,
@@ -112,15 +113,15 @@ async def run(settings: Settings, on_ready: Callable[[Bound], None]) -> bool:
             Listener("operator", sockets[2], operator, limits),
         ]
         await _serve(settings, listeners, path, readiness, observer, stop, on_ready)
-        with contextlib.suppress(StorageUnavailable):  # the next run signs it
-            await sealing.seal()
+        if sealing is not None:
+            with contextlib.suppress(StorageUnavailable):  # the next run signs it
+                await sealing.seal()
         return storage.failed is None
 
 
 async def _paid_path(
-    settings: Settings, storage: SqliteStorage, clock: SystemClock, observer: Observer
+    settings: Settings, storage: OpenStorage, clock: SystemClock, observer: Observer, run: str
 ) -> PaidPath:
-    run = "run_" + SystemIds().call(clock.now_us()).removeprefix("call_")
     path = await paid_path(settings, storage, clock, observer, run)
     damaging = versions.warning()
     if damaging is not None:

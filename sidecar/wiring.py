@@ -20,8 +20,8 @@ from sidecar.adapters.learning import Learning, recall
 from sidecar.adapters.receipt_key import ReceiptKey
 from sidecar.adapters.secrets import Secrets
 from sidecar.adapters.secrets import load as load_secrets
-from sidecar.adapters.storage.reading import Reader
-from sidecar.adapters.storage.sqlite import SqliteStorage
+from sidecar.adapters.storage.opening import OpenStorage, open_at
+from sidecar.adapters.storage.reading import AnyReader, reader_of
 from sidecar.adapters.system import SystemClock, SystemIds, random_bytes
 from sidecar.adapters.upstream import HttpUpstream
 from sidecar.collecting import Collector, Pace
@@ -65,12 +65,12 @@ SANDBOX_INTERVAL_MS: Final = 250
 class Adapters:
     """What reaches outside, and has to be closed."""
 
-    storage: SqliteStorage
+    storage: OpenStorage
     upstream: WatchedUpstream
     facilitators: Sequence[HttpFacilitator]
     chains: Mapping[str, RpcChain]
     answers: AnswersFile
-    reader: Reader
+    reader: AnyReader
 
     async def close(self) -> None:
         """Close all of it, the storage last: it finishes what the others brought."""
@@ -122,21 +122,19 @@ def _tariffs(settings: Settings) -> Tariffs:
     return Tariffs(settings.costs.tools, fallbacks)
 
 
-def open_storage(settings: Settings, clock: SystemClock) -> SqliteStorage:
-    """Open the database; `ledger.store.StoreRefused` with one sentence if it cannot be."""
-    storage = SqliteStorage(settings.storage, clock.now_us)
-    storage.open()
-    return storage
+def open_storage(settings: Settings, clock: SystemClock, owner: str) -> OpenStorage:
+    """Open the books for the run *owner*; `ledger.store.StoreRefused` with one sentence if they cannot be."""
+    return open_at(settings.books, clock.now_us, owner)
 
 
 async def paid_path(
-    settings: Settings, storage: SqliteStorage, clock: SystemClock, observer: Observer, owner: str
+    settings: Settings, storage: OpenStorage, clock: SystemClock, observer: Observer, owner: str
 ) -> PaidPath:
     """Build the paid path of *settings* on an open storage. *owner* names this run of the process."""
     floored = [route.key for route in settings.routes if route.margin_floor is not None]
     expected = Expected(floored)
     if floored:
-        await asyncio.to_thread(recall, expected, settings.storage, clock.now_us())
+        await asyncio.to_thread(recall, expected, settings.books, clock.now_us())
     observer = Learning(observer, expected, clock)
     kept = load_secrets(settings.storage)
     adapters = _adapters(settings, storage, clock, kept.answers)
@@ -221,7 +219,7 @@ def _pages(
     settings: Settings,
     entries: Sequence[Entry],
     routes: Routes,
-    reader: Reader,
+    reader: AnyReader,
     kept: Secrets,
     services: Services,
 ) -> Pages:
@@ -261,7 +259,7 @@ def _headers_max_s(settings: Settings) -> int:
     return max((route.timeout_s for route in settings.routes), default=60)
 
 
-def _adapters(settings: Settings, storage: SqliteStorage, clock: SystemClock, answers_key: bytes) -> Adapters:
+def _adapters(settings: Settings, storage: OpenStorage, clock: SystemClock, answers_key: bytes) -> Adapters:
     limits = settings.limits
     connect_ms = limits.upstream_connect_s * 1000
     longest_s = _headers_max_s(settings)
@@ -284,7 +282,7 @@ def _adapters(settings: Settings, storage: SqliteStorage, clock: SystemClock, an
             lifetime_s=ANSWERS_LIFETIME_S,
             total_bytes_max=ANSWERS_BYTES_MAX,
         ),
-        reader=Reader(settings.storage),
+        reader=reader_of(settings.books),
         chains={name: RpcChain(list(network.rpc)) for name, network in settings.networks.items()},
     )
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from sidecar.sandbox.process import Sandbox, start_agent, start_sandbox
+from tests.postgres_server import a_database, running_server
 
 # No test asserts a time: how fast examples are made, or run, is a matter of the machine.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -24,3 +25,17 @@ def agent() -> Iterator[str]:
     """Give the base URL of a running demo agent; tests share its counters."""
     with start_agent() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """Give the address of a running PostgreSQL on which databases may be made."""
+    with running_server() as address:
+        yield address
+
+
+@pytest.fixture
+def postgres(postgres_server: str) -> Iterator[str]:
+    """Give the address of an empty database."""
+    with a_database(postgres_server) as address:
+        yield address

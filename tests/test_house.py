@@ -140,8 +140,9 @@ def test_every_module_is_reached() -> None:
         if module not in imported and not by_name and path.stem not in {"__main__", "__init__"}:
             unreached.append(module)
 
-    # Entry points, and the store that others are held against.
-    assert set(unreached) - {"sidecar.cli", "sidecar.sandbox.child", "ledger.stores.memory"} == set()
+    # Entry points, the store that others are held against, and the one that is loaded late.
+    apart = {"sidecar.cli", "sidecar.sandbox.child", "ledger.stores.memory", "ledger.stores.postgres.store"}
+    assert set(unreached) - apart == set()
 
 
 def test_no_file_names_a_machine_or_a_package_host() -> None:

@@ -55,6 +55,9 @@ class MemoryTx:
         """Return the end of the hash chain."""
         return self._head
 
+    def prepare(self, journal: Journal) -> None:
+        """See `ledger.store.Tx`; units run one after the other."""
+
     def journal(self, journal_id: str) -> Booked | None:
         """See `ledger.store.Tx`."""
         return self._journals.get(journal_id)

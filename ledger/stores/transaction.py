@@ -95,6 +95,9 @@ class SqliteTx:
         self._closed_us = self._closed_through()
         self._forget()
 
+    def prepare(self, journal: Journal) -> None:
+        """See `ledger.store.Tx`; units run one after the other."""
+
     def journal(self, journal_id: str) -> Booked | None:
         """See `ledger.store.Tx`."""
         found = self.connection.execute(_JOURNAL_BY_ID, (journal_id,)).fetchone()

@@ -5,17 +5,16 @@ savepoint, so that one unit's failure is its own. What a commit could not make
 durable is never answered as done.
 """
 
-import asyncio
 import contextlib
 import queue
 import sqlite3
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Final, Generic, Protocol, TypeVar, cast
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from ledger.chain import Head
 from ledger.store import Rollback, StorageDead, StorageFull
+from ledger.stores.callers import Callers, Job, Raised, answer, raisable
 
 R = TypeVar("R")
 
@@ -55,24 +54,6 @@ class Transaction(Protocol):
 T = TypeVar("T", bound=Transaction)
 
 
-@dataclass(frozen=True, slots=True)
-class _Job(Generic[T]):
-    """A unit that waits, and the future of its caller."""
-
-    unit: Callable[[T], Any]
-    future: "asyncio.Future[Any]"
-
-
-@dataclass(frozen=True, slots=True)
-class _Raised:
-    """The outcome of a unit that raised."""
-
-    error: BaseException
-
-
-_Answer = tuple["asyncio.Future[Any]", Any]
-
-
 class _GroupLost(Exception):
     """The transaction of the group cannot go on; `fault` is what each of its callers is told."""
 
@@ -88,8 +69,8 @@ class Writer(Generic[T]):
         self._tx = tx
         self._connection = tx.connection
         self._group_max = group_max
-        self._waiting: dict[asyncio.AbstractEventLoop, list[_Job[T]]] = {}
-        self._queue: queue.SimpleQueue[list[_Job[T]] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[list[Job[T]] | None] = queue.SimpleQueue()
+        self._callers: Callers[T] = Callers(self._queue.put)
         self._failed: str | None = None
         self._stopped = False
         self._thread = threading.Thread(target=self._main, name="ledger-writer", daemon=True)
@@ -107,35 +88,19 @@ class Writer(Generic[T]):
         """See `ledger.store.Store.run`."""
         if self._stopped or self._failed is not None:
             raise StorageDead(self._failed or "the store is closed")
-        loop = asyncio.get_running_loop()
-        job = _Job(unit, loop.create_future())
-        waiting = self._waiting.get(loop)
-        if waiting is None:
-            # Handed over together at the end of this turn of the loop: tasks that were
-            # woken by one group form the next one, and the writer is not woken for each.
-            self._waiting[loop] = [job]
-            loop.call_soon(self._hand_over, loop)
-        else:
-            waiting.append(job)
-        return cast("R", await job.future)
+        return await self._callers.run(unit)
 
     def close(self) -> None:
         """Take no more units. Does not block; called in the loop that runs units."""
         if self._stopped:
             return
         self._stopped = True
-        for loop in list(self._waiting):
-            self._hand_over(loop)
+        self._callers.flush()
         self._queue.put(None)
 
     def join(self) -> None:
         """Wait until the units that were taken are finished and the connection is closed. Blocks."""
         self._thread.join()
-
-    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
-        jobs = self._waiting.pop(loop, None)
-        if jobs is not None:
-            self._queue.put(jobs)
 
     def _main(self) -> None:
         more = True
@@ -143,13 +108,13 @@ class Writer(Generic[T]):
             jobs, more = self._collect()
             for start in range(0, len(jobs), self._group_max):
                 group = jobs[start : start + self._group_max]
-                _answer(group, self._outcomes(group))
+                answer(group, self._outcomes(group))
         self._connection.close()
 
-    def _collect(self) -> tuple[list[_Job[T]], bool]:
+    def _collect(self) -> tuple[list[Job[T]], bool]:
         """Wait for units, take with them what else waits; False when there will be no more."""
         found = self._queue.get()
-        jobs: list[_Job[T]] = []
+        jobs: list[Job[T]] = []
         with contextlib.suppress(queue.Empty):
             while found is not None:
                 jobs += found
@@ -157,10 +122,10 @@ class Writer(Generic[T]):
             return jobs, False
         return jobs, True
 
-    def _outcomes(self, jobs: list[_Job[T]]) -> list[Any]:
-        """Run *jobs* as one group; an outcome is durable, a _Raised, or the fault that the group shares."""
+    def _outcomes(self, jobs: list[Job[T]]) -> list[Any]:
+        """Run *jobs* as one group; an outcome is durable, a Raised, or the fault that the group shares."""
         if self._failed is not None:
-            return [_Raised(StorageDead(self._failed)) for _ in jobs]
+            return [Raised(StorageDead(self._failed)) for _ in jobs]
         before = self._tx.head
         try:
             return self._group(jobs)
@@ -168,9 +133,9 @@ class Writer(Generic[T]):
             fault = self._abandon(before, lost.fault)
         except BaseException as error:
             fault = self._abandon(before, StorageDead(f"the writer failed: {error!r}"))
-        return [_Raised(type(fault)(str(fault))) for _ in jobs]
+        return [Raised(type(fault)(str(fault))) for _ in jobs]
 
-    def _group(self, jobs: list[_Job[T]]) -> list[Any]:
+    def _group(self, jobs: list[Job[T]]) -> list[Any]:
         self._execute("BEGIN IMMEDIATE")
         outcomes = [self._unit(job.unit) for job in jobs]
         self._execute("COMMIT")
@@ -190,7 +155,7 @@ class Writer(Generic[T]):
             fault = _fault(error)
             if fault is not None:
                 raise _GroupLost(fault) from error
-            outcome = _Raised(_raisable(error))
+            outcome = Raised(raisable(error))
         else:
             self._execute("RELEASE unit")
             return outcome
@@ -231,29 +196,3 @@ def _fault(error: BaseException | None) -> StorageFull | StorageDead | None:
                 return StorageDead(f"the database cannot be used any more: {error}")
         error = error.__cause__ or error.__context__
     return None
-
-
-def _answer(jobs: list[_Job[T]], outcomes: list[Any]) -> None:
-    """Hand the outcomes to the callers, with one call into their event loop."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[_Answer]] = {}
-    for job, outcome in zip(jobs, outcomes, strict=True):
-        by_loop.setdefault(job.future.get_loop(), []).append((job.future, outcome))
-    for loop, answers in by_loop.items():
-        # A closed loop has nobody waiting any more; what was committed stays committed.
-        with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(_resolve, answers)
-
-
-def _resolve(answers: "list[_Answer]") -> None:
-    for future, outcome in answers:
-        if future.done():
-            continue  # its caller was cancelled
-        if isinstance(outcome, _Raised):
-            future.set_exception(outcome.error)
-        else:
-            future.set_result(outcome)
-
-
-def _raisable(error: BaseException) -> BaseException:
-    """Return what a future can carry; it refuses StopIteration, which would end the one who waits."""
-    return RuntimeError("a unit raised StopIteration") if isinstance(error, StopIteration) else error

@@ -1,11 +1,10 @@
 """Learning: what served calls cost goes to the estimates, from the books at start and from events later."""
 
 from contextlib import closing
-from pathlib import Path
 from typing import Final
 
 from pricing.cost import Kind
-from sidecar.adapters.storage.reading import fetch, open_read_only
+from sidecar.adapters.storage.reading import Place, fetch, open_read_only
 from sidecar.domain.events import CallClosed, Event
 from sidecar.domain.expecting import AGE_US, Expected
 from sidecar.ports import Clock, Observer
@@ -14,10 +13,10 @@ CALLS_MAX: Final = 2_000
 """How far back the books are read at start, in calls of all endpoints."""
 
 
-def recall(expected: Expected, path: Path, now_us: int) -> None:
-    """Note what recent calls cost, from the books at *path*. Blocks; reads the newest calls only."""
+def recall(expected: Expected, place: Place, now_us: int) -> None:
+    """Note what recent calls cost, from the books at *place*. Blocks; reads the newest calls only."""
     asked = {"calls": CALLS_MAX, "since_us": now_us - AGE_US}
-    with closing(open_read_only(path)) as connection:
+    with closing(open_read_only(place)) as connection:
         for row in fetch(connection, "recent_costs", asked):
             expected.note(row["endpoint"], row["cost_nano"], row["at_us"])
 

@@ -17,6 +17,11 @@ def random_bytes(count: int) -> bytes:
     return secrets.token_bytes(count)
 
 
+def below(count: int) -> int:
+    """Return an unpredictable whole number below *count*, which is at least one."""
+    return secrets.randbelow(count)
+
+
 class SystemClock:
     """Implements `ports.Clock` on the machine's clocks."""
 

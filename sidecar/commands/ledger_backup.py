@@ -4,8 +4,9 @@ import argparse
 from pathlib import Path
 from typing import Final
 
+from sidecar.commands.configured import settings_of
 from sidecar.commands.errors import Exit, Sentence
-from sidecar.commands.opened import books_path, print_json
+from sidecar.commands.opened import books_place, print_json
 from sidecar.commands.subcommands import Subcommand
 
 
@@ -17,16 +18,16 @@ def _backup(arguments: argparse.Namespace) -> int:
     from sidecar.adapters import secrets  # noqa: PLC0415 - only when books are read
     from sidecar.adapters.storage.backup import NotCopied, back_up  # noqa: PLC0415 - only when books are read
 
-    with books_path(arguments) as path:
+    with books_place(arguments) as place:
         try:
-            answer = back_up(path, arguments.file)
+            answer = back_up(place, arguments.file)
         except NotCopied as fault:
             raise Sentence(Exit.UNREACHABLE, str(fault)) from fault
     if arguments.json:
         print_json(answer)
     else:
         print(f"{answer['file']} has {answer['journals']} journals, head {answer['head']}")
-        print(f"keep {secrets.beside(path)} with it: it has the keys")
+        print(f"keep {secrets.beside(settings_of(arguments).storage)} with it: it has the keys")
     return Exit.FINE
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sidecar.commands.as_of import add_as_of, as_of
 from sidecar.commands.errors import Exit, Sentence
-from sidecar.commands.opened import books_path, print_json
+from sidecar.commands.opened import books_place, print_json
 from sidecar.commands.progress import Progress
 from sidecar.commands.subcommands import Subcommand
 from sidecar.commands.tables import aligned, printable
@@ -22,8 +22,8 @@ def _audit(arguments: argparse.Namespace) -> int:
         audit_object,
     )
 
-    with books_path(arguments) as path, Progress("auditing the books"):
-        answer = audit_object(audit_books(path))
+    with books_place(arguments) as place, Progress("auditing the books"):
+        answer = audit_object(audit_books(place))
     if arguments.json:
         print_json(answer)
     else:
@@ -45,8 +45,8 @@ def findings(answer: Mapping[str, Any]) -> str:
 def _trial_balance(arguments: argparse.Namespace) -> int:
     from sidecar.adapters.storage.reporting import read_trial_balance  # noqa: PLC0415 - only when books are read
 
-    with books_path(arguments) as path:
-        answer = read_trial_balance(path, as_of(arguments))
+    with books_place(arguments) as place:
+        answer = read_trial_balance(place, as_of(arguments))
     if arguments.json:
         print_json(answer)
     else:
@@ -86,9 +86,9 @@ def _statement(arguments: argparse.Namespace) -> int:
     if not 1 <= arguments.limit <= LIMIT_MAX:
         raise Sentence(Exit.WRONG_USAGE, f"--limit is a whole number from 1 to {LIMIT_MAX}")
     asked = (arguments.account, as_of(arguments), arguments.cursor, arguments.limit)
-    with books_path(arguments) as path:
+    with books_place(arguments) as place:
         try:
-            answer = read_statement(path, *asked)
+            answer = read_statement(place, *asked)
         except (UnknownAccount, CursorText) as wrong:
             raise Sentence(Exit.WRONG_USAGE, printable(str(wrong))) from wrong
     if arguments.json:
@@ -124,8 +124,8 @@ def _export(arguments: argparse.Namespace) -> int:
     from sidecar.adapters.storage.reporting import export  # noqa: PLC0415 - only when books are read
 
     written_as = "jsonl" if arguments.json else arguments.format
-    with books_path(arguments) as path:
-        pieces = export(path, written_as)
+    with books_place(arguments) as place:
+        pieces = export(place, written_as)
         if arguments.output is None:
             sys.stdout.writelines(pieces)
             return Exit.FINE

@@ -1,14 +1,16 @@
 """`sidecar ledger verify` and `prove`: the seals of the books, checked and shown to others. Reads only."""
 
 import argparse
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sidecar.commands.errors import Exit, Sentence
-from sidecar.commands.opened import books_path, print_json
+from sidecar.commands.opened import books_place, print_json
 from sidecar.commands.progress import Progress
 from sidecar.commands.subcommands import Subcommand
 from sidecar.commands.tables import printable
+
+if TYPE_CHECKING:
+    from sidecar.adapters.storage.reading import Place
 
 KEY_DIGITS: Final = 64
 
@@ -30,8 +32,8 @@ def _configure_prove(parser: argparse.ArgumentParser) -> None:
 def _verify(arguments: argparse.Namespace) -> int:
     from sidecar.adapters.storage.sealed import verify_books  # noqa: PLC0415 - only when books are read
 
-    with books_path(arguments) as path, Progress("verifying the seals"):
-        answer = verify_books(path, _public_key(arguments, path))
+    with books_place(arguments) as place, Progress("verifying the seals"):
+        answer = verify_books(place, _public_key(arguments, place))
     if arguments.json:
         print_json(answer)
     elif answer["verified"]:
@@ -48,9 +50,9 @@ def _prove(arguments: argparse.Namespace) -> int:
     from ledger.proving import Unproven  # noqa: PLC0415 - only when books are read
     from sidecar.adapters.storage.sealed import prove_journal  # noqa: PLC0415 - only when books are read
 
-    with books_path(arguments) as path:
+    with books_place(arguments) as place:
         try:
-            answer = prove_journal(path, arguments.journal, _public_key(arguments, path))
+            answer = prove_journal(place, arguments.journal, _public_key(arguments, place))
         except Unproven as why:
             raise Sentence(Exit.FOUND_WRONG, printable(str(why))) from why
     if arguments.json:
@@ -62,10 +64,13 @@ def _prove(arguments: argparse.Namespace) -> int:
     return Exit.FINE
 
 
-def _public_key(arguments: argparse.Namespace, path: Path) -> bytes:
+def _public_key(arguments: argparse.Namespace, place: "Place") -> bytes:
     from ledger.signing import Signer  # noqa: PLC0415 - only when books are read
     from sidecar.adapters import secrets  # noqa: PLC0415 - only when books are read
+    from sidecar.adapters.storage.reading import file_of  # noqa: PLC0415 - only when books are read
+    from sidecar.adapters.storage.sealed import SIGNED  # noqa: PLC0415 - only when books are read
 
+    path = file_of(place, SIGNED)
     if arguments.public_key is not None:
         return bytes(arguments.public_key)
     try:

@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from ledger.store import StoreRefused
+from ledger.store import StoreNotReached, StoreRefused
 from ledger.stores import migrate, versions
 from sidecar.adapters.chain import RpcChain
 from sidecar.adapters.facilitator import HttpFacilitator
 from sidecar.adapters.facilitator_auth import token_for
+from sidecar.adapters.storage.opening import refuse_unfit
 from sidecar.adapters.storage.schema import SCHEMA
 from sidecar.adapters.system import SystemClock, random_bytes
 from sidecar.domain.clocks import skewed
@@ -151,7 +152,15 @@ def _path(index: int) -> str:
 
 
 def _check_storage(settings: Settings, findings: Findings) -> None:
-    """Look at the file and its folder without creating or locking anything."""
+    """Look at the database, or at the file and its folder, without creating or locking anything."""
+    if settings.database:
+        try:
+            refuse_unfit(settings.database)
+        except StoreNotReached as away:
+            findings.unreachable.append(Problem("storage", "storage_unreachable", str(away)))
+        except StoreRefused as refused:
+            findings.problems.append(Problem("storage", "storage_refused", str(refused)))
+        return
     damaging = versions.warning()
     if damaging is not None:
         findings.warnings.append(Problem("storage", "sqlite_version", damaging))

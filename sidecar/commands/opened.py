@@ -2,36 +2,46 @@
 
 import argparse
 import json
-import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sidecar.commands.configured import settings_of
 from sidecar.commands.errors import Exit, Sentence
 
+if TYPE_CHECKING:
+    from sidecar.adapters.storage.reading import Opened, Place
+
 
 @contextmanager
-def books_path(arguments: argparse.Namespace) -> Iterator[Path]:
-    """Give the path of the books; what cannot be read meanwhile ends the command with one sentence."""
-    from sidecar.adapters.storage.reading import Unreadable  # noqa: PLC0415 - only when books are read
+def books_place(arguments: argparse.Namespace) -> Iterator["Place"]:
+    """Give the place of the books; what cannot be read meanwhile ends the command with one sentence."""
+    from sidecar.adapters.storage.reading import (  # noqa: PLC0415 - as below
+        NotShared,
+        Unreadable,
+        name_of,
+        of_database,
+    )
 
-    path = settings_of(arguments).storage
+    place = settings_of(arguments).books
     try:
-        yield path
+        yield place
+    except NotShared as not_yet:
+        raise Sentence(Exit.WRONG_USAGE, str(not_yet)) from not_yet
     except Unreadable as fault:
         raise Sentence(Exit.UNREACHABLE, str(fault)) from fault
-    except sqlite3.Error as error:
-        raise Sentence(Exit.UNREACHABLE, f"{path} cannot be read: {error}") from error
+    except Exception as error:
+        if not of_database(error):
+            raise
+        raise Sentence(Exit.UNREACHABLE, f"{name_of(place)} cannot be read: {error}") from error
 
 
 @contextmanager
-def books(arguments: argparse.Namespace) -> Iterator[sqlite3.Connection]:
+def books(arguments: argparse.Namespace) -> Iterator["Opened"]:
     """Give the books, opened read-only."""
     from sidecar.adapters.storage.reading import open_read_only  # noqa: PLC0415 - only when books are read
 
-    with books_path(arguments) as path, closing(open_read_only(path)) as connection:
+    with books_place(arguments) as place, closing(open_read_only(place)) as connection:
         yield connection
 
 

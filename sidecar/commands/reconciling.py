@@ -1,10 +1,10 @@
 """What `reconcile` asks: the books for their tills and payments, and the chain for what moved there."""
 
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
+from ledger.queries import Reads
 from sidecar.adapters.chain import RpcChain
 from sidecar.adapters.storage.reading import fetch
 from sidecar.adapters.transfers import RpcTransfers
@@ -17,7 +17,7 @@ from sidecar.settings import Network
 
 
 async def ask_all(
-    connection: sqlite3.Connection,
+    connection: Reads,
     networks: Mapping[str, Network],
     from_block: int | None,
     tell: Callable[[str], None],
@@ -51,7 +51,7 @@ async def ask_all(
 class Teller:
     """Asks one chain, and the books again."""
 
-    connection: sqlite3.Connection
+    connection: Reads
     chain: RpcChain
     transfers: RpcTransfers
     confirmations: int
@@ -97,7 +97,7 @@ class Teller:
             return None
 
 
-def _read(connection: sqlite3.Connection) -> list[tuple[Till, list[Claim]]]:
+def _read(connection: Reads) -> list[tuple[Till, list[Claim]]]:
     """Read all tills and their payments as of one moment."""
     connection.execute("BEGIN")
     found = [(till, _claims(connection, till)) for till in tills.tills(fetch(connection, "tills", {}))]
@@ -105,6 +105,6 @@ def _read(connection: sqlite3.Connection) -> list[tuple[Till, list[Claim]]]:
     return found
 
 
-def _claims(connection: sqlite3.Connection, till: Till) -> list[Claim]:
+def _claims(connection: Reads, till: Till) -> list[Claim]:
     parameters = tills.claims_parameters(till.network, till.asset, till.pay_to)
     return tills.claims(fetch(connection, "claims", parameters))

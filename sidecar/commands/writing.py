@@ -36,6 +36,8 @@ def write(arguments: argparse.Namespace, asked: Write) -> Mapping[str, Any]:
 
     settings = settings_of(arguments)
     path = settings.storage
+    if settings.database:
+        return _ask_shared(settings, asked)
     if not path.exists():
         raise Sentence(Exit.UNREACHABLE, f"there is no database at {path}")
     storage = SqliteStorage(path, SystemClock().now_us)
@@ -47,6 +49,21 @@ def write(arguments: argparse.Namespace, asked: Write) -> Mapping[str, Any]:
     except (StoreRefused, secrets.SecretsUnusable) as fault:
         raise Sentence(Exit.UNREACHABLE, str(fault)) from fault
     return asyncio.run(_do(settings, storage, kept, asked))
+
+
+def _ask_shared(settings: "Settings", asked: Write) -> Mapping[str, Any]:
+    """Let the sidecar that runs here write into the database that it shares."""
+    from sidecar.adapters import secrets  # noqa: PLC0415 - only when something is written
+
+    if asked.name == "close":
+        raise Sentence(Exit.WRONG_USAGE, "closing a period is not yet on PostgreSQL")
+    try:
+        kept = secrets.existing(settings.storage)
+    except secrets.SecretsUnusable as fault:
+        raise Sentence(Exit.UNREACHABLE, str(fault)) from fault
+    if kept is None:
+        raise Sentence(Exit.UNREACHABLE, "with PostgreSQL a running sidecar writes, and none has run here")
+    return _ask(settings, kept, asked)
 
 
 async def _do(

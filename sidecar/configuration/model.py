@@ -225,7 +225,7 @@ class Settings:
 
     upstream: str  # origin and base path, no trailing slash
     public_url: str  # how buyers reach us, no trailing slash
-    storage: Path  # absolute path of the SQLite file
+    storage: Path  # absolute path of the SQLite file; beside it lie the sidecar's own files
     routes: tuple[Route, ...]
     accept: tuple[Accept, ...] = ()
     settlement: Settlement = field(default_factory=Settlement)
@@ -238,4 +238,10 @@ class Settings:
     operator: Operator = field(default_factory=Operator)
     limits: Limits = field(default_factory=Limits)
     sandbox: bool = False
+    database: str = field(default="", repr=False)  # the PostgreSQL that holds the books instead of the file
     warnings: tuple[Problem, ...] = ()
+
+    @property
+    def books(self) -> Path | str:
+        """Return where the books are: the path of the file, or the address of the database."""
+        return self.database or self.storage

@@ -4,7 +4,7 @@ URLs may carry keys, so no sentence repeats one.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
@@ -16,7 +16,11 @@ from sidecar.configuration.reading import Number
 
 URL: Final = r"https?://[^\s#]+"
 LISTEN: Final = r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}"
-STORAGE: Final = r"sqlite:///[^?#]+"
+SQLITE: Final = r"sqlite:///[^?#]+"
+POSTGRES: Final = r"postgres(ql)?://[^/?#\s]*/[^/?#\s]+(\?[!-~]*)?"
+STORAGE: Final = f"{SQLITE}|{POSTGRES}"
+BESIDE_POSTGRES: Final = Path("sidecar.db")
+"""What the sidecar's own files are named after where the books are not in a file."""
 FILE: Final = r"[^\x00-\x1f\x7f]{1,1000}"
 
 _HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
@@ -106,17 +110,22 @@ def file_name(value: object) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """The path as written: relative to the config file, or absolute."""
+    """A file's path as written, relative to the config file or absolute; or the address of a PostgreSQL."""
 
     path: Path
+    address: str = field(default="", repr=False)
 
 
 def storage(value: object) -> Database:
-    """Read `sqlite:///file` (relative to the config file) or `sqlite:////absolute/file`."""
+    """Read `sqlite:///file` (relative to the config file), `sqlite:////absolute/file` or a PostgreSQL URL."""
     if isinstance(value, str) and value.startswith(("postgresql:", "postgres:")):
-        raise WrongValue("storage_unsupported", "this version keeps its books in sqlite:///file.db only")
-    if not isinstance(value, str) or not re.fullmatch(STORAGE, value) or value.endswith("/"):
-        raise WrongValue("storage", "must be sqlite:///file.db, or sqlite:////absolute/file.db")
+        if not re.fullmatch(POSTGRES, value):
+            raise WrongValue("storage", "must be postgresql://user:password@host/db, percent-encoded")
+        return Database(BESIDE_POSTGRES, value)
+    if not isinstance(value, str) or not re.fullmatch(SQLITE, value) or value.endswith("/"):
+        raise WrongValue(
+            "storage", "must be sqlite:///file.db, sqlite:////absolute/file.db or postgresql://user@host/db"
+        )
     name = value.removeprefix("sqlite:///")
     if name.startswith(":") or "\x00" in name:
         raise WrongValue("storage", "the books are kept in a file; memory and special names are not")

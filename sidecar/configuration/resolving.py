@@ -34,6 +34,7 @@ def resolve(draft: Draft, folder: Path) -> Settings | None:
         upstream=upstream,
         public_url=public_url,
         storage=folder / document.storage.path,
+        database=document.storage.address,
         routes=routes,
         accept=accept,
         settlement=settlement,

@@ -168,7 +168,8 @@ RpcUrl = Annotated[str, Written(places.rpc_url, text_like(places.URL))]
 FileName = Annotated[Path, Written(places.file_name, text_like(places.FILE, "facilitator.pem"))]
 ListenAt = Annotated[Address, Written(places.listen, text_like(places.LISTEN, "127.0.0.1:8402"))]
 Storage = Annotated[
-    places.Database, Written(places.storage, text_like(places.STORAGE, "sqlite:///sidecar.db"))
+    places.Database,
+    Written(places.storage, text_like(places.STORAGE, "sqlite:///sidecar.db", "postgresql://user@host/db")),
 ]
 ChainId = Annotated[int, Written(networks.network, text_like(_NETWORK, "base", "eip155:8453"))]
 Settle = Annotated[Literal["authorization", "upfront", "deferred"], Written(_settle, {"enum": list(_FLOWS)})]

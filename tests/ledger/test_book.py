@@ -3,12 +3,13 @@
 import asyncio
 import sqlite3
 import tempfile
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from ledger import book
 from ledger.accounts import Account
@@ -18,10 +19,14 @@ from ledger.book import Created, Exists, Rejected
 from ledger.money import INT64_MAX, nano
 from ledger.store import Store, Tx
 from ledger.stores.memory import MemoryStore
+from ledger.stores.postgres.connecting import connect
+from ledger.stores.postgres.dialect import Connection
 from ledger.stores.sqlite import SqliteStore, SqliteTx
 from ledger.transfers import Entry, Expire, Journal, Pending, Post, Void
 from tests.ledger.examples import BUYER, CASH, OPEN, OWED, SALES, TILL, Ticks, journal, move
 from tests.ledger.model import Naive
+from tests.ledger.stores.postgres.shared import shared_store
+from tests.postgres_server import a_database
 
 ACCOUNTS = (CASH, SALES, BUYER, TILL, OPEN, OWED)
 
@@ -133,6 +138,28 @@ class InSqlite(Bookkeeping):
         assert report.clean, report
 
 
+class InPostgres(Bookkeeping):
+    """The law for PostgreSQL, whose book passes the audit in the end."""
+
+    server: str
+
+    def opened(self) -> Store[Tx]:
+        self.database = a_database(self.server)
+        self.address = self.database.__enter__()
+        store = shared_store(self.address, now_us=self.clock)
+        store.open()
+        return store
+
+    def teardown(self) -> None:
+        super().teardown()
+        with closing(Connection(connect(self.address))) as connection:
+            report = audit(connection)
+            chained = connection.execute("SELECT count(*) FROM seals").fetchone()
+        self.database.__exit__(None, None, None)
+        assert report.clean, report
+        assert chained == (len(self.naive.journals),)
+
+
 def _resolution(way: type[Post | Void | Expire], name: str, hold: str, units: int) -> Entry:
     if issubclass(way, Post):
         return Post(name, pending_id=hold, amount=nano(units))
@@ -148,6 +175,14 @@ def _word(booked: Created | Exists | Rejected) -> str:
         word = booked.status.value
         return "conflict" if word.startswith("exists_with") else word
     return "created" if isinstance(booked, Created) else "exists"
+
+
+def test_in_postgres(postgres_server: str) -> None:
+    """The machine on PostgreSQL, which must have been started before it runs."""
+    InPostgres.server = postgres_server
+    run_state_machine_as_test(
+        InPostgres, settings=settings(max_examples=12, stateful_step_count=25, deadline=None)
+    )
 
 
 TestInMemory = InMemory.TestCase

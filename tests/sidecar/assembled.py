@@ -51,7 +51,7 @@ def settings_in(folder: Path, text: str = CONFIG) -> Settings:
 async def built(folder: Path, text: str = CONFIG) -> AsyncIterator[PaidPath]:
     """Build the paid path of a config on real storage in *folder*, and close it."""
     settings, clock = settings_in(folder, text), SystemClock()
-    storage = open_storage(settings, clock)
+    storage = open_storage(settings, clock, "run_1")
     path = await paid_path(settings, storage, clock, RecordingObserver(), "run_1")
     try:
         yield path

@@ -4,7 +4,6 @@ Payments are signed for real by eth_account, checked by `verification` and kept 
 """
 
 import hashlib
-import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, closing
@@ -22,6 +21,7 @@ from ledger.money import Amount, nano
 from pricing.cost import CostLine
 from pricing.price import FixedPrice, Price
 from sidecar.adapters.storage.auditing import CHECKS
+from sidecar.adapters.storage.postgres import PostgresStorage
 from sidecar.adapters.storage.reading import open_read_only
 from sidecar.adapters.storage.records import RecordsSqliteTx
 from sidecar.adapters.storage.sqlite import SqliteStorage
@@ -218,12 +218,18 @@ def a_storage(folder: Path) -> SqliteStorage:
     return storage
 
 
-class Books:
-    """A seller's books: units of work on a real file, and what an auditor reads of it."""
+def shared_storage(address: str) -> PostgresStorage:
+    storage = PostgresStorage(address, lambda: NOW_US, "writer", beat_ms=20)
+    storage.open()
+    return storage
 
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "sidecar.db"
-        self.storage = a_storage(folder)
+
+class Books:
+    """A seller's books: units of work on a real file or database, and what an auditor reads of it."""
+
+    def __init__(self, folder: Path, address: str = "") -> None:
+        self.place = address or folder / "sidecar.db"
+        self.storage = shared_storage(address) if address else a_storage(folder)
 
     async def run(self, unit: Callable[..., R], *given: Any, **named: Any) -> R:
         """Run a unit of work with *given* after the transaction."""
@@ -335,7 +341,7 @@ class Books:
     def balances(self) -> dict[str, int]:
         """Return what is posted by account, without network and names, and what is held; no zeros."""
         found: Counter[str] = Counter()
-        with closing(open_read_only(self.path)) as connection:
+        with closing(open_read_only(self.place)) as connection:
             for line in reports.balances(connection):
                 kind, *names = line.account.id
                 found[f"{kind}:{names[0]}" if kind in {"cost", "fee"} else kind] += line.balance.net(
@@ -347,7 +353,7 @@ class Books:
 
     def accounts(self) -> dict[str, int]:
         """Return the trial balance by full account name."""
-        with closing(open_read_only(self.path)) as connection:
+        with closing(open_read_only(self.place)) as connection:
             return {row.account: row.balance for row in reports.trial_balance(connection)}
 
     def lines(self, call: str = "call_1") -> list[tuple[str, str, int | None, str]]:
@@ -358,12 +364,13 @@ class Books:
 
     def call(self, call: str = "call_1") -> dict[str, Any]:
         """Return the stored row of a call."""
-        with closing(open_read_only(self.path)) as connection:
-            connection.row_factory = sqlite3.Row
-            return dict(connection.execute("SELECT * FROM calls WHERE id = ?", (call,)).fetchone())
+        with closing(open_read_only(self.place)) as connection:
+            found = connection.execute("SELECT * FROM calls WHERE id = ?", (call,))
+            names = [column[0] for column in found.description]
+            return dict(zip(names, found.fetchone(), strict=True))
 
     def select(self, sql: str, *parameters: object) -> list[Any]:
-        with closing(open_read_only(self.path)) as connection:
+        with closing(open_read_only(self.place)) as connection:
             return connection.execute(sql, parameters).fetchall()
 
     def trace(self) -> dict[str, list[Any]]:
@@ -373,7 +380,7 @@ class Books:
 
     def findings(self) -> dict[str, tuple[Any, ...]]:
         """Return what the ledger's audit and the sidecar's own checks find wrong."""
-        with closing(open_read_only(self.path)) as connection:
+        with closing(open_read_only(self.place)) as connection:
             return {check.id: check.rows for check in audit(connection, CHECKS).checks if check.rows}
 
 
@@ -386,9 +393,9 @@ _OUTCOMES: Final = {
 
 
 @asynccontextmanager
-async def open_books(folder: Path) -> AsyncIterator[Books]:
-    """Open books in *folder* and audit them at the end."""
-    books = Books(folder)
+async def open_books(folder: Path, address: str = "") -> AsyncIterator[Books]:
+    """Open books in *folder*, or at *address*, and audit them at the end."""
+    books = Books(folder, address)
     try:
         yield books
         assert books.findings() == {}

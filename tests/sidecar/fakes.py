@@ -11,10 +11,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from sidecar.adapters.storage.sqlite import SqliteStorage
 from sidecar.domain.events import Event, NeedsAttention
 from sidecar.domain.transfers import TransferLog
-from sidecar.ports import Fault, Funds, Head, Headers, Kept, TokenFacts, UpstreamRequest
+from sidecar.ports import Fault, Funds, Head, Headers, Kept, Storage, TokenFacts, UpstreamRequest
 from sidecar.x402.documents import SettleReply, SupportedKind, VerifyReply
 from sidecar.x402.evm_text import address_bytes
 from tests.sidecar.builders import NOW_US
@@ -91,7 +90,7 @@ class RecordingObserver:
 class TracedStorage:
     """The real storage; `faults` by a unit's name are raised, oldest first, instead of running it."""
 
-    def __init__(self, inner: SqliteStorage, trace: Trace) -> None:
+    def __init__(self, inner: Storage, trace: Trace) -> None:
         self._inner = inner
         self._trace = trace
         self.faults: dict[str, list[Exception]] = {}

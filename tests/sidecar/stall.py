@@ -13,7 +13,7 @@ from pricing.catalogs.overrides import OverriddenCards, Override
 from pricing.tariffs import NONE
 from sidecar.adapters.facilitators import Facilitators
 from sidecar.adapters.receipt_key import ReceiptKey
-from sidecar.adapters.storage.reading import Reader
+from sidecar.adapters.storage.reading import reader_of
 from sidecar.collecting import Collector, Pace
 from sidecar.commits import Commits
 from sidecar.delivery import Bounds as DeliveryBounds
@@ -116,7 +116,7 @@ class Stall:
         self.clock = ManualClock()
         self.observer = RecordingObserver()
         self.storage = TracedStorage(books.storage, self.trace)
-        self.reader = Reader(books.path)
+        self.reader = reader_of(books.place)
         self.facilitator = FakeFacilitator(self.trace, settings.get("facilitator", FACILITATOR))
         others = [FakeFacilitator(self.trace, name) for name in settings.get("others", ())]
         self.others = {other.name: other for other in others}

@@ -85,7 +85,7 @@ async def test_a_sweep_leaves_the_audit_clean(tmp_path: Path) -> None:
             {"debit": "owner", "credit": f"adjustment:{till}", "amount": "0.01"},
             {"debit": bridge, "credit": f"adjustment:{token}", "amount": "0.01"},
         ]
-        answer = await Bookkeeping(kept.storage, kept.path, SIGNER, "ab12").post(
+        answer = await Bookkeeping(kept.storage, kept.place, SIGNER, "ab12").post(
             a_payout(kind="sweep", happened_at="2026-01-01", entries=entries)
         )
 

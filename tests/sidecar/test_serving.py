@@ -22,8 +22,8 @@ from ledger.store import StoreLocked
 from sidecar import serving
 from sidecar.adapters.secrets import SecretsUnusable
 from sidecar.adapters.secrets import load as load_secrets
+from sidecar.adapters.storage.opening import OpenStorage
 from sidecar.adapters.storage.sealed import verify_books
-from sidecar.adapters.storage.sqlite import SqliteStorage
 from sidecar.adapters.system import SystemClock
 from sidecar.commands.writing import Write, write
 from sidecar.domain.events import Event, Lifecycle
@@ -318,10 +318,10 @@ async def test_a_storage_that_fails_ends_the_process_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Once nothing can be committed no money may be taken: it drains by itself, and False is told."""
-    opened: list[SqliteStorage] = []
+    opened: list[OpenStorage] = []
 
-    def keeping(settings: Settings, clock: SystemClock) -> SqliteStorage:
-        opened.append(open_storage(settings, clock))
+    def keeping(settings: Settings, clock: SystemClock, owner: str) -> OpenStorage:
+        opened.append(open_storage(settings, clock, owner))
         return opened[0]
 
     def medium_fails(_: object) -> NoReturn:

@@ -68,7 +68,7 @@ WRONG = {
     "two listeners on a port": (MINIMAL + "listen: {agent: 127.0.0.1:8402}",
                                 [("listen.agent", "port_taken")]),
     "a port alone": (MINIMAL + "listen: {agent: 8404}", [("listen.agent", "listen")]),
-    "postgres": (MINIMAL + "storage: postgresql://u@h/d", [("storage", "storage_unsupported")]),
+    "postgres without a database": (MINIMAL + "storage: postgresql://u@h", [("storage", "storage")]),
     "storage is a path": (MINIMAL + "storage: sidecar.db", [("storage", "storage")]),
     # networks
     "unknown network": (

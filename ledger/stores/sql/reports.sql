@@ -13,7 +13,7 @@ FROM accounts AS a LEFT JOIN (
     UNION ALL
     SELECT credit_no, 'credit', phase, high, low FROM moved
 ) AS m ON m.account_no = a.no
-GROUP BY a.id, m.side, m.phase
+GROUP BY a.no, m.side, m.phase
 ORDER BY a.id;
 
 -- balances_as_of: the same, of what had happened at one time and was known at another
@@ -33,7 +33,7 @@ FROM accounts AS a INNER JOIN (
     UNION ALL
     SELECT credit_no, 'credit', phase, high, low FROM moved
 ) AS m ON m.account_no = a.no
-GROUP BY a.id, m.side, m.phase
+GROUP BY a.no, m.side, m.phase
 ORDER BY a.id;
 
 -- account: one account under its name

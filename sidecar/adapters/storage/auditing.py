@@ -1,14 +1,12 @@
 """Auditing: the ledger's checks and the sidecar's own, over the file itself. Blocks; reads only."""
 
-import sqlite3
 from contextlib import closing
 from importlib.resources import files
-from pathlib import Path
 from typing import Any, Final
 
 from ledger import queries
 from ledger.audit import AuditReport, Check, audit
-from sidecar.adapters.storage.reading import Unreadable, open_read_only
+from sidecar.adapters.storage.reading import Place, Unreadable, name_of, of_database, open_read_only
 
 CHECKS: Final = tuple(queries.load(files("sidecar.adapters.storage") / "sql" / "audit.sql").values())
 """What ties payments, calls and cost lines to the books; each statement selects what is wrong."""
@@ -17,13 +15,15 @@ SHOWN_MAX: Final = 5
 """How many findings of one check are written out."""
 
 
-def audit_books(path: Path) -> AuditReport:
-    """Run every check over one state of the database at *path*. Takes seconds on a large one."""
-    with closing(open_read_only(path)) as connection:
+def audit_books(place: Place) -> AuditReport:
+    """Run every check over one state of the books at *place*. Takes seconds on large ones."""
+    with closing(open_read_only(place)) as connection:
         try:
             return audit(connection, CHECKS)
-        except sqlite3.Error as error:
-            raise Unreadable(f"{path} could not be audited: {error}") from error
+        except Exception as error:
+            if not of_database(error):
+                raise
+            raise Unreadable(f"{name_of(place)} could not be audited: {error}") from error
 
 
 def audit_object(report: AuditReport) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from sidecar.adapters.storage.reading import Unreadable, open_read_only
+from sidecar.adapters.storage.reading import Place, Unreadable, file_of, open_read_only
 from sidecar.ports import Fault
 
 
@@ -14,12 +14,13 @@ class NotCopied(Fault):
     """There is no backup. The message is one sentence for the operator; nothing is left behind."""
 
 
-def back_up(path: Path, to: Path) -> dict[str, Any]:
-    """Copy the database at *path* to the new file *to*, whole and on disk, or not at all.
+def back_up(place: Place, to: Path) -> dict[str, Any]:
+    """Copy the database at *place* to the new file *to*, whole and on disk, or not at all.
 
     Reads as any reader does, so the writer waits for nothing. The copy is read
     once before it gets its name.
     """
+    path = file_of(place, "copying the database")
     if to.exists():
         raise NotCopied(f"{to} is there already: a backup overwrites nothing")
     draft = to.with_name(to.name + ".new")

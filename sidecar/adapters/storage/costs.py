@@ -1,10 +1,11 @@
-"""Costs in the ledger's SQLite transaction: evidence, reports and what is booked of them. Decides nothing."""
+"""Costs in the ledger's transaction: evidence, reports and what is booked of them. Decides nothing."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from ledger.money import nano
-from ledger.stores.sqlite import SqliteTx
+from ledger.queries import Reads
+from ledger.store import Tx
 from pricing.cost import Basis, CostLine, Kind, Source
 from sidecar.domain.costs import Evidence, Report, ReportedCall
 
@@ -23,21 +24,28 @@ _COUNT: Final = "SELECT count(*) FROM cost_evidence WHERE call_id = ?"
 _ADD: Final = insert("cost_evidence", ("call_id", "n", *_LINE, "booked", "retry"))
 _CHANGE: Final = (
     "INSERT INTO cost_changes (call_id, n, number, booked, because) "
-    "SELECT ?1, ?2, count(*), ?3, ?4 FROM cost_changes WHERE call_id = ?1 AND n = ?2"
+    "SELECT :call, :n, count(*), :booked, :because FROM cost_changes WHERE call_id = :call AND n = :n"
 )
 _EVIDENCE: Final = (
     f"SELECT n, stands, {_LINES} "  # noqa: S608 own names only
     "FROM cost_standings WHERE call_id = ? ORDER BY n"
 )
-_CALL: Final = "SELECT endpoint, outcome, closed_us FROM calls WHERE id = ?"
+_CALL: Final = "SELECT endpoint, outcome, closed_us FROM calls WHERE id = ? /* locked */"
 _DIGESTS: Final = "SELECT report_id, digest FROM cost_reports WHERE call_id = ?"
 _REPORTS: Final = "SELECT count(*) FROM cost_reports WHERE call_id = ?"
 _ADD_REPORT: Final = insert("cost_reports", ("call_id", "n", "report_id", "digest", "arrived_us", *_LINE))
 _REPORTED: Final = f"SELECT {_LINES} FROM cost_reports WHERE call_id = ? ORDER BY n"  # noqa: S608 own names only
 
 
-class CostsSqliteTx(SqliteTx):
-    """The ledger's transaction, with what calls cost."""
+class CostsOf(Tx, Protocol):
+    """What calls cost, over the connection of a ledger's transaction, whatever its database."""
+
+    if TYPE_CHECKING:
+
+        @property
+        def connection(self) -> Reads:
+            """The transaction's connection."""
+            ...
 
     def add_cost_lines(self, call: str, lines: Sequence[CostLine]) -> None:
         """Append booked lines to the call's evidence."""
@@ -52,7 +60,8 @@ class CostsSqliteTx(SqliteTx):
 
     def change_booked(self, call: str, n: int, *, booked: bool, because: int) -> None:
         """Note that a line is booked from now on, or is not any more."""
-        self.connection.execute(_CHANGE, (call, n, int(booked), because))
+        values = {"call": call, "n": n, "booked": int(booked), "because": because}
+        self.connection.execute(_CHANGE, values)
 
     def evidence(self, call: str) -> list[Evidence]:
         """Return all lines of the call in order."""

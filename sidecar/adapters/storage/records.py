@@ -1,30 +1,32 @@
-"""Payments and calls in the ledger's SQLite transaction: implements `RecordsTx`. Decides nothing."""
+"""Payments and calls in the ledger's transaction: implements `RecordsTx`. Decides nothing.
+
+One text serves every database. Where several processes write, what a unit decides
+over is its own from the reading on: `/* locked */` rows, and names it is `alone` with.
+"""
 
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import Final
+from typing import Final, Protocol
 
 from ledger.money import nano
-from sidecar.adapters.storage.costs import CostsSqliteTx, insert
+from ledger.stores.sqlite import SqliteTx
+from sidecar.adapters.storage.costs import CostsOf, insert
+from sidecar.adapters.storage.payment_rows import COLUMNS, payment_from, values_of
 from sidecar.domain import chart
 from sidecar.domain.days import DAY_US, PayerDay, day_of
-from sidecar.domain.payments import Proof, State
 from sidecar.domain.records import Authorized, CallRow, Closing, Payment
 
-_RENAMED: Final = {"call": "call_id", "transaction": "transaction_hash"}
-_PAYMENT_FIELDS: Final = tuple(field.name for field in fields(Payment))
-_PAYMENT_COLUMNS: Final = tuple(_RENAMED.get(name, name) for name in _PAYMENT_FIELDS)
 _CALL_COLUMNS: Final = tuple(field.name for field in fields(CallRow))
 
 
 def _among(column: str, values: Sequence[str]) -> str:
-    return f"{column} IN ({', '.join('?' * len(values))})"
+    return f"{column} IN ({', '.join('?' * len(values))})" if values else "FALSE"
 
 
 # The column lists follow the dataclasses, so a field cannot be forgotten in one of them.
-_CLAIM: Final = insert("payments", _PAYMENT_COLUMNS, " ON CONFLICT (claim_key) DO NOTHING")
+_CLAIM: Final = insert("payments", COLUMNS, " ON CONFLICT (claim_key) DO NOTHING")
 _CHANGE: Final = (
-    f"UPDATE payments SET {', '.join(f'{name} = ?' for name in _PAYMENT_COLUMNS[1:])} "  # noqa: S608
+    f"UPDATE payments SET {', '.join(f'{name} = ?' for name in COLUMNS[1:])} "  # noqa: S608
     "WHERE claim_key = ?"
 )
 # Word for word as the partial index has it: SQLite uses the index only where it finds its condition again.
@@ -32,7 +34,7 @@ _UNFINISHED: Final = (
     "state IN ('open', 'spending', 'sending', 'settled', 'unknown', 'owed', 'collecting', 'doubtful')"
 )
 _RUNNING: Final = "state IN ('open', 'spending', 'sending', 'settled', 'collecting')"
-_SELECT: Final = f"SELECT {', '.join(_PAYMENT_COLUMNS)} FROM payments"  # noqa: S608
+_SELECT: Final = f"SELECT {', '.join(COLUMNS)} FROM payments"  # noqa: S608
 _OPEN_CALL: Final = insert("calls", _CALL_COLUMNS)
 _NAMED: Final = "claim_key = (SELECT claim_key FROM identifiers WHERE payer = ? AND identifier = ?)"
 _IDENTIFY: Final = insert(
@@ -72,11 +74,11 @@ _REPLACED_TERMS: Final = (
     "JOIN price_versions AS n ON n.endpoint = v.endpoint AND n.version = v.version + 1 "
     "WHERE v.endpoint = ? AND n.since_us > ? ORDER BY v.version DESC LIMIT ?"
 )
-_ORPHAN_CALLS: Final = "SELECT id, endpoint FROM calls WHERE outcome = '' AND owner <> ?"
+_ORPHAN_CALLS: Final = "SELECT id, endpoint FROM calls WHERE outcome = ''"
 _DAY: Final = "SELECT spent_nano, uncharged_nano FROM payer_days WHERE payer = ? AND day = ?"
 _COUNT: Final = (
     "INSERT INTO payer_days (payer, day, spent_nano, uncharged_nano) VALUES (?, ?, ?, 0) "
-    "ON CONFLICT (payer, day) DO UPDATE SET spent_nano = spent_nano + excluded.spent_nano"
+    "ON CONFLICT (payer, day) DO UPDATE SET spent_nano = payer_days.spent_nano + excluded.spent_nano"
 )
 _UNCOUNT: Final = (
     "UPDATE payer_days SET spent_nano = spent_nano - c.price_nano, uncharged_nano = uncharged_nano + ? "  # noqa: S608
@@ -88,26 +90,30 @@ _ADD_UNCHARGED: Final = (
 )
 
 
-def payment_from(row: Sequence[object]) -> Payment:
-    """Return the payment of a row selected in the order of the dataclass."""
-    values = dict(zip(_PAYMENT_FIELDS, row, strict=True))
-    values["state"] = State(str(values["state"]))
-    values["proof"] = Proof(str(values["proof"]))
-    for name in ("watched", "on_credit"):
-        values[name] = bool(values[name])
-    return Payment(**values)  # type: ignore[arg-type]  # STRICT columns hold the types the schema names
+class RecordsOf(CostsOf, Protocol):
+    """The sidecar's own tables, over the connection of a ledger's transaction, whatever its database."""
 
+    def alone(self, *names: str) -> bool:
+        """Let nobody else decide over what is called *names* until this unit is committed.
 
-class RecordsSqliteTx(CostsSqliteTx):
-    """The ledger's transaction, with the sidecar's own tables."""
+        True if others could have, so that what was read before is to be read again.
+        """
+        ...
+
+    def living(self, owner: str) -> Sequence[str]:
+        """Return the runs that may still be working, *owner* among them; all others are over for good."""
+        ...
 
     def payment(self, claim_key: bytes) -> Payment | None:
         """Return the payment claimed under *claim_key*."""
-        row = self.connection.execute(f"{_SELECT} WHERE claim_key = ?", (claim_key,)).fetchone()
-        return None if row is None else payment_from(row)
+        found = self._where("claim_key = ? /* locked */", (claim_key,))
+        if not found and self.alone(f"payment {claim_key.hex()}"):
+            found = self._where("claim_key = ? /* locked */", (claim_key,))
+        return found[0] if found else None
 
     def price_version(self, endpoint: str, terms: str, since_us: int) -> int:
         """Return the number of these terms, making them the newest version if they are not."""
+        self.alone(f"prices of {endpoint}")
         newest = self.connection.execute(_NEWEST_TERMS, (endpoint,)).fetchone()
         if newest is not None and newest[1] == terms:
             return int(newest[0])
@@ -121,11 +127,15 @@ class RecordsSqliteTx(CostsSqliteTx):
 
     def orphans(self, owner: str) -> list[Payment]:
         """Return payments whose call another run left open."""
-        return self._where(f"{_UNFINISHED} AND {_RUNNING} AND owner <> ?", (owner,))
+        living = self.living(owner)
+        return self._where(f"{_UNFINISHED} AND {_RUNNING} AND NOT {_among('owner', living)}", living)
 
     def orphan_calls(self, owner: str) -> list[tuple[str, str]]:
         """Return (call, endpoint) of calls that another run did not close."""
-        return self.connection.execute(_ORPHAN_CALLS, (owner,)).fetchall()
+        living = self.living(owner)
+        return self.connection.execute(
+            f"{_ORPHAN_CALLS} AND NOT {_among('owner', living)}", living
+        ).fetchall()
 
     def unknown(self, limit: int) -> list[Payment]:
         """Return payments whose settlement is unknown."""
@@ -154,7 +164,8 @@ class RecordsSqliteTx(CostsSqliteTx):
 
     def debts(self, payer: bytes) -> list[Payment]:
         """Return what was delivered to this payer and not paid."""
-        return self._where("state = 'defaulted' AND payer = ? ORDER BY admitted_us, claim_key", (payer,))
+        order = "ORDER BY admitted_us, claim_key /* locked */"
+        return self._where(f"state = 'defaulted' AND payer = ? {order}", (payer,))
 
     def proven(self, payer: bytes) -> bool:
         """Tell whether a payment of this payer is final on chain."""
@@ -181,11 +192,11 @@ class RecordsSqliteTx(CostsSqliteTx):
 
     def claim(self, payment: Payment) -> bool:
         """Store a new payment; False if its claim key was used before."""
-        return self.connection.execute(_CLAIM, _values(payment)).rowcount == 1
+        return self.connection.execute(_CLAIM, values_of(payment)).rowcount == 1
 
     def change(self, payment: Payment) -> None:
         """Store *payment* over the row of its claim key."""
-        changed = self.connection.execute(_CHANGE, (*_values(payment)[1:], payment.claim_key)).rowcount
+        changed = self.connection.execute(_CHANGE, (*values_of(payment)[1:], payment.claim_key)).rowcount
         assert changed == 1, "a payment that changes is stored"
 
     def unresolved(self, payer: bytes, request_digest: bytes) -> Payment | None:
@@ -195,7 +206,8 @@ class RecordsSqliteTx(CostsSqliteTx):
 
     def identified(self, payer: bytes, identifier: str) -> Payment | None:
         """Return the payment of the purchase that *payer* calls by this name."""
-        found = self._where(_NAMED, (payer, identifier))
+        self.alone(f"name {payer.hex()} {identifier}")
+        found = self._where(f"{_NAMED} /* locked */", (payer, identifier))
         return found[0] if found else None
 
     def identify(self, payment: Payment, identifier: str, *, instead: Payment | None) -> bool:
@@ -215,6 +227,7 @@ class RecordsSqliteTx(CostsSqliteTx):
 
     def transaction_taken(self, network: str, transaction: str, claim_key: bytes) -> bool:
         """Tell whether another settled payment names this transaction as its own."""
+        self.alone(f"transaction {network} {transaction}")
         return self.connection.execute(_TAKEN, (network, transaction, claim_key)).fetchone() is not None
 
     def add_receipt(
@@ -241,6 +254,7 @@ class RecordsSqliteTx(CostsSqliteTx):
 
     def payer_day(self, buyer: str, day: int) -> PayerDay:
         """Return the sums over the buyer's calls of a day."""
+        self.alone(f"day {buyer} {day}")
         row = self.connection.execute(_DAY, (buyer, day)).fetchone()
         return PayerDay() if row is None else PayerDay(*row)
 
@@ -265,11 +279,13 @@ class RecordsSqliteTx(CostsSqliteTx):
         )
 
 
-def _values(payment: Payment) -> list[object]:
-    return [_plain(getattr(payment, name)) for name in _PAYMENT_FIELDS]
+class RecordsSqliteTx(SqliteTx, RecordsOf):
+    """The ledger's transaction in SQLite, with the sidecar's own tables. Units run one after the other."""
 
+    def alone(self, *names: str) -> bool:  # noqa: ARG002 who is alone anyway needs no names
+        """See `RecordsOf`; nobody else decides meanwhile."""
+        return False
 
-def _plain(value: object) -> object:
-    if isinstance(value, State | Proof):
-        return value.value
-    return int(value) if isinstance(value, bool) else value
+    def living(self, owner: str) -> Sequence[str]:
+        """See `RecordsOf`; one process writes."""
+        return (owner,)

@@ -2,17 +2,19 @@
 
 import sqlite3
 from contextlib import closing
-from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from ledger import proofs
 from ledger.proving import prove
 from ledger.verifying import verify
-from sidecar.adapters.storage.reading import Unreadable, open_read_only
+from sidecar.adapters.storage.reading import Place, Unreadable, file_of, open_read_only
+
+SIGNED: Final = "what rests on signed checkpoints"
 
 
-def verify_books(path: Path, public_key: bytes) -> dict[str, Any]:
-    """Verify the books at *path* against the key; takes seconds on large ones."""
+def verify_books(place: Place, public_key: bytes) -> dict[str, Any]:
+    """Verify the books at *place* against the key; takes seconds on large ones."""
+    path = file_of(place, SIGNED)
     with closing(open_read_only(path)) as connection:
         try:
             verdict = verify(connection, public_key)
@@ -31,8 +33,9 @@ def verify_books(path: Path, public_key: bytes) -> dict[str, Any]:
     }
 
 
-def prove_journal(path: Path, journal_id: str, public_key: bytes) -> dict[str, Any]:
+def prove_journal(place: Place, journal_id: str, public_key: bytes) -> dict[str, Any]:
     """Return the proof of one journal; `ledger.proving.Unproven` says why there is none."""
+    path = file_of(place, SIGNED)
     with closing(open_read_only(path)) as connection:
         try:
             return proofs.proof_object(prove(connection, journal_id), public_key)

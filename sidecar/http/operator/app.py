@@ -1,7 +1,6 @@
 """The operator listener: health, metrics, reports and what a person books, each a resource."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from pathlib import Path
 from typing import Final
 
 from starlette.applications import Starlette
@@ -13,7 +12,7 @@ from starlette.types import ASGIApp
 
 from ledger.signing import Signer
 from sidecar.adapters.metrics import MetricsObserver
-from sidecar.adapters.storage.reading import Reader, Unreadable
+from sidecar.adapters.storage.reading import AnyReader, NotShared, Place, Unreadable
 from sidecar.bookkeeping import Bookkeeping
 from sidecar.http.operator import (
     auth,
@@ -66,28 +65,29 @@ RESOURCES: Final = (
 
 def operator_app(
     *,
-    reader: Reader,
+    reader: AnyReader,
     metrics: MetricsObserver,
     token: str,
     readiness: Readiness,
     clock: Clock,
-    audit_path: Path,
+    audit_place: Place,
     in_force: Mapping[str, object],
     signer: Signer,
     storage: Storage,
 ) -> ASGIApp:
     """Build the listener. Everything that is not public asks for *token* as a bearer token.
 
-    *audit_path* is the database that *reader* reads; an audit opens it anew. *in_force* are the policies.
+    *audit_place* is the database that *reader* reads; an audit opens it anew. *in_force* are the policies.
     What a person writes goes through *storage* to the same database.
     """
     assert token, "an operator listener has a token"
-    bookkeeping = Bookkeeping(storage, audit_path, signer, auth.name_of(token))
-    sources = Sources(reader, metrics, readiness, clock, audit_path, in_force, signer, bookkeeping)
+    bookkeeping = Bookkeeping(storage, audit_place, signer, auth.name_of(token))
+    sources = Sources(reader, metrics, readiness, clock, audit_place, in_force, signer, bookkeeping)
     app = Starlette(
         routes=[_route(path, sources, token) for path in dict.fromkeys(each.path for each in RESOURCES)],
         exception_handlers={
             Problem: _problem,
+            NotShared: _not_shared,
             Unreadable: _unavailable,
             StorageUnavailable: _unavailable,
             HTTPException: _not_routed,
@@ -124,6 +124,10 @@ async def _problem(_: Request, error: Exception) -> Response:
 
 async def _unavailable(_: Request, error: Exception) -> Response:
     return problems.reply(Code.STORAGE_UNAVAILABLE, str(error))
+
+
+async def _not_shared(_: Request, error: Exception) -> Response:
+    return problems.reply(Code.NOT_SHARED, f"{error}.")
 
 
 async def _not_routed(request: Request, error: Exception) -> Response:

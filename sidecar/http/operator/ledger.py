@@ -17,7 +17,7 @@ _CURSOR = "next_cursor of the page before"
 
 async def _audit(_: Request, sources: Sources) -> Response:
     async with sources.auditing:
-        report = await asyncio.to_thread(audit_books, sources.audit_path)
+        report = await asyncio.to_thread(audit_books, sources.audit_place)
     return JSONResponse(audit_object(report))
 
 

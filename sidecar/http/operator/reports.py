@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Final
 
@@ -12,6 +11,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from ledger.money import INT64_MAX
 from ledger.reports import AsOf
+from sidecar.adapters.storage.reading import Place
 from sidecar.adapters.storage.reporting import UnknownAccount, export, read_statement, read_trial_balance
 from sidecar.finops.account_statements import LIMIT_DEFAULT, LIMIT_MAX, CursorText
 from sidecar.finops.exports import FORMATS, MEDIA_TYPES
@@ -28,7 +28,7 @@ _TIMES: Final = {
 
 async def _trial_balance(request: Request, sources: Sources) -> Response:
     async with sources.auditing:
-        answer = await asyncio.to_thread(read_trial_balance, sources.audit_path, _as_of(request))
+        answer = await asyncio.to_thread(read_trial_balance, sources.audit_place, _as_of(request))
     return JSONResponse(answer)
 
 
@@ -37,7 +37,7 @@ async def _statement(request: Request, sources: Sources) -> Response:
     name, cursor = request.query_params.get("account", ""), request.query_params.get("cursor")
     asked = (name, _as_of(request), cursor, limit)
     try:
-        return JSONResponse(await asyncio.to_thread(read_statement, sources.audit_path, *asked))
+        return JSONResponse(await asyncio.to_thread(read_statement, sources.audit_place, *asked))
     except UnknownAccount as unknown:
         raise Problem(Code.NOT_FOUND, f"{unknown}.") from unknown
     except CursorText as wrong:
@@ -48,15 +48,15 @@ async def _export(request: Request, sources: Sources) -> Response:
     written_as = request.query_params.get("format", "csv")
     if written_as not in FORMATS:
         raise Problem(Code.PARAMETER_INVALID, f"format is one of {', '.join(FORMATS)}.")
-    file = await asyncio.to_thread(_spooled, sources.audit_path, written_as)
+    file = await asyncio.to_thread(_spooled, sources.audit_place, written_as)
     return StreamingResponse(_pieces(file), media_type=MEDIA_TYPES[written_as])
 
 
-def _spooled(path: Path, written_as: str) -> IO[bytes]:
+def _spooled(place: Place, written_as: str) -> IO[bytes]:
     """Write the export to a nameless file first: a slow client must not keep the books' log from ending."""
     with ExitStack() as unless_done:
         file = unless_done.enter_context(TemporaryFile())
-        for piece in export(path, written_as):
+        for piece in export(place, written_as):
             file.write(piece.encode())
         file.seek(0)
         unless_done.pop_all()

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 from starlette.requests import Request
@@ -11,7 +10,7 @@ from starlette.responses import Response
 
 from ledger.signing import Signer
 from sidecar.adapters.metrics import MetricsObserver
-from sidecar.adapters.storage.reading import Reader
+from sidecar.adapters.storage.reading import AnyReader, Place
 from sidecar.bookkeeping import Bookkeeping
 from sidecar.ports import Clock
 
@@ -23,16 +22,16 @@ Readiness = Callable[[], Mapping[str, tuple[bool, str]]]
 class Sources:
     """What resources read from, and write to.
 
-    `policies` are those in force, as they are answered. `audit_path` is the database, opened
+    `policies` are those in force, as they are answered. `audit_place` is the database, opened
     anew for an audit; `auditing` lets one run at a time.
     `signer` has the key that the books are signed with; `bookkeeping` writes.
     """
 
-    reader: Reader
+    reader: AnyReader
     metrics: MetricsObserver
     readiness: Readiness
     clock: Clock
-    audit_path: Path
+    audit_place: Place
     policies: Mapping[str, object]
     signer: Signer
     bookkeeping: Bookkeeping

@@ -14,14 +14,14 @@ from sidecar.http.operator.resources import Resource, Sources
 async def _verify(_: Request, sources: Sources) -> Response:
     async with sources.auditing:
         key = sources.signer.public_key
-        return JSONResponse(await asyncio.to_thread(verify_books, sources.audit_path, key))
+        return JSONResponse(await asyncio.to_thread(verify_books, sources.audit_place, key))
 
 
 async def _proof(request: Request, sources: Sources) -> Response:
     journal = request.query_params.get("journal", "")
     key = sources.signer.public_key
     try:
-        return JSONResponse(await asyncio.to_thread(prove_journal, sources.audit_path, journal, key))
+        return JSONResponse(await asyncio.to_thread(prove_journal, sources.audit_place, journal, key))
     except Unproven as why:
         raise Problem(Code.NOT_FOUND, f"{why}.") from why
 

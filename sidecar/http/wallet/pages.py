@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from sidecar.adapters.receipt_key import ReceiptKey
-from sidecar.adapters.storage.reading import Reader, Unreadable
+from sidecar.adapters.storage.reading import AnyReader, Unreadable
 from sidecar.domain.admission import RETRY_AFTER_S
 from sidecar.domain.events import NeedsAttention
 from sidecar.domain.refusals import Code, Refusal
@@ -58,7 +58,7 @@ class Pages:
         public_url: str,
         entries: Sequence["Entry"],
         routes: Routes,
-        reader: Reader,
+        reader: AnyReader,
         proving: Proving,
         key: ReceiptKey,
         paces: Paces,

@@ -30,10 +30,10 @@ async def test_the_books_tell_what_the_last_hours_calls_cost(tmp_path: Path) -> 
             ending = Ending.UNDELIVERED if number == NEEDED + 1 else Ending.DELIVERED
             await books.close(payment, ending, *lines, platform_fee=PLATFORM_FEE)
         expected = Expected([NAME])
-        recall(expected, books.path, NOW_US + AGE_US)
+        recall(expected, books.place, NOW_US + AGE_US)
         assert expected.cost(NAME, NOW_US) is None
 
-        recall(expected, books.path, NOW_US)
+        recall(expected, books.place, NOW_US)
         assert TOOL.amount is not None
         assert expected.cost(NAME, NOW_US) == nano(7) + TOOL.amount
 

@@ -54,7 +54,7 @@ async def test_json_is_what_the_api_answers(run: Run, shop: Shop) -> None:
         token="t",
         readiness=dict,
         clock=SystemClock(),
-        audit_path=shop.path,
+        audit_place=shop.path,
         in_force={},
         signer=Signer(bytes(32)),
         storage=shop.store,

@@ -4,6 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
+from sidecar.adapters.storage.sealed import SIGNED
+from tests.postgres_server import url_of
+from tests.sidecar.builders import shared_storage
+from tests.sidecar.configs import MINIMAL
 from tests.sidecar.shop import Shop, forced
 
 Run = Callable[..., tuple[int, str, str]]
@@ -54,3 +58,38 @@ async def test_a_wrong_config_comes_first(run: Run, shop: Shop) -> None:
 async def test_the_books_are_read_beside_the_writer(run: Run) -> None:
     """A running sidecar holds the lock, and reading needs none."""
     assert run("ledger", "audit")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (("verify",), SIGNED),
+        (("verify", "--public-key", "00" * 32), SIGNED),
+        (("prove", "call_1/admit", "--public-key", "00" * 32), SIGNED),
+        (("backup", "copy.db"), "copying the database"),
+        (("close", "--before", "2026-01-01"), "closing a period"),
+    ],
+)
+async def test_what_a_postgresql_cannot_yet_is_one_sentence(
+    run: Run, shop: Shop, words: tuple[str, ...], what: str
+) -> None:
+    """The config asks for what this version has not: code 2, whether or not the database is there."""
+    config = shop.path.with_name("shop.yaml")
+    config.write_text(f"{MINIMAL}storage: postgresql://u:secret@127.0.0.1:1/none\n")
+    code, out, err = run("ledger", *words)
+
+    assert (code, out, err) == (2, "", f"sidecar: {what} is not yet on PostgreSQL\n")
+
+
+async def test_a_postgresql_is_read_as_a_file_is(run: Run, shop: Shop, postgres: str) -> None:
+    """The audit and the reports find what a sidecar has made there; before that they say so."""
+    config = shop.path.with_name("shop.yaml")
+    config.write_text(f"{MINIMAL}storage: {url_of(postgres)}\n")
+    code, out, err = run("ledger", "audit")
+    assert (code, out) == (3, "")
+    assert "`sidecar serve` of this version brings it there" in err
+
+    await shared_storage(postgres).close()
+    for words in COMMANDS:
+        assert run(*words)[0] == (1 if words[0] == "call" else 0), words
+    assert run("ledger", "export")[0] == 0

@@ -52,9 +52,9 @@ def database(tmp_path: Path) -> Path:
     return tmp_path / "sidecar.db"
 
 
-def arguments(folder: Path, port: int = 1) -> argparse.Namespace:
+def arguments(folder: Path, port: int = 1, storage: str = "sqlite:///sidecar.db") -> argparse.Namespace:
     listen = f'listen: {{operator: "0.0.0.0:{port}"}}\n'
-    (folder / "sidecar.yaml").write_text(f"{MINIMAL}storage: sqlite:///sidecar.db\n{listen}")
+    (folder / "sidecar.yaml").write_text(f"{MINIMAL}storage: {storage}\n{listen}")
     return argparse.Namespace(config=folder / "sidecar.yaml", json=False)
 
 
@@ -126,6 +126,21 @@ def test_a_sidecar_that_does_not_answer_is_told(tmp_path: Path, database: Path) 
 
     with running(database), answering(200, b"hello") as (port, _), pytest.raises(Sentence):
         write(arguments(tmp_path, port), Write("close", {}))
+
+
+def test_with_postgresql_a_running_sidecar_writes(tmp_path: Path, database: Path) -> None:
+    """Nobody else is a writer of it for the sake of one journal."""
+    asked = arguments(tmp_path, storage="postgresql://u@127.0.0.1:1/none")
+    with pytest.raises(Sentence, match="a running sidecar writes, and none has run here") as ended:
+        write(asked, Write("journals", PAYOUT))
+    assert ended.value.code == Exit.UNREACHABLE
+    assert [path.name for path in tmp_path.iterdir()] == ["sidecar.yaml"]
+
+    token = load_secrets(database).operator
+    with answering(200, b'{"status": "created"}') as (port, told):
+        asked = arguments(tmp_path, port, storage="postgresql://u@127.0.0.1:1/none")
+        assert write(asked, Write("journals", PAYOUT)) == {"status": "created"}
+    assert [(path, bearer) for path, bearer, _ in told] == [("/api/v1/ledger/journals", f"Bearer {token}")]
 
 
 def test_nothing_is_made_where_nothing_is(tmp_path: Path, database: Path) -> None:

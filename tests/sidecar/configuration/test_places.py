@@ -130,10 +130,28 @@ def test_storage(written: str, path: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "written",
+    [
+        "postgresql://user:secret@host:5432/db",
+        "postgres://host/db?sslmode=require",
+        "postgresql:///db?host=/run/postgresql",
+    ],
+)
+def test_a_postgresql_is_kept_as_written(written: str) -> None:
+    """It is the driver's to read; the sidecar's own files lie beside the config, and it is never shown."""
+    found = places.storage(written)
+
+    assert (found.address, found.path) == (written, Path("sidecar.db"))
+    assert written not in repr(found)
+
+
+@pytest.mark.parametrize(
     ("written", "code"),
     [
-        ("postgresql://user:secret@host/db", "storage_unsupported"),
-        ("postgres://host/db", "storage_unsupported"),
+        ("postgresql://user:secret@host", "storage"),
+        ("postgresql://user:se cret@host/db", "storage"),
+        ("postgresql:host/db", "storage"),
+        ("postgresql://host/db/more", "storage"),
         ("sqlite://sidecar.db", "storage"),
         ("sqlite:///", "storage"),
         ("sqlite:///data/", "storage"),
@@ -144,7 +162,7 @@ def test_storage(written: str, path: str) -> None:
     ],
 )
 def test_other_storage_is_refused(written: object, code: str) -> None:
-    """The books are one SQLite file."""
+    """The books are one SQLite file, or one PostgreSQL database."""
     with pytest.raises(WrongValue) as caught:
         places.storage(written)
     assert caught.value.code == code

@@ -24,9 +24,9 @@ ISSUER = "https://agent.example"
 
 async def told(books: Books, call: str = "call_1", wallet: bytes = PAYER) -> dict[str, Any]:
     """Return the receipt of a call as the books have it now."""
-    from sidecar.adapters.storage.reading import Reader
+    from sidecar.adapters.storage.reading import reader_of
 
-    reader = Reader(books.path)
+    reader = reader_of(books.place)
     await reader.open()
     rows = await reader.fetch("wallet_receipt", receipts.parameters(wallet, call))
     await reader.close()

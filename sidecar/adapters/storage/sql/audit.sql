@@ -6,7 +6,7 @@ SELECT account, sum(units) FROM (
     UNION ALL
     SELECT 'deposit:0x' || lower(hex(payer)), -amount_nano
     FROM payments WHERE state IN ('open', 'sending', 'settled', 'unknown', 'suspended')
-) GROUP BY account HAVING sum(units) <> 0;
+) AS found GROUP BY account HAVING sum(units) <> 0;
 
 -- holds_open: a call whose unresolved holds are not what its open payment signed for
 SELECT call, sum(units) FROM (
@@ -19,7 +19,7 @@ SELECT call, sum(units) FROM (
     UNION ALL
     SELECT call_id, -iif(state = 'spending', price_nano, amount_nano)
     FROM payments WHERE state IN ('open', 'spending', 'sending', 'settled', 'unknown', 'suspended')
-) GROUP BY call HAVING sum(units) <> 0;
+) AS found GROUP BY call HAVING sum(units) <> 0;
 
 -- authorized_open: a payer's authorized money that is not what its unsettled payments signed for
 SELECT account, sum(units) FROM (
@@ -30,7 +30,7 @@ SELECT account, sum(units) FROM (
     SELECT 'authorized:' || replace(replace(network, '%', '%25'), ':', '%3A') || ':0x' || lower(hex(payer)),
            -amount_nano
     FROM payments WHERE state IN ('open', 'sending', 'unknown', 'owed', 'collecting', 'doubtful')
-) GROUP BY account HAVING sum(units) <> 0;
+) AS found GROUP BY account HAVING sum(units) <> 0;
 
 -- reported_unseen: money a facilitator reported that is not that of its payments not yet seen on chain
 SELECT account, sum(units) FROM (
@@ -42,7 +42,7 @@ SELECT account, sum(units) FROM (
            || ':' || replace(replace(facilitator, '%', '%25'), ':', '%3A'),
            -amount_nano
     FROM payments WHERE proof = 'word'
-) GROUP BY account HAVING sum(units) <> 0;
+) AS found GROUP BY account HAVING sum(units) <> 0;
 
 -- debts_booked: an endpoint's bad debt that is not what was delivered there and is not paid
 SELECT account, sum(units) FROM (
@@ -52,7 +52,7 @@ SELECT account, sum(units) FROM (
     UNION ALL
     SELECT 'bad_debt:' || replace(replace(endpoint, '%', '%25'), ':', '%3A'), -amount_nano
     FROM payments WHERE state = 'defaulted'
-) GROUP BY account HAVING sum(units) <> 0;
+) AS found GROUP BY account HAVING sum(units) <> 0;
 
 -- suspense_explained: money in suspense that is not that of payments a person must look at
 SELECT account, sum(units) FROM (
@@ -62,7 +62,7 @@ SELECT account, sum(units) FROM (
     UNION ALL
     SELECT 'suspense:' || replace(replace(network, '%', '%25'), ':', '%3A'), -amount_nano
     FROM payments WHERE state = 'suspended' OR proof = 'disproved'
-) GROUP BY account HAVING sum(units) <> 0;
+) AS found GROUP BY account HAVING sum(units) <> 0;
 
 -- onchain_received: money on chain, in dollars or in the token's units, that is not that of the receipts
 SELECT account, sum(units) FROM (
@@ -74,8 +74,8 @@ SELECT account, sum(units) FROM (
            || ':0x' || lower(hex(p.asset)) || ':0x' || lower(hex(p.pay_to)),
            iif(book = 'token', -r.amount, -p.amount_nano)
     FROM receipts AS r JOIN payments AS p ON p.claim_key = r.claim_key,
-         (SELECT 'onchain' AS book UNION ALL SELECT 'token')
-) GROUP BY account HAVING sum(units) <> 0;
+         (SELECT 'onchain' AS book UNION ALL SELECT 'token') AS books
+) AS found GROUP BY account HAVING sum(units) <> 0;
 
 -- revenue_captured: an endpoint's revenue that is not what its calls captured
 SELECT account, sum(units) FROM (
@@ -85,7 +85,7 @@ SELECT account, sum(units) FROM (
     UNION ALL
     SELECT 'revenue:' || replace(replace(endpoint, '%', '%25'), ':', '%3A'), -captured_nano
     FROM calls WHERE captured_nano <> 0
-) GROUP BY account HAVING sum(units) <> 0;
+) AS found GROUP BY account HAVING sum(units) <> 0;
 
 -- credits_owed: a buyer's credit that is not what its calls gave back and have not spent
 SELECT account, sum(units) FROM (
@@ -98,7 +98,7 @@ SELECT account, sum(units) FROM (
     SELECT 'buyer:0x' || lower(hex(payer)), price_nano FROM payments WHERE on_credit = 1 AND state = 'delivered'
     UNION ALL
     SELECT 'buyer:0x' || lower(hex(payer)), repaid_nano FROM payments WHERE repaid_nano <> 0
-) GROUP BY account HAVING sum(units) <> 0;
+) AS found GROUP BY account HAVING sum(units) <> 0;
 
 -- costs_booked: a cost account that is not the sum of its lines
 SELECT account, sum(units) FROM (
@@ -111,7 +111,7 @@ SELECT account, sum(units) FROM (
            -l.amount_nano
     FROM cost_lines AS l JOIN calls AS c ON c.id = l.call_id
     WHERE l.kind <> 'fee' AND l.amount_nano > 0
-) GROUP BY account HAVING sum(units) <> 0;
+) AS found GROUP BY account HAVING sum(units) <> 0;
 
 -- fees_booked: a call whose booked fees are not the sum of its fee lines
 SELECT call, sum(units) FROM (
@@ -128,7 +128,7 @@ SELECT call, sum(units) FROM (
     WHERE a.id GLOB 'fee:*' AND t.kind = 'transfer'
     UNION ALL
     SELECT call_id, -amount_nano FROM cost_lines WHERE kind = 'fee' AND amount_nano IS NOT NULL
-) GROUP BY call HAVING sum(units) <> 0;
+) AS found GROUP BY call HAVING sum(units) <> 0;
 
 -- lines_priced: a measured amount without the rate it was measured with
 SELECT call_id, n FROM cost_evidence WHERE basis = 'measured' AND rate = '';
@@ -150,7 +150,7 @@ SELECT call_id, name, sum(units) FROM (
     UNION ALL
     SELECT call_id, kind, name, amount_nano, rate, response_id, step, attempt, -1
     FROM cost_evidence WHERE source = 'report'
-) GROUP BY call_id, kind, name, amount_nano, rate, response_id, step, attempt HAVING sum(units) <> 0;
+) AS found GROUP BY call_id, kind, name, amount_nano, rate, response_id, step, attempt HAVING sum(units) <> 0;
 
 -- served_paid: a served call without a payment that is proven, or to be collected, or booked as a debt
 SELECT id FROM calls
@@ -163,7 +163,7 @@ WHERE outcome = 'served' AND id NOT IN (
 SELECT lower(hex(p.claim_key)), p.state, p.proof, count(r.claim_key)
 FROM payments AS p LEFT JOIN receipts AS r ON r.claim_key = p.claim_key
 GROUP BY p.claim_key
-HAVING count(r.claim_key) <> (p.proof = 'chain')
+HAVING count(r.claim_key) <> iif(p.proof = 'chain', 1, 0)
     OR max(r.amount) <> p.amount
     OR max(r.transaction_hash) <> p.transaction_hash
     OR (p.proof = 'none' AND p.on_credit = 0 AND p.repaid_nano = 0
@@ -209,4 +209,4 @@ SELECT payer, day, sum(spent), sum(uncharged) FROM (
     SELECT c.buyer, c.at_us / 86400000000, 0, -l.amount_nano
     FROM cost_lines AS l JOIN calls AS c ON c.id = l.call_id
     WHERE l.kind = 'retry' AND l.amount_nano > 0 AND c.captured_nano = 0
-) GROUP BY payer, day HAVING sum(spent) <> 0 OR sum(uncharged) <> 0;
+) AS found GROUP BY payer, day HAVING sum(spent) <> 0 OR sum(uncharged) <> 0;

@@ -38,8 +38,15 @@ REST = "'', 'usage', '', '', '', 1, 1, 0"
 
 
 @pytest.fixture
-async def books(tmp_path: Path) -> AsyncIterator[Books]:
+async def filed(tmp_path: Path) -> AsyncIterator[Books]:
     async with open_books(tmp_path) as books:
+        yield books
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+async def books(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Books]:
+    address = request.getfixturevalue("postgres") if request.param == "postgres" else ""
+    async with open_books(tmp_path, address) as books:
         yield books
 
 
@@ -179,15 +186,15 @@ async def test_cost_lines_are_numbered_on(books: Books) -> None:
         (f"{INSERT} ('call_9', 0, 'tool', 'x', 5, 'reported', {REST})", "FOREIGN KEY"),
     ],
 )
-async def test_the_file_itself_refuses_what_must_not_be_written(books: Books, sql: str, message: str) -> None:
+async def test_the_file_itself_refuses_what_must_not_be_written(filed: Books, sql: str, message: str) -> None:
     """Evidence stays, unknown is NULL and nothing else is, and money is whole and positive."""
-    payment = await books.settled()
-    await books.arrived(payment)
-    before = books.trace()
+    payment = await filed.settled()
+    await filed.arrived(payment)
+    before = filed.trace()
 
     with pytest.raises(sqlite3.IntegrityError, match=message):
-        await books.run(lambda tx: tx.connection.execute(sql))
-    assert books.trace() == before
+        await filed.run(lambda tx: tx.connection.execute(sql))
+    assert filed.trace() == before
 
 
 async def test_a_call_is_closed_once(books: Books) -> None:
@@ -398,7 +405,7 @@ async def test_credit_that_is_held_cannot_be_spent(books: Books) -> None:
     ],
 )
 async def test_no_question_reads_a_whole_table(
-    books: Books, question: Callable[..., object], given: tuple[object, ...]
+    filed: Books, question: Callable[..., object], given: tuple[object, ...]
 ) -> None:
     """What the writer is asked while calls are served is found by an index, however long the books are."""
 
@@ -409,7 +416,7 @@ async def test_no_question_reads_a_whole_table(
         tx.connection.set_trace_callback(None)
         return [row[3] for sql in asked for row in tx.connection.execute(f"EXPLAIN QUERY PLAN {sql}")]
 
-    steps = await books.run(plan)
+    steps = await filed.run(plan)
     assert any(step.startswith("SEARCH") for step in steps)
     scanned = {step for step in steps if step.startswith("SCAN")}
     assert all(step.startswith("SCAN json_each") for step in scanned), "only what was given is read through"

@@ -53,7 +53,7 @@ async def anybody(
         token=TOKEN,
         readiness=lambda: states,
         clock=StoppedClock(),
-        audit_path=shop.path,
+        audit_place=shop.path,
         in_force=POLICIES,
         signer=SIGNER,
         storage=shop.store,

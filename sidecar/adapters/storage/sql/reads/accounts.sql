@@ -10,7 +10,7 @@ SELECT
         WHERE t.debit_no = accounts.no
           AND (t.kind IN ('transfer', 'post') OR (
                t.kind = 'pending' AND NOT EXISTS (SELECT 1 FROM transfers AS r WHERE r.pending_id = t.id)))
-        GROUP BY 1)) AS debits,
+        GROUP BY 1) AS sums) AS debits,
     (SELECT json_group_array(json_array(phase, high, low)) FROM (
         SELECT iif(t.kind = 'pending', 'pending', 'posted') AS phase,
                sum(t.amount >> 31) AS high, sum(t.amount & 2147483647) AS low
@@ -18,7 +18,7 @@ SELECT
         WHERE t.credit_no = accounts.no
           AND (t.kind IN ('transfer', 'post') OR (
                t.kind = 'pending' AND NOT EXISTS (SELECT 1 FROM transfers AS r WHERE r.pending_id = t.id)))
-        GROUP BY 1)) AS credits
+        GROUP BY 1) AS sums) AS credits
 FROM accounts
 WHERE id >= :first
 ORDER BY id

@@ -1,11 +1,11 @@
 -- journals: journals from a number down, newest first, all or those about one subject, each with its entries
 WITH page AS (
     SELECT * FROM (
-        SELECT seq FROM journals WHERE :subject = '' AND seq <= :newest ORDER BY seq DESC LIMIT :limit)
+        SELECT seq FROM journals WHERE :subject = '' AND seq <= :newest ORDER BY seq DESC LIMIT :limit) AS numbers
     UNION ALL
     SELECT * FROM (
         SELECT seq FROM journals
-        WHERE subject = :subject AND subject <> '' AND seq <= :newest ORDER BY seq DESC LIMIT :limit)
+        WHERE subject = :subject AND subject <> '' AND seq <= :newest ORDER BY seq DESC LIMIT :limit) AS numbers
 )
 SELECT
     seq, id, kind, happened_us, recorded_us, subject, note,

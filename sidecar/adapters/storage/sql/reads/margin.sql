@@ -19,15 +19,15 @@ WITH chosen AS (
                     -- Work that was not delivered is a retry; a model's line still names its provider.
                     SELECT DISTINCT name FROM cost_lines
                     WHERE call_id = calls.id AND (kind = 'model' OR (kind = 'retry' AND provider <> ''))
-                    ORDER BY name))
+                    ORDER BY name) AS used)
             WHEN 'tool' THEN (
                 SELECT group_concat(name, ' + ') FROM (
                     SELECT DISTINCT name FROM cost_lines
-                    WHERE call_id = calls.id AND kind = 'tool' ORDER BY name))
+                    WHERE call_id = calls.id AND kind = 'tool' ORDER BY name) AS used)
             WHEN 'provider' THEN (
                 SELECT group_concat(provider, ' + ') FROM (
                     SELECT DISTINCT provider FROM cost_lines
-                    WHERE call_id = calls.id AND kind <> 'fee' AND provider <> '' ORDER BY provider))
+                    WHERE call_id = calls.id AND kind <> 'fee' AND provider <> '' ORDER BY provider) AS used)
         END AS unit
     FROM calls
     WHERE at_us >= :from_us AND at_us < :to_us
@@ -45,9 +45,9 @@ spent AS (
         coalesce(sum(amount_nano) FILTER (WHERE known AND kind = 'retry'), 0) AS retry,
         coalesce(sum(amount_nano) FILTER (WHERE known AND kind = 'fee'), 0) AS fees,
         coalesce(sum(amount_nano) FILTER (WHERE basis = 'estimated'), 0) AS estimated,
-        coalesce(max(NOT known), 0) AS uncertain
+        count(*) FILTER (WHERE NOT known) > 0 AS uncertain
     FROM chosen LEFT JOIN lines ON lines.call_id = chosen.id
-    GROUP BY chosen.id
+    GROUP BY chosen.id, unit, final, captured_nano, bad_debt_nano
 )
 SELECT
     unit,
@@ -62,7 +62,7 @@ SELECT
     sum(bad_debt_nano) AS bad_debt,
     sum(estimated) AS estimated_cost,
     sum(CASE WHEN final THEN 0 ELSE model + tool + external + retry END) AS unsettled_cost,
-    sum(uncertain) AS unknown_cost_calls,
+    count(*) FILTER (WHERE uncertain) AS unknown_cost_calls,
     sum(CASE WHEN uncertain THEN captured_nano ELSE 0 END) AS unknown_cost_revenue,
     sum(CASE WHEN final AND NOT uncertain THEN captured_nano ELSE 0 END) AS known_revenue,
     sum(CASE WHEN final AND NOT uncertain

@@ -12,7 +12,7 @@ FROM (
          WHERE a.id = 'token:' || replace(replace(p.network, '%', '%25'), ':', '%3A')
                    || ':0x' || lower(hex(p.asset)) || ':0x' || lower(hex(p.pay_to))) AS account_no
     FROM payments AS p GROUP BY p.network, p.asset, p.pay_to
-)
+) AS till
 ORDER BY network, asset, pay_to;
 
 -- claims: every payment to one till, with the Transfer that was booked for it

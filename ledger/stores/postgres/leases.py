@@ -1,0 +1,86 @@
+"""Leases: who may write. A writer's lease is renewed while it lives; once it ran out, others may fence it.
+
+Time alone fences nobody. A group of units holds its writer's lock while it writes,
+and who takes over must have had that lock alone: after that no commit of the
+fenced writer can come, however late it wakes up.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import psycopg
+
+from ledger import queries
+from ledger.stores.migrate import SQL
+
+_SQL: Final = {name: query.sql for name, query in queries.load(SQL / "postgres" / "leases.sql").items()}
+
+
+class Fenced(Exception):
+    """This process may not write any more. The message is one sentence for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A writer's right to write. `owner` names one run of one process and is never used again."""
+
+    owner: str
+    lease_s: int
+
+    def enter(self, connection: "psycopg.Connection[Any]") -> None:
+        """Become a writer."""
+        self._run(connection, "enter")
+
+    def begin_group(self, connection: "psycopg.Connection[Any]") -> str:
+        """Begin a transaction that nobody fences before it ends, and the savepoint of its first unit.
+
+        Returns the transaction's number. Raises Fenced.
+        """
+        with connection.pipeline():
+            connection.execute("BEGIN", prepare=False)
+            begun = self._run(connection, "begin_group")
+            # Read by a statement of its own, after the lock was had.
+            found = self._run(connection, "fenced")
+            connection.execute("SAVEPOINT unit", prepare=False)
+        number, fenced = begun.fetchone(), found.fetchone()
+        if fenced is None or fenced[0]:
+            raise self.fenced()
+        assert number is not None, "a select without a table has one row"
+        return str(number[1])
+
+    def renew(self, connection: "psycopg.Connection[Any]") -> None:
+        """Go on being a writer. Raises Fenced."""
+        if self._run(connection, "renew").rowcount != 1:
+            raise self.fenced()
+
+    def leave(self, connection: "psycopg.Connection[Any]") -> None:
+        """Write no more: what is open is for others at once."""
+        self._run(connection, "leave")
+
+    def fenced(self) -> Fenced:
+        """Return the fault of a writer whose work was taken over."""
+        return Fenced(
+            f"the lease of {self.owner} ran out and another process took its work over:"
+            " it must not write any more, start it again"
+        )
+
+    def _run(self, connection: "psycopg.Connection[Any]", name: str) -> "psycopg.Cursor[Any]":
+        # Not prepared: in a pipeline that ends early psycopg would believe in a statement nobody prepared.
+        values = {"owner": self.owner, "lease_s": self.lease_s}
+        return connection.execute(_SQL[name], values, prepare=False)
+
+
+def fence_expired(connection: "psycopg.Connection[Any]", owner: str) -> list[str]:
+    """Fence writers whose lease ran out, but *owner*; returns who they were."""
+    return [name for (name,) in connection.execute(_SQL["fence"], {"owner": owner})]
+
+
+def living(connection: "psycopg.Connection[Any]") -> list[str]:
+    """Return the writers that are not fenced."""
+    return [name for (name,) in connection.execute(_SQL["living"])]
+
+
+def outcome(connection: "psycopg.Connection[Any]", number: str) -> str | None:
+    """Return what became of a transaction: committed, aborted or in progress; None if it is forgotten."""
+    found = connection.execute(_SQL["outcome"], (number,)).fetchone()
+    return None if found is None else found[0]

@@ -1,0 +1,31 @@
+-- enter: become a writer
+INSERT INTO writers (owner, until, fenced)
+VALUES (%(owner)s, clock_timestamp() + make_interval(secs => %(lease_s)s), false);
+
+-- begin_group: be in the midst of writing, which a taker-over waits for, under a number that outlives the connection
+SELECT pg_advisory_xact_lock_shared(hashtextextended('writer:' || %(owner)s, 0)), pg_current_xact_id()::text;
+
+-- fenced: whether somebody took over this writer's work; no row is as bad
+SELECT fenced FROM writers WHERE owner = %(owner)s;
+
+-- renew: go on being a writer; no row written means that somebody took over
+UPDATE writers SET until = clock_timestamp() + make_interval(secs => %(lease_s)s)
+WHERE owner = %(owner)s AND NOT fenced;
+
+-- fence: writers whose lease ran out, and who are not in the midst of writing, never write again
+WITH expired AS MATERIALIZED (
+    SELECT owner FROM writers WHERE NOT fenced AND until < clock_timestamp() AND owner <> %(owner)s
+)
+UPDATE writers SET fenced = true FROM expired
+WHERE writers.owner = expired.owner AND NOT writers.fenced AND writers.until < clock_timestamp()
+  AND pg_try_advisory_xact_lock(hashtextextended('writer:' || expired.owner, 0))
+RETURNING writers.owner;
+
+-- leave: end of this writer; what it left open is for others
+UPDATE writers SET fenced = true WHERE owner = %(owner)s;
+
+-- living: who may still be working
+SELECT owner FROM writers WHERE NOT fenced;
+
+-- outcome: what became of a transaction whose answer was lost
+SELECT pg_xact_status(%s::xid8);

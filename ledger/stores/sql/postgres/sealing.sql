@@ -1,0 +1,45 @@
+-- take: take the turn to seal, or go on having it; no row means that another process has it
+UPDATE sealing SET holder = %(owner)s, until = clock_timestamp() + make_interval(secs => %(lease_s)s)
+WHERE one = (SELECT one FROM sealing
+             WHERE holder = %(owner)s OR until < clock_timestamp()
+                OR EXISTS (SELECT 1 FROM writers AS w WHERE w.owner = holder AND w.fenced)
+             FOR UPDATE SKIP LOCKED)
+RETURNING settled;
+
+-- end: where the chain ends
+SELECT place, hash FROM seals ORDER BY place DESC LIMIT 1;
+
+-- unsealed: journals that are committed and not sealed, in the order they were booked: what follows from another comes after it
+SELECT j.seq, j.id, j.kind, j.happened_us, j.recorded_us, j.subject, j.note
+FROM journals AS j
+WHERE j.seq > %(settled)s AND NOT EXISTS (SELECT 1 FROM seals AS s WHERE s.journal_seq = j.seq)
+ORDER BY j.seq LIMIT %(limit)s;
+
+-- transfers: the entries of journals in their order
+SELECT journal_seq, id, kind, debit_no, credit_no, amount, pending_id
+FROM transfers WHERE journal_seq = ANY (%s) ORDER BY journal_seq, position;
+
+-- used_before: accounts among these that a sealed journal has used
+SELECT a.no FROM unnest(%s::bigint[]) AS a (no)
+WHERE EXISTS (SELECT 1 FROM transfers AS t JOIN seals AS s ON s.journal_seq = t.journal_seq WHERE t.debit_no = a.no)
+   OR EXISTS (SELECT 1 FROM transfers AS t JOIN seals AS s ON s.journal_seq = t.journal_seq WHERE t.credit_no = a.no);
+
+-- accounts: accounts by their numbers
+SELECT no, id, asset, decimals, kind, side, bound FROM accounts WHERE no = ANY (%s);
+
+-- add: seal journals behind those that are sealed
+INSERT INTO seals (place, journal_seq, prev_hash, hash)
+SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bytea[], %s::bytea[]);
+
+-- running: the newest booked number, and the transactions that may still book below it
+SELECT (SELECT coalesce(max(seq), 0) FROM journals),
+       pg_snapshot_xmax(pg_current_snapshot())::text::bigint, pg_snapshot_xmin(pg_current_snapshot())::text::bigint;
+
+-- settle: nothing up to this number can appear any more
+UPDATE sealing SET settled = %s;
+
+-- lag: how many journals wait to be sealed, and since when the oldest does
+SELECT count(*), min(j.recorded_us)
+FROM journals AS j
+WHERE j.seq > (SELECT settled FROM sealing)
+  AND NOT EXISTS (SELECT 1 FROM seals AS s WHERE s.journal_seq = j.seq);

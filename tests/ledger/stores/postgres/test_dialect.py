@@ -1,0 +1,56 @@
+"""Statements written for SQLite say the same in PostgreSQL's words."""
+
+from contextlib import closing
+
+import pytest
+
+from ledger.stores.postgres.connecting import connect
+from ledger.stores.postgres.dialect import Connection, schema, statement
+
+
+@pytest.mark.parametrize(
+    ("sqlite", "postgres"),
+    [
+        ("SELECT ? WHERE a = :name", "SELECT %s WHERE a = %(name)s"),
+        ("SELECT 'a ? :b' || x % 2", "SELECT 'a ? :b' || x %% 2"),
+        ("SELECT '100%', ':x'", "SELECT '100%%', ':x'"),
+        ("SELECT 1::bigint", "SELECT 1::bigint"),
+        ("id GLOB 'cost:*'", "id LIKE 'cost:%%'"),
+        ("json_group_array(json_object('n', n))", "json_group_array(json_build_object('n', n))"),
+        ("SELECT 1 -- why? :so\n", "SELECT 1 \n"),
+        ("SELECT group_concat(name, ' + ')", "SELECT string_agg(name, ' + ')"),
+    ],
+)
+def test_words_are_exchanged(sqlite: str, postgres: str) -> None:
+    """Parameters, patterns and names of functions; never what stands in quotes."""
+    assert statement(sqlite) == postgres
+
+
+def test_a_lock_waits_or_does_not() -> None:
+    """What a statement marks as locked is locked in PostgreSQL alone."""
+    sql = "SELECT state FROM payments WHERE id = ? /* locked */"
+
+    assert statement(sql) == "SELECT state FROM payments WHERE id = %s FOR UPDATE"
+    assert statement(sql, wait=False).endswith("FOR UPDATE NOWAIT")
+
+
+def test_a_schema_is_put_into_postgresqls_types() -> None:
+    """Types, table options and triggers; collation is that of bytes, as in SQLite."""
+    script = (
+        "CREATE TABLE t (id TEXT PRIMARY KEY, n INTEGER NOT NULL, b BLOB) STRICT, WITHOUT ROWID;\n"
+        "CREATE TRIGGER t_stay BEFORE UPDATE ON t\nBEGIN SELECT RAISE(ABORT, 'no'); END;"
+    )
+
+    assert schema(script) == (
+        'CREATE TABLE t (id text COLLATE "C" PRIMARY KEY, n bigint NOT NULL, b bytea);\n'
+        "CREATE TRIGGER t_stay BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION refuse('no');"
+    )
+
+
+def test_a_connection_reads_it(postgres: str) -> None:
+    """Sums are whole numbers, rows are tuples, and many rows are one call."""
+    with closing(Connection(connect(postgres))) as connection:
+        connection.execute("CREATE TABLE t (n bigint)")
+        connection.executemany("INSERT INTO t VALUES (?)", [(2**62,), (2**62,), (2**62,)])
+
+        assert connection.execute("SELECT sum(n) FROM t WHERE n > :n", {"n": 1}).fetchone() == (3 * 2**62,)

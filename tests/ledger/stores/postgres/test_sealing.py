@@ -1,0 +1,120 @@
+"""The chain is added behind the book, what follows after what it follows from, by one process at a time."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import closing
+from functools import partial
+from typing import Any
+
+import psycopg
+import pytest
+
+from ledger import book
+from ledger.audit import audit
+from ledger.stores.postgres.connecting import connect
+from ledger.stores.postgres.dialect import Connection
+from ledger.stores.postgres.sealing import Lag, Sealer, lag
+from ledger.stores.postgres.store import PostgresStore, PostgresTx
+from tests.ledger.examples import Ticks, journal
+from tests.ledger.stores.postgres.shared import shared_store
+
+
+@pytest.fixture
+async def store(postgres: str) -> AsyncIterator[PostgresStore[PostgresTx]]:
+    """Give a store that does not seal while the test runs."""
+    opened = shared_store(postgres, now_us=Ticks(500), beat_ms=60_000)
+    opened.open()
+    yield opened
+    await opened.close()
+
+
+def sealed(connection: "psycopg.Connection[Any]") -> list[str]:
+    found = connection.execute(
+        "SELECT j.id FROM seals AS s JOIN journals AS j ON j.seq = s.journal_seq ORDER BY s.place"
+    )
+    return [name for (name,) in found]
+
+
+def settled(connection: "psycopg.Connection[Any]") -> int:
+    (number,) = connection.execute("SELECT settled FROM sealing").fetchone() or (-1,)
+    return int(number)
+
+
+async def test_the_lag_is_told(store: PostgresStore[PostgresTx], postgres: str) -> None:
+    """Until they are sealed journals are counted, with the time of the oldest."""
+    await store.run(partial(book.submit, journal=journal("a")))
+    await store.run(partial(book.submit, journal=journal("b")))
+    with connect(postgres) as connection:
+        assert lag(connection) == Lag(2, 500)
+
+        assert Sealer("x").seal(connection) is False
+
+        assert lag(connection) == Lag(0, None)
+        assert sealed(connection) == ["a", "b"]
+
+
+async def test_what_is_committed_late_is_sealed_late(store: PostgresStore[PostgresTx], postgres: str) -> None:
+    """A lower number that becomes visible after a higher one was sealed is not lost."""
+    columns = "id, kind, happened_us, recorded_us, subject, note"
+    await store.run(partial(book.submit, journal=journal("first")))
+    with connect(postgres) as late, connect(postgres) as connection:
+        sealer = Sealer("x")
+        sealer.seal(connection)
+        late.execute("BEGIN")
+        late.execute(f"INSERT INTO journals ({columns}) VALUES ('l', '', 1, 1, '', '')")
+        for name in "abc":
+            await store.run(partial(book.submit, journal=journal(name)))
+            sealer.seal(connection)
+        assert sealed(connection) == ["first", "a", "b", "c"]
+        assert settled(connection) < 2
+
+        late.execute("COMMIT")
+        sealer.seal(connection)
+        assert sealed(connection) == ["first", "a", "b", "c", "l"]
+
+
+async def test_nothing_is_looked_for_below_what_is_settled(
+    store: PostgresStore[PostgresTx], postgres: str
+) -> None:
+    """Once all that ran are over, the numbers up to then are not looked at again."""
+    sealer = Sealer("x")
+    with connect(postgres) as connection:
+        for name in "abcd":
+            await store.run(partial(book.submit, journal=journal(name)))
+            sealer.seal(connection)
+
+        assert settled(connection) >= 1
+        assert sealed(connection) == [*"abcd"]
+        with closing(Connection(connect(postgres))) as reader:
+            assert audit(reader).clean
+
+
+async def test_one_process_seals(store: PostgresStore[PostgresTx], postgres: str) -> None:
+    """Who has the turn keeps it while it seals; another takes it when that one's time is over."""
+    with connect(postgres) as connection:
+        await store.run(partial(book.submit, journal=journal("a")))
+        Sealer("x").seal(connection)
+        await store.run(partial(book.submit, journal=journal("b")))
+
+        Sealer("y").seal(connection)
+        assert sealed(connection) == ["a"]
+
+        connection.execute("UPDATE sealing SET until = clock_timestamp()")
+        Sealer("y").seal(connection)
+        assert sealed(connection) == ["a", "b"]
+
+
+async def test_many_batches_are_one_chain(
+    store: PostgresStore[PostgresTx], postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the size of a batch, the chain is the same and the audit finds it whole."""
+    monkeypatch.setattr("ledger.stores.postgres.sealing.BATCH", 7)
+    await asyncio.gather(*(store.run(partial(book.submit, journal=journal(f"j{n}"))) for n in range(30)))
+    with connect(postgres) as connection:
+        sealer = Sealer("x")
+        while sealer.seal(connection):
+            pass
+
+        assert len(sealed(connection)) == 30
+    with closing(Connection(connect(postgres))) as reader:
+        assert audit(reader).clean

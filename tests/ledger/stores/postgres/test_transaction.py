@@ -1,0 +1,121 @@
+"""A transaction decides only over what it has locked, and remembers only what is there."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import psycopg
+import pytest
+
+from ledger import book
+from ledger.book import Created
+from ledger.stores.postgres import transaction
+from ledger.stores.postgres.connecting import connect
+from ledger.stores.postgres.dialect import Connection
+from ledger.stores.postgres.schema import migrate
+from ledger.stores.postgres.transaction import PostgresTx, Taken, Times
+from tests.ledger.examples import BUYER, CASH, SALES, Ticks, hold, journal, move, post
+
+
+@pytest.fixture
+def pair(postgres: str) -> Iterator[tuple[PostgresTx, PostgresTx]]:
+    with closing(connect(postgres)) as first, closing(connect(postgres)) as second:
+        migrate(first, "here", ())
+        yield tuple(PostgresTx(Connection(each), Times(Ticks(), 0)) for each in (first, second))  # type: ignore[misc]
+
+
+def execute(tx: PostgresTx, sql: str) -> "psycopg.Cursor[Any]":
+    return tx.connection.postgres.execute(sql)
+
+
+def begin(tx: PostgresTx, *, wait: bool = True) -> None:
+    execute(tx, "BEGIN")
+    tx.begin(wait=wait)
+
+
+def test_a_balance_that_another_decides_over_is_taken(pair: tuple[PostgresTx, PostgresTx]) -> None:
+    """A unit that may not wait is told at once, whether the account has a row already or not."""
+    begin(pair[0])
+    book.submit(pair[0], journal("a"))
+    begin(pair[1], wait=False)
+
+    with pytest.raises(Taken):  # opened, and not committed: there is no row to see yet
+        book.submit(pair[1], journal("b"))
+
+    execute(pair[0], "COMMIT")
+    execute(pair[1], "ROLLBACK")
+    begin(pair[0])
+    book.submit(pair[0], journal("c"))
+    begin(pair[1], wait=False)
+    with pytest.raises(psycopg.errors.LockNotAvailable):
+        book.submit(pair[1], journal("d"))
+
+
+def test_a_balance_that_is_read_is_kept(pair: tuple[PostgresTx, PostgresTx]) -> None:
+    """What a unit has read of a constrained account nobody changes before it is committed."""
+    begin(pair[0])
+    book.submit(pair[0], journal("a"))
+    execute(pair[0], "COMMIT")
+    begin(pair[0])
+    assert pair[0].balance(BUYER.id).credits_posted == 100
+    assert pair[0].balance(("nobody",)).credits_posted == 0
+
+    begin(pair[1], wait=False)
+    with pytest.raises(psycopg.errors.LockNotAvailable):
+        pair[1].balance(BUYER.id)
+    execute(pair[1], "ROLLBACK")
+    begin(pair[1], wait=False)
+    with pytest.raises(Taken):
+        pair[1].balance(("nobody",))
+
+
+def test_append_only_accounts_are_nobodys(pair: tuple[PostgresTx, PostgresTx]) -> None:
+    """Traffic over accounts without a bound does not wait for anything."""
+    begin(pair[0])
+    book.submit(pair[0], journal("a", move("a/0", CASH, SALES)))
+    execute(pair[0], "COMMIT")
+    begin(pair[0])
+    begin(pair[1], wait=False)
+
+    assert book.submit(pair[0], journal("b", move("b/0", CASH, SALES))) == Created(2)
+    assert book.submit(pair[1], journal("c", move("c/0", CASH, SALES))) == Created(3)
+
+
+def test_undo_forgets_accounts_that_are_not_there(pair: tuple[PostgresTx, PostgresTx]) -> None:
+    """An account opened by a unit that was undone is opened again, under whatever number."""
+    tx = pair[0]
+    begin(tx)
+    book.submit(tx, journal("a", move("a/0", CASH, SALES)))
+    execute(tx, "ROLLBACK")
+    tx.undo()
+    begin(tx)
+
+    assert tx.account(CASH.id) is None
+    assert isinstance(book.submit(tx, journal("b", move("b/0", SALES, BUYER, 5))), Created)
+    assert tx.balance(SALES.id).debits_posted == 5
+
+
+def test_forgetting_known_accounts_changes_no_answer(
+    pair: tuple[PostgresTx, PostgresTx], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The memory of accounts is bounded and may be dropped at any moment."""
+    monkeypatch.setattr(transaction, "_KNOWN_MAX", 1)
+    tx = pair[0]
+    begin(tx)
+    assert book.submit(tx, journal("a", move("a/0"), hold("a/1"), post("a/2", "a/1", 60))) == Created(1)
+    tx.begin(wait=True)
+    assert book.submit(tx, journal("b", move("b/0", units=5))) == Created(2)
+
+    assert tx.balance(BUYER.id).debits_posted == 60
+    assert tx.transfer("a/1") is not None
+    assert tx.balance(SALES.id).credits_posted == 60
+
+
+def test_time_never_goes_back() -> None:
+    """One clock serves all connections, and stands still when it is set back."""
+    ticks = Ticks(100)
+    times = Times(ticks, 90)
+    seen = [times.now_us()]
+    ticks.us = 50
+
+    assert [*seen, times.now_us()] == [100, 100]
