@@ -23,7 +23,6 @@ ABSENT: Final = (
     ("resource", "/api/v1/finops", "margin, statements and exports are all the reports there are"),
     ("metric", "sidecar_budget_utilization_ratio", "there are no budgets with a name"),
     ("agent", "/egress/openai/v1/chat/completions", "an agent asks its providers itself, and reports costs"),
-    ("config", "storage: postgresql://user@host/db", "the books are one SQLite file"),
     ("config", "settlement: {signer: {key_file: signer.json}}", "only facilitators settle"),
 )
 """What is promised and not there yet: what kind of thing it is, its name, and what there is instead."""
