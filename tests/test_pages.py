@@ -25,6 +25,7 @@ ENVIRONMENT: Final = {
     "KEY_ID": "key-1",
     "KEY_SECRET": pem(ED),
     "PAY_TO": "0x0000000000000000000000000000000000000009",
+    "PGPASSWORD": "correct-horse",
     "RPC_URL": "https://rpc.example.com",
 }
 AROUND: Final = {
