@@ -23,9 +23,9 @@ import aiosqlite
 from benchmarks.machines import ROOT
 from ledger import book
 from ledger.accounts import Account, AccountClass, Constraint, Side
-from ledger.audit import hash_chain
 from ledger.book import Created
 from ledger.money import USD, nano
+from ledger.sealed import hash_chain
 from ledger.store import Store, Tx
 from ledger.stores.postgres.store import PostgresStore, PostgresTx
 from ledger.stores.sqlite import SqliteStore, SqliteTx

@@ -7,10 +7,14 @@ SELECT ...
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources.abc import Traversable
 from typing import Any, Final, Protocol
 
 _TITLE: Final = re.compile(r"^-- ([a-z][a-z0-9_]*): (.+)$", re.MULTILINE)
+
+
+_ROW: Final = re.compile(r"(\(\?(?:, \?)*\))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +73,10 @@ def read(text: str) -> Mapping[str, Query]:
         assert name not in found, f"two statements are named {name}"
         found[name] = Query(name, title[2], text[title.end() : end].strip().removesuffix(";"))
     return found
+
+
+@cache
+def several(sql: str, rows: int) -> str:
+    """Return an INSERT of one row, whose values are all parameters, as an INSERT of so many."""
+    before, row, after = _ROW.split(sql, maxsplit=1)
+    return f"{before}{', '.join([row] * rows)}{after}"

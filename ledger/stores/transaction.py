@@ -5,7 +5,7 @@ Decides nothing and commits nothing: the writer does the second, the rules the f
 
 import sqlite3
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from ledger import accounts, chain, queries
@@ -16,8 +16,9 @@ from ledger.periods import Period
 from ledger.rules import OPEN, Accepted, AccountState, TransferState
 from ledger.signing import Signed
 from ledger.stores import rows as to
+from ledger.stores.memories import Memories
 from ledger.stores.migrate import SQL
-from ledger.transfers import Booked, Journal, Row
+from ledger.transfers import Booked, Journal, Kind, Row
 
 _SQL: Final = {name: query.sql for name, query in queries.load(SQL / "book.sql").items()}
 _HEAD: Final = _SQL["head"]
@@ -40,8 +41,10 @@ _CLOSED_THROUGH: Final = _SQL["closed_through"]
 _HAPPENED_SINCE: Final = _SQL["happened_since"]
 _ADD_PERIOD: Final = _SQL["add_period"]
 
-_KNOWN_MAX: Final = 65_536
-"""Accounts remembered from unit to unit; all are forgotten when there are more."""
+_TAKEN: Final = tuple(
+    " UNION ALL ".join([_SQL["journal_taken"], *[_SQL["entry_taken"]] * entries]) for entries in range(9)
+)
+"""Whether any of the ids of a journal of so many entries is taken: one statement instead of one for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,8 @@ class _Known:
 class SqliteTx:
     """See `ledger.store`: Tx, SealableTx and ClosableTx. One object serves all units, one after the other.
 
-    An application subclasses it with its own tables, over `connection`.
+    An application subclasses it with its own tables, over `connection`. Nobody else writes to
+    the file, so what units have read and written is kept in `memories` for those after them.
     """
 
     def __init__(self, connection: sqlite3.Connection, now_us: Callable[[], int]) -> None:
@@ -65,8 +69,12 @@ class SqliteTx:
         self._head = GENESIS if last is None else Head(last[0], last[1])
         self._recorded_us: int = 0 if last is None else last[2]
         self._closed_us = self._closed_through()
-        self._by_id: dict[AccountId, _Known] = {}
-        self._by_no: dict[int, _Known] = {}
+        self.memories = Memories()
+        self._by_id: dict[AccountId, _Known] = self.memories.add({})
+        self._by_no: dict[int, _Known] = self.memories.add({})
+        self._balances: dict[int, Balance] = self.memories.add({})  # of constrained accounts, by number
+        self._entries: dict[str, TransferState] = self.memories.add({})
+        self._new: frozenset[str] = frozenset()  # ids that are nobody's, as was just found out
 
     @property
     def recorded_us(self) -> int:
@@ -86,20 +94,32 @@ class SqliteTx:
     def begin(self) -> None:
         """Start a unit: what it records has one time, never below the time of the unit before."""
         self._recorded_us = max(self._now_us(), self._recorded_us)
-        if len(self._by_id) > _KNOWN_MAX:
-            self._forget()
+        self._new = frozenset()
+        self.memories.begin()
 
     def undo(self, head: Head) -> None:
-        """Forget what is kept in memory of writes that were rolled back to *head*."""
+        """Forget what is kept in memory of the unit that was just rolled back to *head*."""
         self._head = head
         self._closed_us = self._closed_through()
-        self._forget()
+        self._new = frozenset()
+        self.memories.undo()
+
+    def lose(self, head: Head) -> None:
+        """Forget all that is kept in memory: a group was rolled back to *head*."""
+        self.undo(head)
+        self.memories.clear()
 
     def prepare(self, journal: Journal) -> None:
-        """See `ledger.store.Tx`; units run one after the other."""
+        """See `ledger.store.Tx`; units run one after the other, so this only asks for all ids at once."""
+        ids = (journal.id, *[entry.id for entry in journal.entries])
+        self._new = frozenset()
+        if len(ids) <= len(_TAKEN) and self.connection.execute(_TAKEN[len(ids) - 1], ids).fetchone() is None:
+            self._new = frozenset(ids)
 
     def journal(self, journal_id: str) -> Booked | None:
         """See `ledger.store.Tx`."""
+        if journal_id in self._new:
+            return None
         found = self.connection.execute(_JOURNAL_BY_ID, (journal_id,)).fetchone()
         if found is None:
             return None
@@ -123,12 +143,16 @@ class SqliteTx:
 
     def transfer(self, transfer_id: str) -> TransferState | None:
         """See `ledger.rules.View`."""
+        known = self._entries.get(transfer_id)
+        if known is not None or transfer_id in self._new:
+            return known
         found = self.connection.execute(_TRANSFER_BY_ID, (transfer_id,)).fetchone()
         if found is None:
             return None
         kind, debit_no, credit_no, units, pending_id, resolution = found
         row = self._row(transfer_id, kind, debit_no, credit_no, units, pending_id)
-        return TransferState(row, None if resolution is None else to.KINDS[resolution])
+        state = TransferState(row, None if resolution is None else to.KINDS[resolution])
+        return self.memories.keep(self._entries, transfer_id, state)
 
     def balance(self, account_id: AccountId) -> Balance:
         """See `ledger.store.Tx`."""
@@ -162,9 +186,14 @@ class SqliteTx:
                 head.hash,
             ),
         )
-        connection.executemany(_ADD_TRANSFER, self._transfers(seq, rows))
-        connection.executemany(_SAVE_BALANCE, self._balances(accepted))
+        connection.execute(queries.several(_ADD_TRANSFER, len(rows)), self._transfers(seq, rows))
+        if accepted.changed:
+            sql = queries.several(_SAVE_BALANCE, len(accepted.changed))
+            connection.execute(sql, self._balances_of(accepted))
+        self._new = frozenset()
         self._head = head
+        for row in rows:
+            self._note(row)
         return seq
 
     def last_checkpoint(self) -> Signed | None:
@@ -199,35 +228,32 @@ class SqliteTx:
         (through_us,) = self.connection.execute(_CLOSED_THROUGH).fetchone()
         return OPEN if through_us is None else through_us
 
-    def _transfers(self, seq: int, rows: Iterable[Row]) -> list[tuple[int | str | None, ...]]:
+    def _transfers(self, seq: int, rows: Iterable[Row]) -> list[int | str | None]:
         known = self._by_id  # the decision over these rows has looked every account up
-        return [
-            (
-                seq,
-                position,
-                row.id,
-                row.kind.value,
-                known[row.debit.id].no,
-                known[row.credit.id].no,
-                row.units,
-                row.pending_id,
-            )
-            for position, row in enumerate(rows)
-        ]
+        values: list[int | str | None] = []
+        for position, row in enumerate(rows):
+            debit, credit = known[row.debit.id].no, known[row.credit.id].no
+            values += (seq, position, row.id, row.kind.value, debit, credit, row.units, row.pending_id)
+        return values
 
-    def _balances(self, accepted: Accepted) -> list[tuple[int | str, ...]]:
-        known = self._by_id
-        return [
-            (
-                known[account.id].no,
-                to.floor(account),
-                balance.debits_posted,
-                balance.credits_posted,
-                balance.debits_pending,
-                balance.credits_pending,
-            )
-            for account, balance in accepted.changed
-        ]
+    def _balances_of(self, accepted: Accepted) -> list[int | str]:
+        values: list[int | str] = []
+        for account, balance in accepted.changed:
+            no = self._by_id[account.id].no
+            self.memories.keep(self._balances, no, balance)
+            values += (no, to.floor(account), balance.debits_posted, balance.credits_posted)
+            values += (balance.debits_pending, balance.credits_pending)
+        return values
+
+    def _note(self, row: Row) -> None:
+        """Remember a hold that was booked, with its accounts as booked; of one that was resolved, how."""
+        if row.kind is Kind.PENDING:
+            debit, credit = self._by_id[row.debit.id].account, self._by_id[row.credit.id].account
+            booked = Row(row.id, row.kind, debit, credit, row.units, None)
+            self.memories.keep(self._entries, row.id, TransferState(booked, None))
+        elif row.pending_id is not None:
+            hold = self._entries[row.pending_id]  # the decision has looked it up
+            self.memories.keep(self._entries, hold.row.id, TransferState(hold.row, row.kind))
 
     def _open(self, account: Account) -> None:
         asset = account.asset
@@ -235,7 +261,7 @@ class SqliteTx:
         values = (name, asset.code, asset.decimals, account.kind, account.side, account.constraint)
         no = self.connection.execute(_ADD_ACCOUNT, values).lastrowid
         assert no is not None, "an inserted row has a number"
-        self._remember(_Known(no, account))
+        self._remember(_Known(no, account if account.limit is None else replace(account, limit=None)))
 
     def _known(self, account_id: AccountId) -> _Known | None:
         known = self._by_id.get(account_id)
@@ -251,17 +277,16 @@ class SqliteTx:
             known = self._remember(_Known(no, to.account(found)))
         return known.account
 
-    def _forget(self) -> None:
-        self._by_id.clear()
-        self._by_no.clear()
-
     def _remember(self, known: _Known) -> _Known:
-        self._by_id[known.account.id] = known
-        self._by_no[known.no] = known
-        return known
+        self.memories.keep(self._by_id, known.account.id, known)
+        return self.memories.keep(self._by_no, known.no, known)
 
     def _kept(self, no: int) -> Balance:
-        return Balance(*self.connection.execute(_BALANCE_OF, (no,)).fetchone())
+        known = self._balances.get(no)
+        if known is None:
+            found = self.connection.execute(_BALANCE_OF, (no,)).fetchone()
+            known = self.memories.keep(self._balances, no, Balance(*found))
+        return known
 
     def _row(
         self, row_id: str, kind: str, debit_no: int, credit_no: int, units: int, pending_id: str | None

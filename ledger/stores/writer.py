@@ -47,7 +47,11 @@ class Transaction(Protocol):
         ...
 
     def undo(self, head: Head) -> None:
-        """Forget what is kept in memory of writes that were rolled back to *head*."""
+        """Forget what is kept in memory of the unit that was just rolled back to *head*."""
+        ...
+
+    def lose(self, head: Head) -> None:
+        """Forget what is kept in memory: a whole group was rolled back to *head*."""
         ...
 
 
@@ -179,7 +183,7 @@ class Writer(Generic[T]):
                 self._connection.execute("ROLLBACK")
         except sqlite3.Error as error:
             fault = StorageDead(f"ROLLBACK failed: {error}")
-        self._tx.undo(before)
+        self._tx.lose(before)
         if isinstance(fault, StorageDead):
             self._failed = str(fault)
         return fault

@@ -45,3 +45,11 @@ def test_every_statement_of_the_ledger_compiles(file: Traversable) -> None:
         blanks: object = dict.fromkeys(names, "") if names else [None] * query.sql.count("?")
         connection.execute(f"EXPLAIN {query.sql}", blanks).close()  # type: ignore[arg-type]  # a list or a dict
     connection.close()
+
+
+def test_an_insert_of_one_row_becomes_one_of_several() -> None:
+    """The first list of parameters is repeated, and what stands around it is not."""
+    one = "INSERT INTO t (a, b) VALUES (?, ?) ON CONFLICT (a) DO UPDATE SET b = (excluded.b)"
+
+    assert queries.several(one, 1) == one
+    assert queries.several(one, 3) == one.replace("VALUES (?, ?)", "VALUES (?, ?), (?, ?), (?, ?)")

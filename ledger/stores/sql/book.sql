@@ -13,6 +13,12 @@ SELECT t.kind, t.debit_no, t.credit_no, t.amount, t.pending_id, r.kind
 FROM transfers AS t LEFT JOIN transfers AS r ON r.pending_id = t.id
 WHERE t.id = ?;
 
+-- journal_taken: whether an id is a journal's already
+SELECT 1 FROM journals WHERE id = ?;
+
+-- entry_taken: whether an id is an entry's already
+SELECT 1 FROM transfers WHERE id = ?;
+
 -- account_by_id: an account under its name
 SELECT no, id, asset, decimals, kind, side, bound FROM accounts WHERE id = ?;
 

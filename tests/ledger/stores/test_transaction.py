@@ -10,7 +10,7 @@ import pytest
 from ledger import book
 from ledger.book import Created, Exists
 from ledger.chain import GENESIS
-from ledger.stores import migrate, transaction
+from ledger.stores import memories, migrate
 from ledger.stores.transaction import SqliteTx
 from tests.ledger.examples import BUYER, CASH, SALES, Ticks, hold, journal, move, post
 
@@ -53,8 +53,8 @@ def test_undo_forgets_accounts_that_are_not_there(connection: sqlite3.Connection
 def test_forgetting_known_accounts_changes_no_answer(
     connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The memory of accounts is bounded and may be dropped at any moment."""
-    monkeypatch.setattr(transaction, "_KNOWN_MAX", 1)
+    """Memories are bounded and may be dropped at any moment."""
+    monkeypatch.setattr(memories, "KEPT_MAX", 1)
     tx = SqliteTx(connection, Ticks())
     tx.begin()
     asked = journal("a", move("a/0"), hold("a/1"), post("a/2", "a/1", 60))
