@@ -103,15 +103,16 @@ def cost_of(reading: Usage | Unmeasured, cards: RateCards, at_us: int) -> CostLi
 
 def price_of(usage: Usage, card: Card, at_us: int) -> Fraction | None:
     """Exact nano-USD of *usage* on *card*, or None when the card lacks a rate that is needed."""
-    total = Fraction(0)
+    total, parts = 0, 1  # a fraction, reduced once at the end
     for unit, count in usage.parts(card.rates).items():
         if count == 0:
             continue
         rate = card.rate(unit, input_tokens=usage.input_tokens, service_tier=usage.service_tier, at_us=at_us)
         if rate is None:
             return None
-        total += count * rate
-    return total
+        total = total * rate.denominator + count * rate.numerator * parts
+        parts *= rate.denominator
+    return Fraction(total, parts)
 
 
 def strongest(lines: Iterable[CostLine]) -> tuple[tuple[CostLine, ...], tuple[CostLine, ...]]:

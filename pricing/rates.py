@@ -92,6 +92,8 @@ class Card:
         return None if found is None else found.for_input(input_tokens)
 
     def _rates_of(self, service_tier: str, at_us: int) -> Mapping[Unit, Rate] | None:
+        if not self.variants:
+            return self.rates if service_tier in STANDARD_TIERS else None
         rates: dict[Unit, Rate] = {}
         for variant in self.variants:  # the first that names a unit wins
             if variant.service_tier == service_tier and variant.window.holds(at_us):

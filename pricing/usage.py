@@ -3,6 +3,7 @@
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import attrgetter
 from typing import Final
 
 from ledger.money import USD, Amount
@@ -30,6 +31,8 @@ class Unit(StrEnum):
     VIDEO_OUTPUT = "video_output"
     WEB_SEARCH = "web_search"
     REQUEST = "request"
+
+    __hash__ = str.__hash__  # that of an enum is a Python function, and every rate is looked up by its unit
 
 
 EVERY_UNIT: Final = frozenset(Unit)
@@ -98,7 +101,7 @@ class Usage:
         }
 
     def _counts(self) -> Mapping[str, object]:
-        return {name: getattr(self, name) for name in COUNTS}
+        return dict(zip(COUNTS, _counts_of(self), strict=True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +122,8 @@ Reading = Usage | Unmeasured
 
 
 COUNTS: Final = tuple(name for name in Usage.__slots__ if name.endswith(("_tokens", "_searches")))
+_NO_TOKENS: Final = dict.fromkeys(COUNTS, 0)
+_counts_of: Final = attrgetter(*COUNTS)
 
 
 def measure(
@@ -149,24 +154,24 @@ def measure(
 
 def contradiction(counts: Mapping[str, object]) -> str | None:
     """Say why *counts* cannot all be what one answer used; None when they can. Counts left out are zero."""
-    tokens = dict.fromkeys(COUNTS, 0)
+    tokens = _NO_TOKENS.copy()
     for name, count in counts.items():
         if type(count) is not int:  # True is an int to isinstance, and no count
             return f"{name} is not a whole number"
         if not 0 <= count <= TOKENS_MAX:
             return f"{name} is out of range"
         tokens[name] = count
-
-    def exceeds(whole: str, *parts: str) -> bool:
-        return sum(tokens[part] for part in parts) > tokens[whole]
-
-    if exceeds("input_tokens", "cached_input_tokens", "cache_write_tokens"):
+    read, written = tokens["input_tokens"], tokens["output_tokens"]
+    stored = tokens["cache_write_tokens"]
+    if tokens["cached_input_tokens"] + stored > read:
         return "more cached tokens than input_tokens"
-    if exceeds("cache_write_tokens", "cache_write_1h_tokens"):
+    if tokens["cache_write_1h_tokens"] > stored:
         return "more tokens written for an hour than written"
-    if exceeds("input_tokens", "audio_input_tokens", "image_input_tokens", "video_input_tokens"):
+    heard, seen = tokens["audio_input_tokens"], tokens["image_input_tokens"] + tokens["video_input_tokens"]
+    if heard + seen > read:
         return "more audio, image and video tokens than input_tokens"
-    if exceeds("output_tokens", "audio_output_tokens", "image_output_tokens", "video_output_tokens"):
+    told, drawn = tokens["audio_output_tokens"], tokens["image_output_tokens"] + tokens["video_output_tokens"]
+    if told + drawn > written:
         return "more audio, image and video tokens than output_tokens"
     return None
 

@@ -19,6 +19,9 @@ from pricing.usage import Reading, Unmeasured
 DECLARED_BYTES_MAX: Final = 32 * 1024
 """Read of costs declared in one stream."""
 
+SHORT_BYTES_MAX: Final = 8 * 1024
+"""An answer that is no longer is read at once, when it is whole; no member of it is too long to be kept."""
+
 _DECLARED: Final = b"sidecar-cost "
 _DONE: Final = b"[DONE]"
 
@@ -78,28 +81,50 @@ class JsonMeter:
 
     def __init__(self, formats: Sequence[Format], wanted: Mapping[str, int]) -> None:
         self._formats = formats
-        self._scanner = ElementScanner(wanted)
+        self._wanted = wanted
+        self._short = bytearray()  # all that came, as long as it is short
+        self._scanner: ElementScanner | None = None
         self._readers: Sequence[StreamReader] = ()
 
     def feed(self, chunk: bytes) -> None:
-        """Scan the next piece."""
-        for element in self._scanner.feed(chunk):
-            self._take(element)
+        """Take the next piece; it is scanned once the answer is not short any more."""
+        if self._scanner is None:
+            if len(self._short) + len(chunk) <= SHORT_BYTES_MAX:
+                self._short += chunk
+                return
+            self._begin_scanning()
+        self._scan(chunk)
 
     def finish(self) -> Metered:
         """Tell the usage of the answer; JSON that no model wrote has none."""
-        found = self._scanner.finish()
-        begun = found.begun or bool(self._readers)
-        problem = "cut off" if begun and not found.whole else None
-        if self._scanner.is_array:
-            self._take(found)
-            usages = tuple(reading for reader in self._readers for reading in reader.finish())
-            return Metered(usages, (), _problem(usages) or problem)
+        if self._scanner is None and self._short.startswith(b"{"):
+            return self._told(read_members(self._wanted, bytes(self._short)))
+        scanner = self._scanner or self._begin_scanning()
+        found = scanner.finish()
+        if not scanner.is_array:
+            return self._told(found)
+        problem = _cut_off(found, begun=bool(self._readers))
+        self._take(found)
+        usages = tuple(reading for reader in self._readers for reading in reader.finish())
+        return Metered(usages, (), _problem(usages) or problem)
+
+    def _begin_scanning(self) -> ElementScanner:
+        self._scanner = ElementScanner(self._wanted)
+        self._scan(bytes(self._short))
+        self._short.clear()
+        return self._scanner
+
+    def _scan(self, chunk: bytes) -> None:
+        assert self._scanner is not None, "what is scanned has a scanner"
+        for element in self._scanner.feed(chunk):
+            self._take(element)
+
+    def _told(self, found: Found) -> Metered:
         for wire_format in self._formats:
             reading = wire_format.answer(found)
             if reading is not None:
                 return Metered((reading,), (), _problem((reading,)))
-        return Metered(problem=problem)
+        return Metered(problem=_cut_off(found))
 
     def _take(self, element: Found) -> None:
         if not self._readers:
@@ -166,6 +191,10 @@ class SseMeter:
             self._declared.append(costs.line())
         else:
             self._declared.extend(costs)
+
+
+def _cut_off(found: Found, *, begun: bool = False) -> str | None:
+    return "cut off" if (begun or found.begun) and not found.whole else None
 
 
 def _problem(readings: Sequence[Reading]) -> str | None:

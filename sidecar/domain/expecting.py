@@ -25,21 +25,30 @@ class Expected:
     """The recent costs of the endpoints it was made for. Bounded; what is noted of others is dropped."""
 
     def __init__(self, endpoints: Iterable[str]) -> None:
-        self._recent: dict[str, deque[tuple[int, int]]] = {name: deque(maxlen=KEPT) for name in endpoints}
+        self._recent: dict[str, deque[tuple[int, int]]] = {name: deque() for name in endpoints}
+        self._sums_nano = dict.fromkeys(self._recent, 0)
 
     def note(self, endpoint: str, cost_nano: int, at_us: int) -> None:
         """Note what a served call cost, in nano-USD."""
-        if endpoint in self._recent:
-            self._recent[endpoint].append((at_us, cost_nano))
+        recent = self._recent.get(endpoint)
+        if recent is None:
+            return
+        if len(recent) == KEPT:
+            self._forget(endpoint, recent)
+        recent.append((at_us, cost_nano))
+        self._sums_nano[endpoint] += cost_nano
 
     def cost(self, endpoint: str, now_us: int) -> Amount | None:
         """Return what a call is expected to cost; None while too little is known."""
-        recent = self._recent.get(endpoint, deque())
+        recent = self._recent.get(endpoint)
         while recent and recent[0][0] <= now_us - AGE_US:
-            recent.popleft()
-        if len(recent) < NEEDED:
+            self._forget(endpoint, recent)
+        if recent is None or len(recent) < NEEDED:
             return None
-        return nano(-(-sum(cost_nano for _, cost_nano in recent) // len(recent)))
+        return nano(-(-self._sums_nano[endpoint] // len(recent)))
+
+    def _forget(self, endpoint: str, recent: deque[tuple[int, int]]) -> None:
+        self._sums_nano[endpoint] -= recent.popleft()[1]
 
 
 def decide(endpoint: Endpoint, cost: Amount | None) -> Refusal | None:
