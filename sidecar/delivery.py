@@ -8,12 +8,17 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import Final, Protocol
 
 from pricing.extract import Meter, Metered
 from sidecar.domain.refusals import Refusal
 from sidecar.ports import AnswerLost, Headers, Kept, UpstreamAnswer
 from sidecar.x402.documents import SettleReply
+
+SHORT_BYTES: Final = 32 * 1024
+"""An answer that is no longer is handed over at once: a server writes that much without waiting."""
+AT_ONCE_S: Final = 0.005
+"""How long the head of an answer that says it is short waits for the body, to leave together with it."""
 
 
 class End(Enum):
@@ -64,10 +69,12 @@ class Exchange(Protocol):
         """End the connection so that the buyer can tell the answer is not whole."""
         ...
 
-    async def replay(self, kept: Kept, receipt: SettleReply | None, call: str = "") -> None:
-        """Send a kept answer whole, as the sold answer of *call* if it is another than this one.
+    async def replay(
+        self, kept: Kept, receipt: SettleReply | None, call: str = "", *, within_s: int | None = None
+    ) -> bool:
+        """Send a whole answer, as the sold one of *call* if it is another than this one.
 
-        Without a receipt it is owed for.
+        Without a receipt it is owed for. False if the buyer is gone, or does not take it within *within_s*.
         """
         ...
 
@@ -123,7 +130,9 @@ class Delivery:
         self._room = room
         self._ahead: deque[bytes] = deque()
         self._held = 0
-        self._next: asyncio.Task[bytes | None] | None = None
+        self._ahead_max = 0
+        self._halted = False
+        self._filling: asyncio.Task[None] | None = None  # reads ahead
         self._ended = False
         self._lost = False
         self._waits_for_buyer = False
@@ -140,36 +149,33 @@ class Delivery:
 
         All of it is held meanwhile: it counts against the room.
         """
-        timer = asyncio.create_task(asyncio.sleep(within_s))
-        try:
-            await self._read_ahead(timer, bytes_max + 1)
-            late = timer.done()
-        finally:
-            timer.cancel()
+        late = not await self._filled(bytes_max + 1, within_s)
         if self._ended and self._held <= bytes_max:
             return Unseen.LOST if self._lost else b"".join(self._ahead)
         if self._held > bytes_max:
             return Unseen.TOO_LONG
         return Unseen.LATE if late else Unseen.NO_ROOM
 
-    async def read_ahead(self, until: asyncio.Task[object]) -> None:
-        """Read what comes while *until* runs, as far as there is room; then leave it to backpressure."""
-        await self._read_ahead(until, self._bounds.read_ahead_bytes)
+    def read_ahead(self) -> None:
+        """Begin to read what comes, as far as there is room; then leave it to backpressure."""
+        self._fill(self._bounds.read_ahead_bytes)
 
-    async def _read_ahead(self, until: asyncio.Task[object], bytes_max: int) -> None:
-        while not (until.done() or self._ended) and self._held < bytes_max:
-            if self._next is None:
-                self._next = asyncio.create_task(self._read())
-            await asyncio.wait((until, self._next), return_when=asyncio.FIRST_COMPLETED)
-            if not self._next.done():
-                return
-            chunk, self._next = self._next.result(), None
-            if chunk is None:
-                return
-            self._ahead.append(chunk)
-            if not self._room.take(len(chunk)):
-                return
-            self._held += len(chunk)
+    def halt(self) -> None:
+        """Read no further ahead than the piece that is waited for. Raises what reading raised."""
+        self._halted = True
+        if self._filling is not None and self._filling.done():
+            filling, self._filling = self._filling, None
+            filling.result()
+
+    async def at_once(self, exchange: Exchange, receipt: SettleReply | None) -> End | None:
+        """Send the whole answer if it is short and here, or says it is and comes now; None if it must stream."""
+        if not self._ended and self._declared() <= SHORT_BYTES:
+            await self._filled(self._bounds.read_ahead_bytes, AT_ONCE_S)
+        if not self._ended or self._lost or sum(map(len, self._ahead)) > SHORT_BYTES:
+            return None
+        whole = Kept(self._answer.status, tuple(self._answer.headers), b"".join(self._ahead))
+        taken = await exchange.replay(whole, receipt, within_s=self._bounds.stream_total_s)
+        return End.DELIVERED if taken else End.BUYER_LEFT
 
     async def stream(self, exchange: Exchange) -> End:
         """Send the body as it comes. The total time is bounded: whoever is waited for then, has stopped."""
@@ -209,10 +215,10 @@ class Delivery:
         """Stop reading, give back what room is still taken, close the answer; safe more than once."""
         self._ahead.clear()
         self._give_back(self._held)
-        if self._next is not None:
-            self._next.cancel()
-            await asyncio.wait((self._next,))
-            self._next = None
+        filling, self._filling = self._filling, None
+        if filling is not None and not filling.done():
+            filling.cancel()
+            await asyncio.wait((filling,))
         await self._answer.close()
 
     async def _stream(self, exchange: Exchange) -> End:
@@ -236,14 +242,44 @@ class Delivery:
         self._held -= size
 
     async def _take(self) -> bytes | None:
+        self._halted = True
+        if not self._ahead and self._filling is not None:
+            filling, self._filling = self._filling, None
+            await filling
         if self._ahead:
             chunk = self._ahead.popleft()
             self._give_back(min(len(chunk), self._held))  # the last one may not have found room
             return chunk
-        if self._next is not None:
-            waiting, self._next = self._next, None
-            return await waiting
         return None if self._ended else await self._read()
+
+    def _declared(self) -> int:
+        """Return how long the body says it is; without a word, longer than anything that is short."""
+        lengths = [value for name, value in self._answer.headers if name == b"content-length"]
+        return int(lengths[0]) if lengths and lengths[0].isdigit() else SHORT_BYTES + 1
+
+    async def _filled(self, bytes_max: int, within_s: float) -> bool:
+        """Read ahead until there is no more to read or no room; False if that took too long."""
+        self._fill(bytes_max)
+        if self._filling is not None and not self._filling.done():
+            await asyncio.wait((self._filling,), timeout=within_s)
+        in_time = self._filling is None or self._filling.done()
+        self.halt()
+        return in_time
+
+    def _fill(self, bytes_max: int) -> None:
+        self._ahead_max, self._halted = bytes_max, False
+        if self._filling is None and not self._ended:
+            self._filling = asyncio.create_task(self._read_on())
+
+    async def _read_on(self) -> None:
+        while not self._halted and self._held < self._ahead_max:
+            chunk = await self._read()
+            if chunk is None:
+                return
+            self._ahead.append(chunk)
+            if not self._room.take(len(chunk)):
+                return
+            self._held += len(chunk)
 
     async def _read(self) -> bytes | None:
         try:

@@ -3,7 +3,6 @@
 Whatever ends a call early closes it all the same: released, credited, or unknown.
 """
 
-import asyncio
 from collections.abc import Callable
 from functools import partial
 
@@ -97,13 +96,13 @@ class Running:
         self._payment = await name_facilitator(self._s, self._payment)
         self._s.reached("sending")
         body = facilitator_body(self._admitted)
-        asking = asyncio.create_task(ask(self._s, self._payment, body, self._answer_unknown))
-        try:
-            if work is not None:
-                await work.delivery.read_ahead(asking)
-        finally:  # whatever happens to the answer, who was asked to settle is heard out
-            asked = await asking
+        if work is not None:
+            work.delivery.read_ahead()
+        # Whatever happens to the answer meanwhile, who was asked to settle is heard out.
+        asked = await ask(self._s, self._payment, body, self._answer_unknown)
         self._payment = asked.recorded.payment
+        if work is not None:
+            work.delivery.halt()
         if isinstance(asked.recorded.outcome, Paid) and not asked.answered:
             return True
         await self._withhold(asked, work)
@@ -112,9 +111,13 @@ class Running:
     async def deliver(self, work: Work) -> None:
         """Let the body out; what it earned is decided by who stopped."""
         paid_by = None if self._owed else receipt(self._payment)
-        await self._exchange.start(work.answer.status, work.answer.headers, paid_by, owed=self._owed)
+        end = await work.delivery.at_once(self._exchange, paid_by)
+        if end is None:
+            await self._exchange.start(work.answer.status, work.answer.headers, paid_by, owed=self._owed)
+        else:
+            self._delivered = work.answer.status
         self._s.reached("started")
-        end = await work.delivery.stream(self._exchange)
+        end = end or await work.delivery.stream(self._exchange)
         self._delivered = 0 if end is End.BROKEN_OFF else work.answer.status
         if end is End.BUYER_LEFT:
             await work.delivery.drain()

@@ -144,6 +144,13 @@ class BuyerExchange:
         """Send the agent's status and fields; paid or *owed*, they are those of an answer that is sold."""
         if self.status:
             return False
+        await self._begin(status, self._passing(status, fields, receipt, failed=failed, owed=owed))
+        return not self._lost
+
+    def _passing(
+        self, status: int, fields: Headers, receipt: SettleReply | None, *, owed: bool, failed: bool = False
+    ) -> list[tuple[bytes, bytes]]:
+        """Return the fields an answer of the agent's leaves with, and note how it counts."""
         if receipt is None and not owed:
             self.outcome, passing = "failed", headers.answer(fields)
         else:
@@ -152,8 +159,7 @@ class BuyerExchange:
         if status in BODILESS:
             passing = [field for field in passing if field[0] != b"content-length"]
         passing.append((b"sidecar-call-id", self.call.encode()))
-        await self._begin(status, passing)
-        return not self._lost
+        return passing
 
     async def send(self, chunk: bytes) -> bool:
         """Send a piece of the body; False once the buyer is gone or too slow."""
@@ -174,13 +180,15 @@ class BuyerExchange:
         self.outcome = "failed"
         self._lost = True
 
-    async def replay(self, kept: Kept, receipt: SettleReply | None, call: str = "") -> None:
-        """Send a kept answer whole, with the fields it had."""
+    async def replay(
+        self, kept: Kept, receipt: SettleReply | None, call: str = "", *, within_s: int | None = None
+    ) -> bool:
+        """Send a whole answer with the fields it had; False if the buyer is gone or too slow."""
         self.call = call or self.call
-        if not await self.start(kept.status, kept.headers, receipt, owed=receipt is None):
-            return
-        if not kept.body or await self.send(kept.body):
-            await self.finish()
+        if self.status:
+            return False
+        fields = self._passing(kept.status, kept.headers, receipt, owed=receipt is None)
+        return await self._answer(kept.status, fields, kept.body, within_s)
 
     def status_of(self, refusal: Refusal) -> int:
         """Return the status a refusal is answered with."""
@@ -238,21 +246,26 @@ class BuyerExchange:
             added += [(b"content-length", b"%d" % len(content)), *self._shared()]
         await self._answer(status, [*fields, *added], content)
 
-    async def _answer(self, status: int, fields: list[tuple[bytes, bytes]], content: bytes) -> None:
+    async def _answer(
+        self, status: int, fields: list[tuple[bytes, bytes]], content: bytes, within_s: int | None = None
+    ) -> bool:
         self.status = status
-        if await self._put({"type": "http.response.start", "status": status, "headers": fields}):
-            await self._put({"type": "http.response.body", "body": content, "more_body": False})
+        head = {"type": "http.response.start", "status": status, "headers": fields}
+        body = {"type": "http.response.body", "body": content, "more_body": False}
+        return await self._put(head, body, within_s=within_s)
 
     async def _begin(self, status: int, fields: list[tuple[bytes, bytes]]) -> None:
         self.status = status
         if await self._put({"type": "http.response.start", "status": status, "headers": fields}):
             self._gone = asyncio.create_task(self._until_gone())
 
-    async def _put(self, message: Message) -> bool:
-        """Give *message* to the server; False if the buyer is gone or does not take it in time."""
+    async def _put(self, *messages: Message, within_s: int | None = None) -> bool:
+        """Give *messages* to the server; False if the buyer is gone or does not take them in time."""
+        idle_s = self._write_idle_s
         try:
-            async with asyncio.timeout(self._write_idle_s):
-                await self._send(message)
+            async with asyncio.timeout(idle_s if within_s is None else min(within_s, idle_s)):
+                for message in messages:
+                    await self._send(message)
         except (TimeoutError, OSError):
             self._stop_watching()
             self._lost = True

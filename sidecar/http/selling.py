@@ -60,14 +60,16 @@ class Selling:
         self._tokens = tokens
         self._limits = limits
         self._paces = Paces(limits.per_address, limits.per_buyer)
-        self._open: set[asyncio.Task[None]] = set()
+        self._open = 0
+        self._idle = asyncio.Event()
         self._busy = 0
         self.ready = True
 
     async def idle(self) -> None:
         """Wait until no paid call is open."""
         while self._open:
-            await asyncio.wait(self._open)
+            self._idle.clear()
+            await self._idle.wait()
 
     async def sell(self, sold: Sold, scope: dict[str, Any], target: Target, exchange: BuyerExchange) -> None:
         """Answer one request: the 402, a refusal, or what the paid path makes of its payment."""
@@ -155,17 +157,19 @@ class Selling:
             asked.body.close()
             await exchange.refuse(checked)
             return
-        task = asyncio.create_task(self._run(asked, checked, exchange))
-        self._open.add(task)
-        task.add_done_callback(self._open.discard)
+        # This task is the call's, not the connection's: of a buyer who leaves the server only tells.
+        self._open += 1
         try:
-            await asyncio.shield(task)
+            await self._run(asked, checked, exchange)
         except asyncio.CancelledError:
             # The drain is over and the server ends by force. The call ends as in a crash, so that nothing
             # is charged that nobody gets: the next run puts it to rest by what is on disk.
-            task.cancel()
             await exchange.refuse(Refusal(Code.CALL_IN_PROGRESS, retry_after_s=RETRY_AFTER_S))
             raise
+        finally:
+            self._open -= 1
+            if not self._open:
+                self._idle.set()
 
     def _closed(self) -> Refusal | None:
         if not self.ready:

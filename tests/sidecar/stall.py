@@ -91,6 +91,8 @@ COMPLETION_NANO: Final = 120_000
 NO_RATE: Final = Rate(10**6, 1)
 JSON: Final = ((b"content-type", b"application/json"),)
 ANSWER: Final = Says(headers=JSON, chunks=(COMPLETION[:40], COMPLETION[40:]))
+LONG: Final = Says(chunks=(b"x" * 100,))
+"""More than is read ahead: it is streamed."""
 
 # What the books say, in nano-USD by account: after a sale, a paid call that was not delivered, and so on.
 FEE: Final = {"fee:facilitator": FEE_NANO, "facilitator_payable": FEE_NANO}

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from sidecar.delivery import Bounds, Room
+from sidecar.domain.call import Flow
 from sidecar.domain.payments import State
 from sidecar.http import buyers as buyers_module
 from sidecar.ports import AnswerLost
-from tests.sidecar.builders import P
+from tests.sidecar.builders import P, an_endpoint
 from tests.sidecar.fakes import Buyer, Says, turns, until
 from tests.sidecar.stall import (
     BOUNDS,
@@ -21,6 +22,7 @@ from tests.sidecar.stall import (
     COMPLETION_NANO,
     CREDIT,
     JSON,
+    LONG,
     RETRY,
     SOLD,
     open_stall,
@@ -39,6 +41,56 @@ async def test_the_first_piece_leaves_before_the_last_one_exists(tmp_path: Path)
         rest.set()
         await task
         assert (buyer.body, buyer.ended) == (b"first last", True)
+
+
+DECLARED = ((b"content-type", b"text/plain"), (b"content-length", b"4"))
+
+
+@pytest.mark.parametrize(
+    ("says", "pieces"),
+    [
+        (Says(headers=DECLARED, chunks=(b"do", b"ne")), [b"done"]),
+        (Says(chunks=(b"do", b"ne")), [b"do", b"ne", b""]),  # nobody said that it is short
+        (Says(headers=((b"content-length", b"32769"),), chunks=(b"do", b"ne")), [b"do", b"ne", b""]),
+        (Says(headers=DECLARED, chunks=(b"x" * 100,)), [b"x" * 100, b""]),  # longer than is read ahead
+    ],
+    ids=["short", "not told", "long", "longer than told"],
+)
+async def test_an_answer_that_says_it_is_short_leaves_at_once(
+    tmp_path: Path, says: Says, pieces: list[bytes]
+) -> None:
+    """Head, body and end are handed over together; any other answer as it comes. The books do not differ."""
+    async with open_stall(tmp_path, endpoint=an_endpoint(flow=Flow.UPFRONT)) as stall:
+        stall.upstream.otherwise = says
+        buyer = Buyer()
+        handed: list[bytes] = []
+        take = buyer.send
+
+        async def noting(message: Any) -> None:
+            if message["type"] == "http.response.body":
+                handed.append(message["body"])
+            await take(message)
+
+        buyer.send = noting  # type: ignore[method-assign]  # only to watch
+        await stall.buy(buyer=buyer)
+
+        assert (handed, buyer.ended) == (pieces, True)
+        assert stall.books.balances() == SOLD
+        assert await stall.answers.find("call_1", stall.clock.now_us()) is not None
+
+
+async def test_a_head_does_not_wait_for_a_body_that_is_late(tmp_path: Path) -> None:
+    """A short body that does not come with its head is streamed as any other."""
+    async with open_stall(tmp_path, endpoint=an_endpoint(flow=Flow.UPFRONT)) as stall:
+        rest = asyncio.Event()
+        stall.upstream.otherwise = Says(headers=DECLARED, chunks=(b"do", rest, b"ne"))
+        buyer, task = stall.ask(headers=[stall.payment()])
+        await buyer.begun.wait()
+        rest.set()
+        await task
+
+        assert (buyer.body, buyer.ended) == (b"done", True)
+        assert stall.books.balances() == SOLD
 
 
 async def test_not_a_byte_leaves_while_the_settlement_is_asked_for(tmp_path: Path) -> None:
@@ -113,13 +165,18 @@ async def test_a_buyer_who_leaves_is_charged_and_the_agent_is_heard_out(
         assert stall.upstream.answers[0].closed >= 1
 
 
-@pytest.mark.parametrize("taken", [b"", b"done"], ids=["the body", "the end"])
+@pytest.mark.parametrize(
+    ("says", "taken"),
+    [(Says(), b""), (LONG, b""), (LONG, b"x" * 100)],
+    ids=["all of it", "a piece", "the end"],
+)
 async def test_a_buyer_who_does_not_read_is_charged(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: bytes
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: Says, taken: bytes
 ) -> None:
     """A piece, or the end, that is not taken in time: the buyer stopped, the agent did not."""
     monkeypatch.setattr(buyers_module, "WRITE_IDLE_S", 0.05)
     async with open_stall(tmp_path) as stall:
+        stall.upstream.otherwise = says
         buyer, task = stall.ask(headers=[stall.payment()])
         if taken:
             await buyer.fed.wait()
@@ -131,9 +188,11 @@ async def test_a_buyer_who_does_not_read_is_charged(
         assert stall.books.balances() == SOLD
 
 
-async def test_time_that_ran_out_on_a_slow_buyer_is_the_buyers(tmp_path: Path) -> None:
+@pytest.mark.parametrize("says", [Says(), LONG], ids=["at once", "streamed"])
+async def test_time_that_ran_out_on_a_slow_buyer_is_the_buyers(tmp_path: Path, says: Says) -> None:
     """The whole stream is bounded; when it ends while the buyer is waited for, there is no credit."""
     async with open_stall(tmp_path, bounds=replace(BOUNDS, stream_total_s=0)) as stall:
+        stall.upstream.otherwise = says
         buyer, task = stall.ask(headers=[stall.payment()])
         buyer.reads.clear()
         await task

@@ -29,6 +29,7 @@ from tests.sidecar.stall import (
     CREDIT,
     FEE,
     JSON,
+    LONG,
     MODEL,
     NOTHING,
     OPEN,
@@ -397,6 +398,7 @@ async def test_a_defect_upfront_leaves_no_money_open(
 ) -> None:
     """The call is closed by what is on disk: released, unknown, credited or sold."""
     async with open_stall(tmp_path, endpoint=UPFRONT) as stall:
+        stall.upstream.otherwise = LONG
         stall.defects[point] = ZeroDivisionError("secret detail")
         buyer = await stall.buy()
 

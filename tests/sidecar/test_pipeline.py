@@ -23,6 +23,7 @@ from tests.sidecar.stall import (
     CREDIT,
     FEE,
     JSON,
+    LONG,
     NOTHING,
     OPEN,
     RETRY,
@@ -239,6 +240,7 @@ async def test_a_defect_leaves_no_money_open(
     """Wherever a step raises, the call is closed by what is on disk, and the buyer learns nothing of it."""
     async with open_stall(tmp_path) as stall:
         stall.defects[point] = ZeroDivisionError("secret detail")
+        stall.upstream.otherwise = LONG
         buyer = await stall.buy()
 
         assert buyer.status == status
