@@ -22,7 +22,7 @@ from sidecar.domain.events import Event, Lifecycle, NeedsAttention
 from sidecar.http.agent import agent_app
 from sidecar.http.operator.app import operator_app
 from sidecar.http.operator.policies import policies_object
-from sidecar.http.protocol import ProtocolLimits
+from sidecar.http.reading import ProtocolLimits
 from sidecar.http.servers import Listener, bind, serve
 from sidecar.ports import Observer, StorageUnavailable
 from sidecar.readiness import Readiness
@@ -108,7 +108,7 @@ async def run(settings: Settings, on_ready: Callable[[Bound], None]) -> bool:
         limits = _limits(settings)
         named = replace(limits, call_id=lambda: ids.call(clock.now_us()))
         listeners = [
-            Listener("buyers", sockets[0], path.buyers, named),
+            Listener("buyers", sockets[0], path.buyers, named, path.buyers.at_once),
             Listener("agent", sockets[1], agent_app(path.reporting), limits),
             Listener("operator", sockets[2], operator, limits),
         ]

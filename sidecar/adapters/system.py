@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import Final
 
 CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-CALL_CHARACTERS: Final = 26
+CALL_PAIRS: Final = 13
+_PAIRS: Final = [first + second for first in CROCKFORD for second in CROCKFORD]
+_SHIFTS: Final = [10 * place for place in reversed(range(CALL_PAIRS))]
 RANDOM_BITS: Final = 70
 SUB_MS_BITS: Final = 10
 US_PER_MS: Final = 1_000
@@ -59,4 +61,4 @@ class SystemIds:
 
 def _crockford(value: int) -> str:
     """Write *value* in base 32, most significant character first."""
-    return "".join(CROCKFORD[value >> 5 * place & 31] for place in reversed(range(CALL_CHARACTERS)))
+    return "".join([_PAIRS[value >> shift & 1023] for shift in _SHIFTS])

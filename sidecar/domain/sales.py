@@ -58,6 +58,7 @@ class Sale:
         self._parameters = requests.parameters_of(endpoint.name)
         self._at = lru_cache(maxsize=AMOUNTS_KEPT)(self._worked_out)
         self._now = terms[0]
+        self._standing = self._settled(terms[0])
         self.endpoint = self._at(terms[0].version, terms[0].price.least)
         self.offers: Final = self._every_way()
         """An offer in every way to be paid that is taken, on whatever terms; those in force come first."""
@@ -90,7 +91,8 @@ class Sale:
         *request* is what `read` returned.
         """
         own = self._now.own.get(wallet) if wallet is not None else None
-        return self._priced(request, self._now, own or self._now.price)
+        standing = self._standing.get(None if own is None else wallet)
+        return standing or self._priced(request, self._now, own or self._now.price)
 
     def open_to(self, request: Request, payer: bytes, now_us: int) -> tuple[Endpoint, ...] | Refusal:
         """Return every price *payer* may have signed for *request*: what is in force first, then what was.
@@ -114,6 +116,11 @@ class Sale:
                 found.append(listed)
         return tuple(found) or self._refused(request, payer)
 
+    def _settled(self, terms: Terms) -> dict[bytes | None, Endpoint | Refusal]:
+        """Return what *terms* ask for whatever the request: of everybody (None), and of some buyers."""
+        asked = [(None, terms.price), *terms.own.items()]
+        return {buyer: self._at_most(terms, price.least) for buyer, price in asked if not price.places}
+
     def _refused(self, request: Request, payer: bytes) -> Refusal:
         quoted = self.quote(request, payer)
         assert isinstance(quoted, Refusal), "what is sold in force is open to its payer"
@@ -128,6 +135,9 @@ class Sale:
             if amount.misfit is Misfit.NOT_LISTED:
                 return Refusal(Code.MODEL_NOT_ALLOWED, policy="routes.price")
             return requests.invalid(amount.place, amount.misfit.value)
+        return self._at_most(terms, amount)
+
+    def _at_most(self, terms: Terms, amount: Amount) -> Endpoint | Refusal:
         if self._rules.ceiling is not None and amount > self._rules.ceiling:
             return Refusal(Code.PRICE_ABOVE_CEILING, policy="routes.price_ceiling")
         return self._at(terms.version, amount)

@@ -3,21 +3,27 @@
 Every path is priced, free, ours, or refused. An unpaid call costs no I/O.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from sidecar.domain.admission import RETRY_AFTER_S
 from sidecar.domain.events import Answered, NeedsAttention
 from sidecar.domain.refusals import Code, Refusal
+from sidecar.domain.requests import Request
 from sidecar.domain.routes import Matched, Routes, UnknownRoute, WrongMethod
 from sidecar.domain.target import Ambiguous, canonical
 from sidecar.fields import combined, values
+from sidecar.http import headers as hygiene
+from sidecar.http import unpaid
 from sidecar.http.exchange import BuyerExchange, BuyerLeft, Receive, Send
 from sidecar.http.passing import Passing
+from sidecar.http.reading import Head
 from sidecar.http.selling import Selling
 from sidecar.http.sold import Sold
 from sidecar.http.wallet.pages import Pages, is_own
+from sidecar.http.whole import Whole
 from sidecar.ports import Clock, Headers, Ids, Observer
 
 Scope = dict[str, Any]
@@ -82,6 +88,34 @@ class Buyers:
         self._observer.saw(
             Answered(endpoint, exchange.outcome, exchange.status, exchange.call, latency_us, exchange.policy)
         )
+
+    def at_once(self, head: Head) -> Callable[[], Whole] | None:
+        """Return what answers an unpaid call: the 402 of a price that does not depend on the body."""
+        started_us = self._clock.monotonic_us()
+        names = {name for name, _ in head.fields}
+        if head.method == "OPTIONS" or not names.isdisjoint(hygiene.PAYING):
+            return None
+        target = canonical(head.path, head.query)
+        if isinstance(target, Ambiguous) or is_own(target):
+            return None
+        matched = self._routes.match(head.method, target)
+        entry = self._entries[matched.index] if isinstance(matched, Matched) else None
+        if entry is None or entry.sold is None or entry.sold.sale.reads_body:
+            return None
+        wallet = hygiene.wallet(head.fields) if hygiene.WALLET in names else None
+        quoted = entry.sold.sale.quote(Request(target), wallet)
+        if isinstance(quoted, Refusal):
+            return None
+        challenge = entry.sold.challenge(quoted)
+        asking = partial(unpaid.asking, challenge, target.path, cross_origin=b"origin" in names)
+        return partial(self._ask, entry.name, asking, started_us)
+
+    def _ask(self, endpoint: str, asking: Callable[[str], Whole], started_us: int) -> Whole:
+        call = self._ids.call(self._clock.now_us())
+        answer = asking(call)
+        latency_us = self._clock.monotonic_us() - started_us
+        self._observer.saw(Answered(endpoint, unpaid.OUTCOME, unpaid.STATUS, call, latency_us))
+        return answer
 
     def drain(self) -> None:
         """Begin nothing that is paid any more; the rest runs on."""

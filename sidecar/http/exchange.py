@@ -222,14 +222,8 @@ class BuyerExchange:
             fields += self._receipts(receipt)
         await self._answer(status, [*fields, *self._shared()], content)
 
-    def _shared(self) -> list[tuple[bytes, bytes]]:
-        """Return what lets a page of another origin read an answer of ours."""
-        if not self._cross_origin:
-            return []
-        return [
-            (b"access-control-allow-origin", b"*"),
-            (b"access-control-expose-headers", headers.EXPOSED),
-        ]
+    def _shared(self) -> Headers:
+        return headers.SHARED if self._cross_origin else ()
 
     def _receipts(self, receipt: SettleReply) -> list[tuple[bytes, bytes]]:
         """Return the receipt as version 2 names it, and for a version 1 payment as that one does too."""

@@ -35,6 +35,12 @@ _TRACEPARENT: Final = re.compile(
     rb"(00|(?!ff)[0-9a-f]{2})(-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2})(-.*)?\Z"
 )
 EXPOSED: Final = b"PAYMENT-REQUIRED, PAYMENT-RESPONSE, X-PAYMENT-RESPONSE, Sidecar-Call-Id"
+SHARED: Final = ((b"access-control-allow-origin", b"*"), (b"access-control-expose-headers", EXPOSED))
+"""What lets a page of another origin read an answer of ours."""
+PAYING: Final = frozenset((b"payment-signature", b"x-payment"))
+"""The fields that a payment may come in."""
+WALLET: Final = b"sidecar-wallet"
+"""The field in which a buyer says which wallet would pay."""
 
 
 def label(headers: Headers, name: bytes) -> str:
@@ -45,7 +51,7 @@ def label(headers: Headers, name: bytes) -> str:
 
 def wallet(headers: Headers) -> bytes | None:
     """Return the wallet a buyer says it would pay from, which only chooses the price it is shown."""
-    found = values(headers, b"sidecar-wallet")
+    found = values(headers, WALLET)
     return bytes.fromhex(found[0][2:].decode()) if len(found) == 1 and _WALLET.match(found[0]) else None
 
 

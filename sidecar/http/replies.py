@@ -203,6 +203,13 @@ def body(
     return JSON, challenge.body(path, error.encode("ascii"), _encoded(members))
 
 
+def opened(refusal: Refusal) -> bytes:
+    """Return the problem of *refusal* encoded as far as every answer with it has it: up to its call's id."""
+    whole = _encoded(problem(refusal, ""))
+    assert whole.endswith(b'"call":""}'), "the call comes last"
+    return whole[: -len(b'"}')]
+
+
 def _encoded(members: Mapping[str, object]) -> bytes:
     return json.dumps(members, separators=(",", ":")).encode("ascii")
 

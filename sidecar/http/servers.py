@@ -17,7 +17,8 @@ from typing import Any, Final, TypeVar
 
 import uvicorn
 
-from sidecar.http.protocol import ProtocolLimits, protocol_with
+from sidecar.http.protocol import AtOnce, left_to_the_app, protocol_with
+from sidecar.http.reading import ProtocolLimits
 
 T = TypeVar("T")
 
@@ -39,12 +40,16 @@ class CannotListenError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """One audience: a bound socket and the app behind it. `name` is for the operator."""
+    """One audience: a bound socket and the app behind it. `name` is for the operator.
+
+    `at_once` is asked first, for what needs no app.
+    """
 
     name: str
     socket: socket.socket
     app: AsgiApp
     limits: ProtocolLimits = field(default_factory=ProtocolLimits)
+    at_once: AtOnce = left_to_the_app
 
     @property
     def port(self) -> int:
@@ -161,7 +166,7 @@ def _config(listener: Listener, keep_alive_s: int, close_timeout_s: int) -> uvic
     """What uvicorn is told; `interface` because it takes some callables for ASGI 2."""
     return uvicorn.Config(
         listener.app,
-        http=protocol_with(listener.limits),
+        http=protocol_with(listener.limits, listener.at_once),
         interface="asgi3",
         ws="none",
         lifespan="off",

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from x402.http.utils import decode_payment_required_header, decode_payment_respo
 
 from sidecar.domain.events import Answered
 from sidecar.http.headers import HOP_BY_HOP, PAYMENT
+from sidecar.http.reading import Head
 from tests.sidecar.builders import PAYER
 from tests.sidecar.fakes import Buyer, Says
 from tests.sidecar.http.promises import OURS
@@ -298,3 +300,62 @@ async def test_a_defect_within_an_answer_cuts_it(tmp_path: Path) -> None:
         assert (buyer.status, buyer.body, buyer.ended) == (200, b"half", False)
         assert stall.observer.attention == ["defect"]
         assert stall.upstream.answers[0].closed >= 1
+
+
+# At once.
+
+
+def head_of(method: str, target: bytes, *fields: tuple[bytes, bytes]) -> Head:
+    path, _, query = target.partition(b"?")
+    return Head(method, path, query, list(fields), expects=False, keep_alive=True)
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "fields"),
+    [
+        ("POST", b"/research", ()),
+        ("POST", b"/research?q=%2F..%2F", ((b"content-length", b"10"),)),
+        ("GET", b"/models/gpt", ((b"origin", b"https://shop.example"),)),
+        ("HEAD", b"/models/%C3%A9", ((b"sidecar-wallet", b"0x" + PAYER.hex().encode()),)),
+    ],
+)
+async def test_an_unpaid_call_is_answered_at_once_as_it_is_by_the_app(
+    tmp_path: Path, method: str, target: bytes, fields: Any
+) -> None:
+    """The same answer and the same event, but for the call's id; and nothing is touched for it."""
+    async with open_stall(tmp_path) as stall:
+        buyer = await stall.answer(method, target, fields)
+        stall.trace.clear()
+        prepared = stall.buyers.at_once(head_of(method, target, *fields))
+        assert prepared is not None
+        assert len(stall.observer.events) == 1
+        whole = prepared()
+
+        assert stall.trace == []
+        lines = [tuple(line.split(b": ", 1)) for line in whole.fields.split(b"\r\n")[:-1]]
+        renamed = [(name, value.replace(b"call_2", b"call_1")) for name, value in lines]
+        assert (whole.status, whole.body.replace(b"call_2", b"call_1")) == (buyer.status, buyer.body)
+        assert renamed == buyer.headers
+        first, second = stall.observer.of(Answered)
+        assert second == replace(first, call="call_2")
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "fields"),
+    [
+        ("POST", b"/research", ((b"payment-signature", b"x"),)),
+        ("POST", b"/research", ((b"x-payment", b""),)),
+        ("OPTIONS", b"/research", ()),
+        ("GET", b"/free/docs", ()),
+        ("GET", b"/research", ()),
+        ("GET", b"/elsewhere", ()),
+        ("POST", b"/research/../research", ()),
+        ("GET", b"/.well-known/x402", ()),
+        ("GET", b"/__402/quote", ()),
+    ],
+)
+async def test_all_else_is_left_to_the_app(tmp_path: Path, method: str, target: bytes, fields: Any) -> None:
+    """What is paid, free, ours or refused; and nothing is said of it here."""
+    async with open_stall(tmp_path) as stall:
+        assert stall.buyers.at_once(head_of(method, target, *fields)) is None
+        assert stall.observer.events == []

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,7 +12,9 @@ import pytest_asyncio
 import uvicorn
 from uvicorn.server import ServerState
 
-from sidecar.http.protocol import ProtocolLimits, protocol_with
+from sidecar.http.protocol import protocol_with
+from sidecar.http.reading import Head, ProtocolLimits
+from sidecar.http.whole import Whole
 
 LIMITS = ProtocolLimits(head_timeout_ms=250, body_idle_ms=250, linger_ms=200, call_id=lambda: "call_x")
 GET = b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -30,7 +32,19 @@ class Server:
     bodies: list[bytes] = field(default_factory=list)
     disconnects: int = 0
     hold: asyncio.Event = field(default_factory=asyncio.Event)
+    at_once: list[bytes] = field(default_factory=list)
+    config: Any = None
     peers: list[asyncio.StreamWriter] = field(default_factory=list)
+
+    def prepared(self, head: Head) -> Callable[[], Whole] | None:
+        """Answer /asked without the app, and count on /broken as on no other."""
+        assert head.path != b"/broken", "a defect"
+
+        def answer() -> Whole:
+            self.at_once.append(head.query)
+            return Whole(402, b"content-length: 3\r\n", b"pay")
+
+        return answer if head.path == b"/asked" else None
 
     async def app(self, scope: Any, receive: Any, send: Any) -> None:
         """Record the request, read its body (unless at /unread), wait at /held, answer the body's length."""
@@ -78,9 +92,10 @@ async def server(request: pytest.FixtureRequest) -> AsyncIterator[Server]:
         access_log=False, proxy_headers=False,
     )  # fmt: skip
     config.load()
+    built.config = config
     state = ServerState()
     listener = await asyncio.get_running_loop().create_server(
-        lambda: protocol_with(built.limits)(config, state, {}), "127.0.0.1", 0
+        lambda: protocol_with(built.limits, built.prepared)(config, state, {}), "127.0.0.1", 0
     )
     built.port = listener.sockets[0].getsockname()[1]
     yield built
@@ -360,3 +375,98 @@ async def test_many_half_open_requests_do_not_stop_the_next_one(server: Server) 
         _, writer = await server.connect()
         writer.write(b"GET / HTTP/1.1\r\n")
     assert status_of(await server.say(GET[:-2] + b"Connection: close\r\n\r\n")) == 200
+
+
+# At once, without the app.
+
+ASKED = b"GET /asked?%d HTTP/1.1\r\nHost: a\r\n\r\n"
+ASKED_WITH = b"POST /asked HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"
+
+
+async def test_what_needs_no_app_is_answered_in_its_turn(server: Server) -> None:
+    """Before and between what the app answers; behind something that is not answered yet it is the app's."""
+    last = GET[:-2] + b"Connection: close\r\n\r\n"
+    raws = [ASKED % 1, GET, ASKED % 2, ASKED_WITH % 3 + b"abc", last]
+    for segments, between in (([b"".join(raws)], [b"0", b"3"]), (raws, [b"pay", b"pay"])):
+        answer = await server.say(*segments)
+        parts = answer.split(b"HTTP/1.1 ")[1:]
+        assert [part.rpartition(b"\r\n\r\n")[2] for part in parts] == [b"pay", b"0", *between, b"0"]
+
+
+async def test_it_may_be_the_last_answer(server: Server) -> None:
+    """Asked to close, it says so and closes."""
+    answer = await server.say((ASKED % 1)[:-2] + b"Connection: close\r\n\r\n" + GET)
+    assert answer.startswith(b"HTTP/1.1 402 ")
+    assert b"connection: close" in answer
+    assert answer.endswith(b"\r\n\r\npay")
+    assert server.requests == []
+
+
+async def test_to_head_it_has_no_body(server: Server) -> None:
+    """Its length is told, and the next answer follows."""
+    answer = await server.say((ASKED % 1).replace(b"GET", b"HEAD"), GET[:-2] + b"Connection: close\r\n\r\n")
+    assert b"content-length: 3\r\n\r\nHTTP/1.1 200" in answer
+
+
+async def test_the_body_behind_it_is_read_away(server: Server) -> None:
+    """In pieces, and the next request is read behind it."""
+    close = GET[:-2] + b"Connection: close\r\n\r\n"
+    answer = await server.say(ASKED_WITH % 5 + b"ab", b"c", b"de" + close)
+    assert [int(part[:3]) for part in answer.split(b"HTTP/1.1 ")[1:]] == [402, 200]
+
+
+@pytest.mark.parametrize("server", [replace(LIMITS, unread_bytes_max=10)], indirect=True)
+@pytest.mark.parametrize("rest", [b"a" * 11, b""], ids=["more than is read away", "nothing within the time"])
+async def test_a_body_behind_it_that_goes_wrong_only_closes(server: Server, rest: bytes) -> None:
+    """It has its answer, and one request has one."""
+    answer = await server.say(ASKED_WITH % 20, rest)
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert answer.endswith(b"pay")
+
+
+async def test_one_that_is_broken_in_its_segment_is_refused_instead(server: Server) -> None:
+    """As by the app: it never was answered."""
+    answer = await server.say(CHUNKED.replace(b"/a", b"/asked") + b"zz\r\n")
+    assert (status_of(answer), server.at_once) == (400, [])
+
+
+async def test_a_kept_connection_is_closed_without_a_word(server: Server) -> None:
+    """A refusal then would be read as the answer to what comes next."""
+    server.config.timeout_keep_alive = 0
+    answer = await server.say(ASKED % 1)
+    assert answer.endswith(b"pay")
+    answer = await server.say(GET)
+    assert answer.endswith(b"\r\n\r\n0")
+
+
+async def test_a_peer_that_asks_first_is_the_apps(server: Server) -> None:
+    """It may never send the body that would have to be read away."""
+    raw = (ASKED_WITH % 3)[:-2] + b"Expect: 100-continue\r\nConnection: close\r\n\r\n"
+    answer = await server.say(raw, b"abc")
+    assert answer.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK")
+    assert server.at_once == []
+
+
+async def test_a_defect_in_it_is_the_apps_to_meet(server: Server) -> None:
+    """No request is refused for it."""
+    answer = await server.say(b"GET /broken HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 200")
+
+
+# A peer that leaves what it gets.
+
+
+@pytest.mark.parametrize("server", [replace(LIMITS, write_idle_ms=100)], indirect=True)
+async def test_a_peer_that_takes_nothing_is_dropped(server: Server) -> None:
+    """However much it asks for: what waits for it is bounded, and so is how long."""
+    reader, writer = await server.connect()
+    reader._transport.pause_reading()  # type: ignore[attr-defined]
+    writer.write(ASKED % 1 * 40_000)
+    with contextlib.suppress(ConnectionError):
+        async with asyncio.timeout(20):
+            await writer.drain()
+            while True:
+                writer.write(ASKED % 1 * 1_000)
+                await writer.drain()
+                await asyncio.sleep(0.01)
+    assert len(server.at_once) < 40_000
