@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Final
 
-from ledger import accounts, queries
+from ledger import accounts, queries, sealed
 from ledger.accounts import Account, AccountClass, AccountId, Side
 from ledger.balances import Balance
 from ledger.closing import Trial
@@ -123,7 +123,6 @@ def trial_balance(connection: Reads, as_of: AsOf = NOW) -> tuple[TrialRow, ...]:
 
 def trial(connection: Reads, through_us: int) -> Trial:
     """Return what a period that ends at *through_us* is closed with; read in one snapshot of the caller's."""
-    last = connection.execute(_SQL["last"].sql).fetchone()
     standings = [
         Standing(
             row.account,
@@ -133,7 +132,7 @@ def trial(connection: Reads, through_us: int) -> Trial:
         )
         for row in trial_balance(connection, AsOf(happened_us=through_us))
     ]
-    return Trial(last[0], tuple(standings))
+    return Trial(sealed.head(connection).seq, tuple(standings))
 
 
 def account(connection: Reads, account_id: AccountId) -> tuple[int, Account] | None:

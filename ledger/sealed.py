@@ -8,13 +8,13 @@ from typing import Any, Final
 from ledger import chain, queries
 from ledger.accounts import Account, AccountId
 from ledger.chain import GENESIS, Head
-from ledger.queries import Reads
+from ledger.queries import Reads, Rows
 from ledger.stores import rows
 from ledger.stores.migrate import SQL
 from ledger.transfers import Booked, Row
 
-READS: Final = queries.load(SQL / "sealed_reads.sql")
-_SHARED: Final = queries.load(SQL / "postgres" / "sealed_reads.sql")
+_READS: Final = queries.load(SQL / "sealed_reads.sql")
+_SHARED_READS: Final = queries.load(SQL / "postgres" / "sealed_reads.sql")
 
 Found = tuple[Any, ...]
 
@@ -44,6 +44,17 @@ def snapshot(connection: Reads) -> Iterator[None]:
         connection.text_factory = before
 
 
+def read(connection: Reads, name: str, **parameters: object) -> Rows:
+    """Run the statement *name*. Where several share a book, a journal's number is its place in the chain."""
+    return connection.execute((_READS if alone(connection) else _SHARED_READS)[name].sql, parameters)
+
+
+def head(connection: Reads) -> Head:
+    """Return the end of the chain."""
+    last = read(connection, "last_hash").fetchone()
+    return GENESIS if last is None else Head(*last)
+
+
 def alone(connection: Reads) -> bool:
     """Tell a file with its one writer from a database that several share."""
     return isinstance(connection, sqlite3.Connection)
@@ -57,15 +68,15 @@ def hash_chain(connection: Reads) -> Iterator[Found]:
     """Find journals, by number, that are missing or are not what was sealed."""
     named = dict(_accounts(connection))
     transfers = _Groups(_read(connection, "transfers"))
-    head, recorded_before, seen = GENESIS, 0, set[AccountId]()
+    end, recorded_before, seen = GENESIS, 0, set[AccountId]()
     for seq, name, kind, happened_us, recorded_us, subject, note, prev_hash, digest in _read(
         connection, "journals"
     ):
-        if seq != head.seq + 1:
-            yield seq, f"journals {head.seq + 1} to {seq - 1} are missing"
-        if prev_hash != head.hash:
+        if seq != end.seq + 1:
+            yield seq, f"journals {end.seq + 1} to {seq - 1} are missing"
+        if prev_hash != end.hash:
             yield seq, "does not follow the journal before it"
-        if recorded_us < recorded_before and alone(connection):  # the clocks of several writers differ
+        if alone(connection) and recorded_us < recorded_before:  # the clocks of several writers differ
             yield seq, "was recorded before the journal before it"
         try:
             booked_rows = _rows(transfers.take(seq), named)
@@ -75,7 +86,7 @@ def hash_chain(connection: Reads) -> Iterator[Found]:
             booked = Booked(seq, name, kind, happened_us, recorded_us, subject, note, booked_rows)
             if chain.extend(Head(seq - 1, prev_hash), booked, _opened(booked, seen)).hash != digest:
                 yield seq, "is not what was sealed"
-        head, recorded_before = Head(seq, digest), recorded_us
+        end, recorded_before = Head(seq, digest), recorded_us
 
 
 def journals(connection: Reads) -> Iterator[Booked]:
@@ -87,21 +98,19 @@ def journals(connection: Reads) -> Iterator[Booked]:
         yield Booked(seq, name, kind, happened_us, recorded_us, subject, note, booked_rows)
 
 
-def booked(connection: sqlite3.Connection, journal_id: str) -> tuple[Booked, bytes, bytes] | None:
+def booked(connection: Reads, journal_id: str) -> tuple[Booked, bytes, bytes] | None:
     """Return a journal, the bytes that are sealed of it, and the hash before it; None if it is not there."""
-    found = connection.execute(READS["journal"].sql, {"id": journal_id}).fetchone()
+    found = read(connection, "journal", id=journal_id).fetchone()
     if found is None:
         return None
     seq, name, kind, happened_us, recorded_us, subject, note, prev_hash, _ = found
     entries: list[Row] = []
     opened: dict[AccountId, Account] = {}
-    for entry, entry_kind, units, pending_id, *sides in connection.execute(
-        READS["journal_entries"].sql, {"seq": seq}
-    ):
+    for entry, entry_kind, units, pending_id, *sides in read(connection, "journal_entries", seq=seq):
         debit, credit = (rows.account(tuple(side)) for side in (sides[:7], sides[7:]))
         entries.append(Row(entry, rows.KINDS[entry_kind], debit, credit, units, pending_id))
         for no, account in ((sides[0], debit), (sides[7], credit)):
-            used = connection.execute(READS["used_before"].sql, {"account": no, "seq": seq}).fetchone()
+            used = read(connection, "used_before", account=no, seq=seq).fetchone()
             if not used[0]:
                 opened.setdefault(account.id, account)
     journal = Booked(seq, name, kind, happened_us, recorded_us, subject, note, tuple(entries))
@@ -150,4 +159,4 @@ def _accounts(connection: Reads) -> Iterator[tuple[int, Account]]:
 
 
 def _read(connection: Reads, name: str) -> Iterator[Any]:
-    return iter(connection.execute((READS if alone(connection) else _SHARED)[name].sql))
+    return iter(read(connection, name))

@@ -4,6 +4,7 @@ The docstrings are the contract; every store passes the same tests.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from ledger.accounts import AccountId
@@ -16,6 +17,14 @@ from ledger.transfers import Booked, Journal
 
 R = TypeVar("R")
 T_co = TypeVar("T_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How far the chain is behind the book: journals not sealed, and when the oldest was recorded."""
+
+    journals: int = 0
+    oldest_us: int | None = None
 
 
 class Rollback(Exception):

@@ -4,16 +4,15 @@ The hash chain finds what was changed or taken out of the middle; the signed
 checkpoints find a chain that was made anew, and journals taken off its end.
 """
 
-import sqlite3
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 from ledger import checkpoints, periods, reports, sealed
-from ledger.chain import GENESIS, Head
+from ledger.chain import Head
 from ledger.checkpoints import Checkpoint
 from ledger.periods import Period
-from ledger.sealed import READS
+from ledger.queries import Reads
 from ledger.signing import NO_STATEMENT, Signed, is_signed_by
 
 
@@ -40,11 +39,10 @@ class Verdict:
     bad: Bad | None
 
 
-def verify(connection: sqlite3.Connection, public_key: bytes) -> Verdict:
+def verify(connection: Reads, public_key: bytes) -> Verdict:
     """Verify the book over one state of it, trusting nothing but *public_key*."""
     with sealed.snapshot(connection):
-        last = connection.execute(READS["last_hash"].sql).fetchone()
-        head = GENESIS if last is None else Head(*last)
+        head = sealed.head(connection)
         for seq, what in sealed.hash_chain(connection):
             return Verdict(head, 0, 0, 0, Bad("journals", seq, what))
         signatures = _Signatures(connection, public_key)
@@ -58,17 +56,17 @@ def verify(connection: sqlite3.Connection, public_key: bytes) -> Verdict:
 class _Signatures:
     """Checkpoints, held one after the other against the journals they cover."""
 
-    def __init__(self, connection: sqlite3.Connection, public_key: bytes) -> None:
+    def __init__(self, connection: Reads, public_key: bytes) -> None:
         self._connection = connection
         self._key = public_key
-        self._hashes = iter(connection.execute(READS["hashes"].sql))
+        self._hashes = iter(sealed.read(connection, "hashes"))
         self._previous = NO_STATEMENT
         self.signed = 0
         self.count = 0
 
     def checkpoints(self) -> Bad | None:
         """Find the first checkpoint that is not what was signed."""
-        for seq, statement, signature in self._connection.execute(READS["checkpoints"].sql):
+        for seq, statement, signature in sealed.read(self._connection, "checkpoints"):
             signed = Signed(statement, signature)
             what = self._wrong(seq, signed)
             if what is not None:
@@ -103,7 +101,7 @@ class _Signatures:
 class _Closes:
     """Closed periods, held against each other, the chain, and the newest of them against its accounts."""
 
-    def __init__(self, connection: sqlite3.Connection, public_key: bytes) -> None:
+    def __init__(self, connection: Reads, public_key: bytes) -> None:
         self._connection = connection
         self._key = public_key
         self._previous = NO_STATEMENT
@@ -112,7 +110,7 @@ class _Closes:
 
     def periods(self) -> Bad | None:
         """Find the first close that is not what was signed."""
-        for number, through_us, seq, statement, signature in self._connection.execute(READS["periods"].sql):
+        for number, through_us, seq, statement, signature in sealed.read(self._connection, "periods"):
             signed = Signed(statement, signature)
             what = self._wrong((number, through_us, seq), signed)
             if what is not None:
@@ -136,7 +134,7 @@ class _Closes:
             return "is not what was signed"
         if period.number != self.count + 1 or period.previous != self._previous:
             return "does not follow the close before it"
-        found = self._connection.execute(READS["hash_at"].sql, {"seq": period.head.seq}).fetchone()
+        found = sealed.read(self._connection, "hash_at", seq=period.head.seq).fetchone()
         if found != (period.head.hash,):
             return "was closed over other journals than there are"
         self._newest = period

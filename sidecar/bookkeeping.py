@@ -13,7 +13,7 @@ from ledger.book import Created, Exists, Rejected
 from ledger.closing import NotClosed
 from ledger.signing import Signed, Signer
 from ledger.store import Tx
-from sidecar.adapters.storage.reading import Place, file_of
+from sidecar.adapters.storage.reading import Place
 from sidecar.adapters.storage.reporting import read_trial
 from sidecar.domain import manual
 from sidecar.domain.manual import Manual, Unfit
@@ -48,7 +48,6 @@ class Bookkeeping:
 
     async def close(self, document: object) -> dict[str, Any]:
         """Close all that happened before a time, `{"before": "2026-05-01"}`, and return what is signed."""
-        path = file_of(self._place, "closing a period")
         if not isinstance(document, dict) or set(document) != {"before"}:
             raise NotBooked("malformed", "a close has exactly one member: before")
         try:
@@ -57,7 +56,7 @@ class Bookkeeping:
             raise NotBooked("malformed", f"before: {wrong}") from wrong
         answer: Signed | NotClosed = NotClosed.CHANGED_MEANWHILE
         for _ in range(TRIES):
-            trial = await asyncio.to_thread(read_trial, path, through_us)
+            trial = await asyncio.to_thread(read_trial, self._place, through_us)
             unit = partial(closing.close, signer=self._signer, through_us=through_us, trial=trial)
             answer = await self._storage.run(unit)
             if answer is not NotClosed.CHANGED_MEANWHILE:

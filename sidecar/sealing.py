@@ -5,8 +5,9 @@ from functools import partial
 from typing import Final
 
 from ledger import sealing
-from ledger.checkpoints import JOURNALS_MAX
-from ledger.signing import Signer
+from ledger.checkpoints import JOURNALS_MAX, Checkpoint
+from ledger.signing import Signer, is_signed_by
+from ledger.store import SealableTx
 from sidecar.domain.events import BooksSealed, NeedsAttention
 from sidecar.ports import Clock, Observer, Storage, StorageGone, StorageUnavailable
 
@@ -14,6 +15,10 @@ LOOK_S: Final = 1
 """How often it is looked whether a full checkpoint waits, in seconds."""
 SEAL_US: Final = 60_000_000
 """How long a journal waits at most for its checkpoint, microseconds."""
+
+
+class OtherKey(Exception):
+    """The books are signed with another key; signed with two they could be verified with none."""
 
 
 class Sealing:
@@ -27,7 +32,7 @@ class Sealing:
         self._sealed_us = clock.monotonic_us()
 
     async def run(self) -> None:
-        """Sign for as long as the process lives. A full disk delays it, nothing else does."""
+        """Sign for as long as the process lives. A full disk delays it; another's signature ends it."""
         while True:
             try:
                 await self.look()
@@ -35,6 +40,9 @@ class Sealing:
                 return
             except StorageUnavailable as fault:
                 self._observer.saw(NeedsAttention("sealing_delayed", str(fault)))
+            except OtherKey as fault:
+                self._observer.saw(NeedsAttention("signed_with_another_key", str(fault)))
+                return
             await asyncio.sleep(LOOK_S)
 
     async def look(self) -> None:
@@ -50,6 +58,13 @@ class Sealing:
         self._sealed_us = self._clock.monotonic_us()
 
     async def _seal(self, least: int) -> None:
-        unit = partial(sealing.seal, signer=self._signer, least=least)
+        unit = partial(_seal_unit, signer=self._signer, least=least)
         while (checkpoint := await self._storage.run(unit)) is not None:
             self._observer.saw(BooksSealed(checkpoint.head.seq, checkpoint.head.hash.hex()))
+
+
+def _seal_unit(tx: SealableTx, signer: Signer, least: int) -> Checkpoint | None:
+    before = tx.last_checkpoint()
+    if before is not None and not is_signed_by(signer.public_key, before):
+        raise OtherKey("the books are signed with the key of another secrets file, so not with this one")
+    return sealing.seal(tx, signer, least)

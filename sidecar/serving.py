@@ -26,7 +26,7 @@ from sidecar.http.reading import ProtocolLimits
 from sidecar.http.servers import Listener, bind, serve
 from sidecar.ports import Observer, StorageUnavailable
 from sidecar.readiness import Readiness
-from sidecar.sealing import Sealing
+from sidecar.sealing import OtherKey, Sealing
 from sidecar.settings import Settings
 from sidecar.wiring import PaidPath, open_storage, paid_path
 
@@ -73,6 +73,7 @@ async def run(settings: Settings, on_ready: Callable[[Bound], None]) -> bool:
         run = "run_" + SystemIds().call(clock.now_us()).removeprefix("call_")
         storage = open_storage(settings, clock, run)
         open_things.push_async_callback(storage.close)
+        metrics.chain = lambda: storage.lag
         path = await _paid_path(settings, storage, clock, observer, run)
         open_things.push_async_callback(path.adapters.close)
         reader = reader_of(settings.books)
@@ -81,7 +82,7 @@ async def run(settings: Settings, on_ready: Callable[[Bound], None]) -> bool:
         readiness = _readiness(path, observer)
         stop = asyncio.Event()
         signer = Signer(path.secrets.checkpoints)
-        sealing = None if settings.database else Sealing(storage, signer, clock, observer)
+        sealing = Sealing(storage, signer, clock, observer)
         tasks = [
             path.recovery.run(),
             path.collector.run(),
@@ -89,7 +90,7 @@ async def run(settings: Settings, on_ready: Callable[[Bound], None]) -> bool:
             path.facilitators.watch(),
             readiness.watch(),
             _watch_storage(path, stop),
-            *([] if sealing is None else [sealing.run()]),
+            sealing.run(),
         ]
         for task in tasks:
             open_things.push_async_callback(_end, asyncio.create_task(task))
@@ -113,9 +114,8 @@ async def run(settings: Settings, on_ready: Callable[[Bound], None]) -> bool:
             Listener("operator", sockets[2], operator, limits),
         ]
         await _serve(settings, listeners, path, readiness, observer, stop, on_ready)
-        if sealing is not None:
-            with contextlib.suppress(StorageUnavailable):  # the next run signs it
-                await sealing.seal()
+        with contextlib.suppress(StorageUnavailable, OtherKey):  # the next run signs it
+            await sealing.seal()
         return storage.failed is None
 
 

@@ -7,13 +7,14 @@ every label has few values: endpoints, networks, and words of our own.
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
+from ledger.store import Lag
 from sidecar.domain.events import (
     Answered,
     CallAdmitted,
@@ -51,6 +52,8 @@ class MetricsObserver:
         self._settle = _Histogram("sidecar_settle_seconds", "Time a settlement took.", REMOTE_US)
         self._admit = _Histogram("sidecar_admit_seconds", "Time to admit a call.", COMMIT_US)
         self._money: Mapping[str, Any] | None = None
+        self.chain: Callable[[], Lag] = Lag
+        """Tells how far the hash chain is behind the books."""
         self.registry.register(self)
 
     def saw(self, event: Event) -> None:
@@ -101,6 +104,7 @@ class MetricsObserver:
         yield self._upstream.family()
         yield self._settle.family()
         yield self._admit.family()
+        yield from _chain(self.chain(), self._clock.now_us())
         if self._money is not None:
             yield from _gauges(self._money, self._clock.now_us())
 
@@ -140,6 +144,16 @@ def _counter(
     for values, units in counts.items():
         family.add_metric(values, units / one)
     return family
+
+
+def _chain(lag: Lag, now_us: int) -> Iterator[Metric]:
+    age_us = 0 if lag.oldest_us is None else max(0, now_us - lag.oldest_us)
+    yield GaugeMetricFamily(
+        "sidecar_unsealed_journals", "Booked and not in the hash chain yet.", lag.journals
+    )
+    yield GaugeMetricFamily(
+        "sidecar_oldest_unsealed_seconds", "Age of the oldest journal not in the chain.", age_us / US_PER_S
+    )
 
 
 def _gauges(money: Mapping[str, Any], now_us: int) -> Iterator[Metric]:

@@ -16,11 +16,17 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 def _backup(arguments: argparse.Namespace) -> int:
     from sidecar.adapters import secrets  # noqa: PLC0415 - only when books are read
-    from sidecar.adapters.storage.backup import NotCopied, back_up  # noqa: PLC0415 - only when books are read
+    from sidecar.adapters.storage.backup import (  # noqa: PLC0415 - only when books are read
+        NotAFile,
+        NotCopied,
+        back_up,
+    )
 
     with books_place(arguments) as place:
         try:
             answer = back_up(place, arguments.file)
+        except NotAFile as fault:
+            raise Sentence(Exit.WRONG_USAGE, str(fault)) from fault
         except NotCopied as fault:
             raise Sentence(Exit.UNREACHABLE, str(fault)) from fault
     if arguments.json:

@@ -1,16 +1,14 @@
 """`sidecar ledger verify` and `prove`: the seals of the books, checked and shown to others. Reads only."""
 
 import argparse
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from sidecar.commands.configured import settings_of
 from sidecar.commands.errors import Exit, Sentence
 from sidecar.commands.opened import books_place, print_json
 from sidecar.commands.progress import Progress
 from sidecar.commands.subcommands import Subcommand
 from sidecar.commands.tables import printable
-
-if TYPE_CHECKING:
-    from sidecar.adapters.storage.reading import Place
 
 KEY_DIGITS: Final = 64
 
@@ -33,7 +31,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     from sidecar.adapters.storage.sealed import verify_books  # noqa: PLC0415 - only when books are read
 
     with books_place(arguments) as place, Progress("verifying the seals"):
-        answer = verify_books(place, _public_key(arguments, place))
+        answer = verify_books(place, _public_key(arguments))
     if arguments.json:
         print_json(answer)
     elif answer["verified"]:
@@ -52,7 +50,7 @@ def _prove(arguments: argparse.Namespace) -> int:
 
     with books_place(arguments) as place:
         try:
-            answer = prove_journal(place, arguments.journal, _public_key(arguments, place))
+            answer = prove_journal(place, arguments.journal, _public_key(arguments))
         except Unproven as why:
             raise Sentence(Exit.FOUND_WRONG, printable(str(why))) from why
     if arguments.json:
@@ -64,15 +62,13 @@ def _prove(arguments: argparse.Namespace) -> int:
     return Exit.FINE
 
 
-def _public_key(arguments: argparse.Namespace, place: "Place") -> bytes:
+def _public_key(arguments: argparse.Namespace) -> bytes:
     from ledger.signing import Signer  # noqa: PLC0415 - only when books are read
     from sidecar.adapters import secrets  # noqa: PLC0415 - only when books are read
-    from sidecar.adapters.storage.reading import file_of  # noqa: PLC0415 - only when books are read
-    from sidecar.adapters.storage.sealed import SIGNED  # noqa: PLC0415 - only when books are read
 
-    path = file_of(place, SIGNED)
     if arguments.public_key is not None:
         return bytes(arguments.public_key)
+    path = settings_of(arguments).storage
     try:
         kept = secrets.existing(path)
     except secrets.SecretsUnusable as fault:

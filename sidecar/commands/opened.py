@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 def books_place(arguments: argparse.Namespace) -> Iterator["Place"]:
     """Give the place of the books; what cannot be read meanwhile ends the command with one sentence."""
     from sidecar.adapters.storage.reading import (  # noqa: PLC0415 - as below
-        NotShared,
         Unreadable,
         name_of,
         of_database,
@@ -26,8 +25,6 @@ def books_place(arguments: argparse.Namespace) -> Iterator["Place"]:
     place = settings_of(arguments).books
     try:
         yield place
-    except NotShared as not_yet:
-        raise Sentence(Exit.WRONG_USAGE, str(not_yet)) from not_yet
     except Unreadable as fault:
         raise Sentence(Exit.UNREACHABLE, str(fault)) from fault
     except Exception as error:

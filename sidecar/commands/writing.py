@@ -55,8 +55,6 @@ def _ask_shared(settings: "Settings", asked: Write) -> Mapping[str, Any]:
     """Let the sidecar that runs here write into the database that it shares."""
     from sidecar.adapters import secrets  # noqa: PLC0415 - only when something is written
 
-    if asked.name == "close":
-        raise Sentence(Exit.WRONG_USAGE, "closing a period is not yet on PostgreSQL")
     try:
         kept = secrets.existing(settings.storage)
     except secrets.SecretsUnusable as fault:

@@ -19,6 +19,7 @@ from ledger.store import ClosableTx, Rollback, Store
 from ledger.stores.memory import MemoryStore
 from ledger.stores.sqlite import SqliteStore, SqliteTx
 from tests.ledger.examples import Ticks, journal, move
+from tests.ledger.stores.postgres.shared import chained, numbered, shared_store
 
 SIGNER = Signer(bytes(32))
 STANDINGS = (Standing("cash", "USD", "0.000000100", "0.000000000"),)
@@ -32,11 +33,15 @@ def clock() -> Ticks:
     return Ticks(NOW_US)
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path, clock: Ticks) -> AsyncIterator[AnyStore]:
     opened: AnyStore
     if request.param == "memory":
         opened = MemoryStore(now_us=clock)
+    elif request.param == "postgres":
+        shared = shared_store(request.getfixturevalue("postgres"), now_us=clock)
+        shared.open()
+        opened = shared
     else:
         sqlite: SqliteStore[SqliteTx] = SqliteStore(tmp_path / "book.db", now_us=clock)
         sqlite.open()
@@ -46,7 +51,9 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path, clock: Ticks) ->
 
 
 async def submit(store: AnyStore, name: str, happened_us: int) -> Created | Exists | Rejected:
-    return await store.run(partial(book.submit, journal=journal(name, happened_us=happened_us)))
+    booked = await store.run(partial(book.submit, journal=journal(name, happened_us=happened_us)))
+    await chained(store)
+    return booked
 
 
 async def close(store: AnyStore, through_us: int = END_US, seq: int = 1) -> Signed | NotClosed:
@@ -62,7 +69,7 @@ async def test_a_closed_period_takes_nothing_more(store: AnyStore) -> None:
     refused = Rejected(Status.PERIOD_CLOSED, JOURNAL, "happened_us")
     assert await submit(store, "late", END_US) == refused
     assert await submit(store, "older", 0) == refused
-    assert await submit(store, "next", END_US + 1) == Created(2)
+    assert numbered(store, await submit(store, "next", END_US + 1), Created(2))
     assert await submit(store, "before", END_US) == Exists(1)
 
 
@@ -114,7 +121,7 @@ async def test_a_close_that_is_undone_closed_nothing(store: AnyStore) -> None:
     await submit(store, "a", END_US)
     await store.run(undo)
 
-    assert await submit(store, "b", END_US) == Created(2)
+    assert numbered(store, await submit(store, "b", END_US), Created(2))
 
 
 async def test_a_book_that_is_opened_again_stays_closed(tmp_path: Path) -> None:

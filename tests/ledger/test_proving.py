@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,28 +16,38 @@ import ledger
 from ledger import book, proofs, proving, sealing
 from ledger.proving import Unproven
 from ledger.signing import Signer
+from ledger.store import Store
+from ledger.stores.postgres.connecting import connect
+from ledger.stores.postgres.dialect import Connection
 from ledger.stores.sqlite import SqliteStore, SqliteTx
 from tests.ledger.examples import BUYER, SALES, Ticks, hold, journal, move, post
+from tests.ledger.stores.postgres.shared import chained, shared_store
 
 SIGNER = Signer(bytes(range(32)))
 SIGNED = 7
 CHECKER = Path(ledger.__file__).parent.parent / "examples" / "check_proof.py"
 
 
-@pytest.fixture
-async def path(tmp_path: Path) -> Path:
-    """A book with a checkpoint of two journals, one of five, and a journal that is not signed."""
-    path = tmp_path / "book.db"
-    store: SqliteStore[SqliteTx] = SqliteStore(path, now_us=Ticks())
-    store.open()
+async def written(store: Store[Any]) -> None:
+    """Write a book with a checkpoint of two journals, one of five, and a journal that is not signed."""
     for n in range(SIGNED + 1):
         asked = journal(
             f"j{n}", move(f"j{n}/0"), hold(f"j{n}/1", BUYER, SALES, 9), post(f"j{n}/2", f"j{n}/1", 5)
         )
         await store.run(partial(book.submit, journal=asked))
+        await chained(store)
         if n in {1, SIGNED - 1}:
             await store.run(partial(sealing.seal, signer=SIGNER))
     await store.close()
+
+
+@pytest.fixture
+async def path(tmp_path: Path) -> Path:
+    """The file of the book."""
+    path = tmp_path / "book.db"
+    store: SqliteStore[SqliteTx] = SqliteStore(path, now_us=Ticks())
+    store.open()
+    await written(store)
     return path
 
 
@@ -53,6 +64,21 @@ def test_every_signed_journal_is_proven(reader: sqlite3.Connection, n: int) -> N
 
     assert proofs.fault(proof, SIGNER.public_key) is None
     assert json.loads(proof.journal)[:2] == [n + 1, f"j{n}"]
+
+
+async def test_every_signed_journal_of_a_shared_book_is_proven(postgres: str) -> None:
+    """By its place in the chain, whatever number it has; what is not signed is not."""
+    store = shared_store(postgres)
+    store.open()
+    await written(store)
+    with closing(Connection(connect(postgres, read_only=True))) as reader:
+        for n in range(SIGNED):
+            proof = proving.prove(reader, f"j{n}")
+            assert proofs.fault(proof, SIGNER.public_key) is None
+            assert json.loads(proof.journal)[:2] == [n + 1, f"j{n}"]
+        for name, why in (("nothing", "there is no journal"), ("j7", "is not signed yet")):
+            with pytest.raises(Unproven, match=why):
+                proving.prove(reader, name)
 
 
 @pytest.mark.parametrize(("name", "why"), [("nothing", "there is no journal"), ("j7", "is not signed yet")])

@@ -13,16 +13,21 @@ from ledger.store import Rollback, SealableTx, Store
 from ledger.stores.memory import MemoryStore
 from ledger.stores.sqlite import SqliteStore, SqliteTx
 from tests.ledger.examples import Ticks, journal
+from tests.ledger.stores.postgres.shared import chained, shared_store
 
 SIGNER = Signer(bytes(32))
 AnyStore = Store[SealableTx]
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[AnyStore]:
     opened: AnyStore
     if request.param == "memory":
         opened = MemoryStore(now_us=Ticks())
+    elif request.param == "postgres":
+        shared = shared_store(request.getfixturevalue("postgres"))
+        shared.open()
+        opened = shared
     else:
         sqlite: SqliteStore[SqliteTx] = SqliteStore(tmp_path / "book.db", now_us=Ticks())
         sqlite.open()
@@ -37,6 +42,7 @@ async def booked(store: AnyStore, count: int, name: str = "j") -> None:
             book.submit(tx, journal(f"{name}{n}"))
 
     await store.run(several)
+    await chained(store)
 
 
 async def seal(store: AnyStore, least: int = 1) -> Checkpoint | None:

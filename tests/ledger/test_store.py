@@ -18,7 +18,6 @@ from ledger.money import INT64_MAX
 from ledger.statuses import Status
 from ledger.store import Rollback, StorageDead, Store, Tx
 from ledger.stores.memory import MemoryStore
-from ledger.stores.postgres.store import PostgresStore
 from ledger.stores.sqlite import SqliteStore, SqliteTx
 from ledger.transfers import Journal, Kind
 from tests.ledger.examples import (
@@ -35,7 +34,7 @@ from tests.ledger.examples import (
     post,
     void,
 )
-from tests.ledger.stores.postgres.shared import shared_store
+from tests.ledger.stores.postgres.shared import numbered, shared_store
 
 Booking = Created | Exists | Rejected
 AnyStore = Store[Tx]
@@ -65,13 +64,6 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path, clock: Ticks) ->
 
 def submit(store: AnyStore, asked: Journal) -> Coroutine[Any, Any, Booking]:
     return store.run(partial(book.submit, journal=asked))
-
-
-def numbered(store: AnyStore, found: object, expected: Created | Exists) -> bool:
-    """Tell whether a journal has the number it must have: no gaps, but where several writers share a book."""
-    if isinstance(store, PostgresStore):
-        return isinstance(found, type(expected)) and found.seq >= expected.seq
-    return found == expected
 
 
 async def balance(store: AnyStore, account: Account) -> Balance:

@@ -1,11 +1,12 @@
 """Verifying finds every changed bit of every sealed column, and what the chain alone cannot show."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any, Protocol
 
 import pytest
 
@@ -13,23 +14,29 @@ from ledger import book, reports, sealing
 from ledger.book import Created
 from ledger.closing import LATE_US
 from ledger.closing import close as closing_unit
+from ledger.queries import Reads
 from ledger.signing import Signer
+from ledger.store import Store
+from ledger.stores.postgres.connecting import connect
+from ledger.stores.postgres.dialect import Connection
 from ledger.stores.sqlite import SqliteStore, SqliteTx
 from ledger.verifying import Bad, verify
 from tests.ledger.examples import BUYER, CASH, OPEN, SALES, TILL, Ticks, hold, journal, move, post, void
+from tests.ledger.stores.postgres.shared import chained, shared_store
 
 SIGNER = Signer(bytes(range(32)))
 SEALED = ("accounts", "journals", "transfers", "checkpoints", "periods")
+SHARED = (*SEALED, "seals")
 SHORT_BYTES = 32
 Value = int | str | bytes | None
 
 
-@pytest.fixture
-async def path(tmp_path: Path) -> Path:
-    """The file of a closed book with two checkpoints, and a journal after them."""
-    path = tmp_path / "book.db"
-    store: SqliteStore[SqliteTx] = SqliteStore(path, now_us=Ticks(2 * LATE_US))
-    store.open()
+class Opened(Reads, Protocol):
+    def close(self) -> None: ...
+
+
+async def written(store: Store[Any], read: Callable[[], Opened]) -> None:
+    """Write a closed book with two checkpoints, and a journal after them."""
     for asked in (
         journal("fund", move("fund/0", units=100), move("t", TILL, CASH, 5), move("o", OPEN, CASH, 5)),
         journal("holds", hold("h", units=30), hold("h2", units=30), subject="call_1"),
@@ -37,14 +44,42 @@ async def path(tmp_path: Path) -> Path:
         journal("more", move("m", BUYER, SALES, 1)),
     ):
         assert isinstance(await store.run(partial(book.submit, journal=asked)), Created)
+        await chained(store)
         if asked.id != "more":
             await store.run(partial(sealing.seal, signer=SIGNER, least=2 if asked.id == "fund" else 1))
     for through_us in (5, 7):
-        with closing(sqlite3.connect(path)) as connection:
+        with closing(read()) as connection:
             trial = reports.trial(connection, through_us)
         await store.run(partial(closing_unit, signer=SIGNER, through_us=through_us, trial=trial))
     await store.close()
+
+
+@pytest.fixture
+async def path(tmp_path: Path) -> Path:
+    """The file of the book."""
+    path = tmp_path / "book.db"
+    store: SqliteStore[SqliteTx] = SqliteStore(path, now_us=Ticks(2 * LATE_US))
+    store.open()
+    await written(store, lambda: sqlite3.connect(path))
     return path
+
+
+@pytest.fixture
+async def shared(postgres: str) -> AsyncIterator[Connection]:
+    """The same book in a PostgreSQL, with nothing but its keys to stop a change."""
+    store = shared_store(postgres, now_us=Ticks(2 * LATE_US))
+    store.open()
+    await written(store, lambda: Connection(connect(postgres)))
+    with closing(Connection(connect(postgres))) as connection:
+        for table in SHARED:
+            connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
+        for table, name in connection.execute(
+            "SELECT conrelid::regclass::text, conname FROM pg_constraint"
+            " WHERE contype IN ('c', 'f') AND conrelid::regclass::text = ANY (?)",
+            (list(SHARED),),
+        ).fetchall():
+            connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name} CASCADE")
+        yield connection
 
 
 @pytest.fixture
@@ -111,6 +146,79 @@ def test_every_flipped_bit_is_found(broken: sqlite3.Connection, table: str) -> N
 
     assert missed == []
     assert tried == set(columns)
+
+
+def a_bit_away(value: Value, kind: str) -> Value:
+    """A value that the column of a server can hold: a number, a text without NUL, bytes."""
+    if isinstance(value, int):
+        return value ^ (1 << 20)  # no other row has that key
+    assert value is not None
+    content = bytearray(value.encode() if isinstance(value, str) else value)
+    content[len(content) // 2] ^= 1
+    return content.decode() if kind == "text" else bytes(content)
+
+
+@pytest.mark.parametrize("table", SHARED)
+def test_every_column_flipped_in_a_shared_book_is_found(shared: Connection, table: str) -> None:
+    """In every row of every sealed table, the chain's own among them."""
+    columns = shared.execute(
+        "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute"
+        " WHERE attrelid = ?::regclass AND attnum > 0 ORDER BY attnum",
+        (table,),
+    ).fetchall()
+    rows = shared.execute(f"SELECT ctid, * FROM {table}").fetchall()
+    tried, missed = set(), []
+    for row in rows:
+        place = row[0]
+        for (column, kind), value in zip(columns, row[1:], strict=True):
+            if value in {None, ""}:
+                continue
+            for written in (a_bit_away(value, kind), value):
+                update = f"UPDATE {table} SET {column} = ? WHERE ctid = ?::tid RETURNING ctid"
+                (place,) = shared.execute(update, (written, place)).fetchone() or (None,)
+                bad = verify(shared, SIGNER.public_key).bad
+                if (bad is None) == (written != value):
+                    missed.append((table, row[1], column, value, written, bad))
+            tried.add(column)
+
+    assert missed == []
+    assert tried == {column for column, _ in columns}
+
+
+def test_a_good_shared_book_is_what_was_sealed(shared: Connection) -> None:
+    """Over its chain, whatever numbers its journals have."""
+    verdict = verify(shared, SIGNER.public_key)
+
+    assert (verdict.head.seq, verdict.signed, verdict.checkpoints, verdict.periods) == (4, 3, 2, 2)
+    assert verdict.bad is None
+
+
+@pytest.mark.parametrize(
+    ("change", "bad"),
+    [
+        (
+            "DELETE FROM journals WHERE id = 'more'",
+            Bad("journals", 4, "is not what was sealed"),
+        ),
+        (
+            "DELETE FROM seals WHERE place = 2",
+            Bad("journals", 3, "journals 2 to 2 are missing"),
+        ),
+        (
+            "DELETE FROM seals WHERE place > 2",
+            Bad("checkpoints", 3, "covers journals after 2, which are gone"),
+        ),
+        (
+            "UPDATE transfers SET amount = 31 WHERE id = 'h'",
+            Bad("journals", 2, "is not what was sealed"),
+        ),
+    ],
+)
+def test_the_first_bad_row_of_a_shared_book_is_named(shared: Connection, change: str, bad: Bad) -> None:
+    """By its place in the chain."""
+    shared.execute(change)
+
+    assert verify(shared, SIGNER.public_key).bad == bad
 
 
 @pytest.mark.parametrize(

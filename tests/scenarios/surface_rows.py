@@ -82,6 +82,8 @@ METRICS: Final = {
     "sidecar_unsettled_usd": set(),
     "sidecar_unknown_settlements": set(),
     "sidecar_oldest_unknown_seconds": set(),
+    "sidecar_unsealed_journals": set(),
+    "sidecar_oldest_unsealed_seconds": set(),
 }
 """Metrics and all the labels they have."""
 

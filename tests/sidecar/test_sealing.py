@@ -14,7 +14,7 @@ from sidecar import sealing as under_test
 from sidecar.adapters.storage.sqlite import SqliteStorage
 from sidecar.domain.events import BooksSealed, NeedsAttention
 from sidecar.ports import StorageGone, StorageUnavailable
-from sidecar.sealing import Sealing
+from sidecar.sealing import OtherKey, Sealing
 from tests.ledger.examples import journal
 from tests.sidecar.builders import a_storage
 from tests.sidecar.fakes import ManualClock, RecordingObserver
@@ -106,4 +106,24 @@ async def test_it_runs_until_it_is_cancelled(tmp_path: Path, monkeypatch: pytest
         await bench.sealing.run()
 
     assert bench.sealed == [1]
+    await bench.storage.close()
+
+
+async def test_what_another_key_has_signed_is_left_alone(tmp_path: Path) -> None:
+    """Signed with two keys, the books could be verified with none: it is told once, and nothing is signed."""
+    bench = Bench(tmp_path)
+    await bench.book("a")
+    await bench.sealing.seal()
+    await bench.book("b")
+    observer = RecordingObserver()
+    bench.clock.pass_s(60)
+
+    other = Sealing(bench.storage, Signer(bytes(range(32))), ManualClock(), observer)
+    with pytest.raises(OtherKey):
+        await other.seal()
+    await other.run()
+
+    assert [event.code for event in observer.of(NeedsAttention)] == ["signed_with_another_key"]
+    await bench.sealing.seal()
+    assert bench.sealed == [1, 2]
     await bench.storage.close()

@@ -11,6 +11,7 @@ from typing import Any, Final
 import psycopg
 
 from ledger import queries
+from ledger.rules import OPEN
 from ledger.stores.migrate import SQL
 
 _SQL: Final = {name: query.sql for name, query in queries.load(SQL / "postgres" / "leases.sql").items()}
@@ -18,6 +19,14 @@ _SQL: Final = {name: query.sql for name, query in queries.load(SQL / "postgres" 
 
 class Fenced(Exception):
     """This process may not write any more. The message is one sentence for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A transaction that was begun: its number, and up to when periods are closed until it ends."""
+
+    number: str
+    closed_us: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,22 +40,22 @@ class Lease:
         """Become a writer."""
         self._run(connection, "enter")
 
-    def begin_group(self, connection: "psycopg.Connection[Any]") -> str:
-        """Begin a transaction that nobody fences before it ends, and the savepoint of its first unit.
+    def begin_group(self, connection: "psycopg.Connection[Any]") -> Begun:
+        """Begin a transaction before whose end nobody fences it, or closes a period; and a first savepoint.
 
-        Returns the transaction's number. Raises Fenced.
+        Raises Fenced.
         """
         with connection.pipeline():
             connection.execute("BEGIN", prepare=False)
             begun = self._run(connection, "begin_group")
-            # Read by a statement of its own, after the lock was had.
-            found = self._run(connection, "fenced")
+            # Read by a statement of its own, after the locks were had.
+            found = self._run(connection, "standing")
             connection.execute("SAVEPOINT unit", prepare=False)
-        number, fenced = begun.fetchone(), found.fetchone()
-        if fenced is None or fenced[0]:
+        locked, standing = begun.fetchone(), found.fetchone()
+        if standing is None or standing[0]:
             raise self.fenced()
-        assert number is not None, "a select without a table has one row"
-        return str(number[1])
+        assert locked is not None, "a select without a table has one row"
+        return Begun(str(locked[2]), OPEN if standing[1] is None else standing[1])
 
     def renew(self, connection: "psycopg.Connection[Any]") -> None:
         """Go on being a writer. Raises Fenced."""

@@ -7,7 +7,6 @@ transaction itself has locked: who lost it cannot commit.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final
 
@@ -16,6 +15,7 @@ import psycopg
 from ledger import chain, queries
 from ledger.accounts import Account
 from ledger.chain import GENESIS, Head
+from ledger.store import Lag
 from ledger.stores import rows as to
 from ledger.stores.migrate import SQL
 from ledger.transfers import Booked, Row
@@ -26,18 +26,10 @@ BATCH: Final = 500
 LEASE_S: Final = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Lag:
-    """How far the chain is behind the book: journals not sealed, and when the oldest was recorded."""
-
-    journals: int
-    oldest_us: int | None
-
-
 def lag(connection: "psycopg.Connection[Any]") -> Lag:
     """Read how far the chain is behind."""
     found = connection.execute(_SQL["lag"]).fetchone()
-    return Lag(0, None) if found is None else Lag(*found)
+    return Lag() if found is None else Lag(*found)
 
 
 class Sealer:

@@ -14,14 +14,14 @@ from typing import Any, Generic, TypeVar
 import psycopg
 
 from ledger import queries
-from ledger.store import StorageDead, StoreUnusable
+from ledger.store import Lag, StorageDead, StoreUnusable
 from ledger.stores.migrate import SQL
 from ledger.stores.postgres import schema
 from ledger.stores.postgres.connecting import WAITS, Waits, connect, opened, place_of, reason
 from ledger.stores.postgres.dialect import Connection
 from ledger.stores.postgres.groups import Groups
 from ledger.stores.postgres.leases import Fenced, Lease, fence_expired
-from ledger.stores.postgres.sealing import Sealer
+from ledger.stores.postgres.sealing import Sealer, lag
 from ledger.stores.postgres.transaction import PostgresTx, Times
 
 __all__ = ["PostgresStore", "PostgresTx"]
@@ -74,6 +74,12 @@ class PostgresStore(Generic[T]):
         self._stop = threading.Event()
         self._keeper = threading.Thread(target=self._keep, name="ledger-keeper", daemon=True)
         self._is_open = False
+        self._lag = Lag()
+
+    @property
+    def lag(self) -> Lag:
+        """How far the chain was behind the book at the last beat, before it was sealed."""
+        return self._lag
 
     @property
     def failed(self) -> str | None:
@@ -138,6 +144,7 @@ class PostgresStore(Generic[T]):
     def _beat(self, connection: "psycopg.Connection[Any]", sealer: Sealer, *, last: bool) -> None:
         self._lease.renew(connection)
         fence_expired(connection, self._lease.owner)
+        self._lag = lag(connection)
         while sealer.seal(connection):
             if not last:
                 self._lease.renew(connection)

@@ -13,11 +13,11 @@ from psycopg import Cursor
 from ledger import accounts, queries
 from ledger.accounts import Account, AccountId, Constraint
 from ledger.balances import ZERO, Balance
-from ledger.chain import GENESIS, Head
-from ledger.rules import OPEN, Accepted, AccountState, TransferState
+from ledger.rules import Accepted, AccountState, TransferState
 from ledger.stores import rows as to
 from ledger.stores.migrate import SQL
 from ledger.stores.postgres.dialect import Connection
+from ledger.stores.postgres.signed import SignedTx
 from ledger.transfers import Booked, Journal, Pending, Row, Transfer
 
 _SQL: Final = {name: query.sql for name, query in queries.load(SQL / "postgres" / "book.sql").items()}
@@ -26,10 +26,6 @@ _SQL["try_lock"] = _SQL["lock"] + " NOWAIT"
 
 _KNOWN_MAX: Final = 65_536
 """Accounts remembered from unit to unit; all are forgotten when there are more."""
-
-
-class Taken(Exception):
-    """Another transaction decides over the same thing; this unit must be run again when it may wait."""
 
 
 class Times:
@@ -47,14 +43,14 @@ class Times:
             return self._last_us
 
 
-class PostgresTx:
-    """See `ledger.store.Tx`. One object serves all units of a connection, one after the other.
+class PostgresTx(SignedTx):
+    """See `ledger.store`: Tx, SealableTx and ClosableTx. One object serves all units of a connection in turn.
 
     An application subclasses it with its own tables, over `connection`.
     """
 
     def __init__(self, connection: Connection, times: Times) -> None:
-        self.connection = connection
+        super().__init__(connection)
         self._times = times
         self._recorded_us = 0
         self._by_id: dict[AccountId, tuple[int, Account]] = {}
@@ -72,20 +68,9 @@ class PostgresTx:
         """See `ledger.store.Tx`."""
         return self._recorded_us
 
-    @property
-    def closed_through_us(self) -> int:
-        """See `ledger.rules.View`; no period of a shared book is ever closed, as nothing here writes one."""
-        return OPEN
-
-    @property
-    def head(self) -> Head:
-        """Return the end of the hash chain, as far as it is sealed by now."""
-        found = self._run("head").fetchone()
-        return GENESIS if found is None else Head(found[0], bytes(found[1]))
-
     def begin(self, *, wait: bool) -> None:
         """Start a unit; unless it may *wait* it is Taken by whatever another transaction holds."""
-        self.connection.wait = wait
+        super().begin(wait=wait)
         self._recorded_us = self._times.now_us()
         self._kept.clear()
         self._transfers.clear()
@@ -96,6 +81,7 @@ class PostgresTx:
 
     def undo(self) -> None:
         """Forget what may not be there any more, because a unit, or its whole group, was rolled back."""
+        super().undo()
         for name in self._opened:
             known = self._by_id.pop(name, None)
             if known is not None:
@@ -105,16 +91,6 @@ class PostgresTx:
     def committed(self) -> None:
         """Rely from now on on what the units of a group have opened."""
         self._opened.clear()
-
-    def alone(self, *names: str) -> bool:
-        """Let nobody else decide over what is called *names* until this unit is committed.
-
-        True: others could have, so what was read before is to be read again.
-        """
-        found = self._run("wait_alone" if self.connection.wait else "try_alone", ([*names],)).fetchone()
-        if not self.connection.wait and (found is None or not found[0]):
-            raise Taken(", ".join(names))
-        return True
 
     def prepare(self, journal: Journal) -> None:
         """See `ledger.store.Tx`. Statements are prepared, and not sent as a pipeline: what a lock ends there

@@ -17,7 +17,8 @@ from ledger.store import Rollback, StorageAway, StorageDead, StorageFull
 from ledger.stores.callers import Job, Raised, raisable
 from ledger.stores.postgres.connecting import reason
 from ledger.stores.postgres.leases import Lease, outcome
-from ledger.stores.postgres.transaction import PostgresTx, Taken
+from ledger.stores.postgres.signed import Taken
+from ledger.stores.postgres.transaction import PostgresTx
 
 T = TypeVar("T", bound=PostgresTx)
 
@@ -76,14 +77,15 @@ class Worker(Generic[T]):
         """Run *jobs* in one transaction; an outcome is durable, a Raised, or an Again."""
         connection, tx = self._opened()
         try:
-            number = self._lease.begin_group(connection)
+            begun = self._lease.begin_group(connection)
+            tx.begin_group(begun.closed_us)
             outcomes = [self._unit(connection, tx, job.unit, wait=n == 0) for n, job in enumerate(jobs)]
         except BaseException as error:
             self._roll_back(connection, tx)
             if isinstance(error, psycopg.Error):
                 raise _fault(error) from error
             raise
-        self._commit(connection, tx, number)
+        self._commit(connection, tx, begun.number)
         return outcomes
 
     def _opened(self) -> "tuple[psycopg.Connection[Any], T]":

@@ -39,9 +39,6 @@ ORDER BY a.id;
 -- account: one account under its name
 SELECT no, id, asset, decimals, kind, side, bound FROM accounts WHERE id = :account;
 
--- last: the number of the newest journal, 0 in an empty book
-SELECT coalesce(max(seq), 0) FROM journals;
-
 -- statement: the entries of one account after a place, in the order they were booked
 WITH lines AS (
     SELECT * FROM (

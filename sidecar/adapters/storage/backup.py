@@ -6,12 +6,16 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from sidecar.adapters.storage.reading import Place, Unreadable, file_of, open_read_only
+from sidecar.adapters.storage.reading import Place, Unreadable, open_read_only
 from sidecar.ports import Fault
 
 
 class NotCopied(Fault):
     """There is no backup. The message is one sentence for the operator; nothing is left behind."""
+
+
+class NotAFile(Fault):
+    """The books are in no file. The message is one sentence for the operator, and says what copies them."""
 
 
 def back_up(place: Place, to: Path) -> dict[str, Any]:
@@ -20,7 +24,9 @@ def back_up(place: Place, to: Path) -> dict[str, Any]:
     Reads as any reader does, so the writer waits for nothing. The copy is read
     once before it gets its name.
     """
-    path = file_of(place, "copying the database")
+    if not isinstance(place, Path):
+        raise NotAFile("books in a PostgreSQL are copied with its own pg_dump, or pg_basebackup")
+    path = place
     if to.exists():
         raise NotCopied(f"{to} is there already: a backup overwrites nothing")
     draft = to.with_name(to.name + ".new")

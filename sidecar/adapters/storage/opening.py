@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from ledger.store import StoreUnusable
+from ledger.store import Lag, StoreUnusable
 from sidecar.adapters.storage.reading import Place
 from sidecar.adapters.storage.schema import SCHEMA
 from sidecar.adapters.storage.sqlite import SqliteStorage
@@ -19,6 +19,11 @@ class OpenStorage(Protocol):
     @property
     def failed(self) -> str | None:
         """Say why no unit can be committed any more; None while it lives."""
+        ...
+
+    @property
+    def lag(self) -> Lag:
+        """Say how far the hash chain is behind the books."""
         ...
 
     async def run(self, unit: Callable[[Any], R]) -> R:

@@ -6,7 +6,7 @@ Loaded only where a config names a PostgreSQL.
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
-from ledger.store import StorageAway, StorageDead, StorageFull
+from ledger.store import Lag, StorageAway, StorageDead, StorageFull
 from ledger.stores.postgres.leases import living
 from ledger.stores.postgres.store import PostgresStore, PostgresTx
 from sidecar.adapters.storage.records import RecordsOf
@@ -55,6 +55,11 @@ class PostgresStorage:
     def failed(self) -> str | None:
         """Say why no unit can be committed any more; None while it lives."""
         return self._store.failed
+
+    @property
+    def lag(self) -> Lag:
+        """Say how far the chain is behind the book."""
+        return self._store.lag
 
     def open(self) -> None:
         """Open the database; `ledger.store.StoreRefused` with one sentence if it cannot be."""

@@ -45,20 +45,9 @@ Place = Path | str
 """Where books are: the path of a file, or the address of a PostgreSQL database."""
 
 
-class NotShared(Fault):
-    """Something that books in a PostgreSQL cannot do yet. The message is one sentence for the operator."""
-
-
 def name_of(place: Place) -> str:
     """Return what sentences call the books at *place*; an address may carry a password."""
     return str(place) if isinstance(place, Path) else "the database"
-
-
-def file_of(place: Place, what: str) -> Path:
-    """Return the file that has the books; NotShared says that *what* is not there without one."""
-    if isinstance(place, Path):
-        return place
-    raise NotShared(f"{what} is not yet on PostgreSQL")
 
 
 class Opened(Reads, Protocol):

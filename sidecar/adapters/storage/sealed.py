@@ -1,25 +1,19 @@
-"""Sealed books: verifying them, and proving a journal of them, over the file itself. Blocks; reads only."""
+"""Sealed books: verifying them, and proving a journal of them, over the database. Blocks; reads only."""
 
-import sqlite3
-from contextlib import closing
-from typing import Any, Final
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
 
 from ledger import proofs
 from ledger.proving import prove
 from ledger.verifying import verify
-from sidecar.adapters.storage.reading import Place, Unreadable, file_of, open_read_only
-
-SIGNED: Final = "what rests on signed checkpoints"
+from sidecar.adapters.storage.reading import Opened, Place, Unreadable, name_of, of_database, open_read_only
 
 
 def verify_books(place: Place, public_key: bytes) -> dict[str, Any]:
     """Verify the books at *place* against the key; takes seconds on large ones."""
-    path = file_of(place, SIGNED)
-    with closing(open_read_only(path)) as connection:
-        try:
-            verdict = verify(connection, public_key)
-        except sqlite3.Error as error:
-            raise Unreadable(f"{path} could not be verified: {error}") from error
+    with _books(place, "verified") as connection:
+        verdict = verify(connection, public_key)
     bad = verdict.bad
     return {
         "verified": bad is None,
@@ -35,9 +29,16 @@ def verify_books(place: Place, public_key: bytes) -> dict[str, Any]:
 
 def prove_journal(place: Place, journal_id: str, public_key: bytes) -> dict[str, Any]:
     """Return the proof of one journal; `ledger.proving.Unproven` says why there is none."""
-    path = file_of(place, SIGNED)
-    with closing(open_read_only(path)) as connection:
+    with _books(place, "read") as connection:
+        return proofs.proof_object(prove(connection, journal_id), public_key)
+
+
+@contextmanager
+def _books(place: Place, done: str) -> Iterator[Opened]:
+    with closing(open_read_only(place)) as connection:
         try:
-            return proofs.proof_object(prove(connection, journal_id), public_key)
-        except sqlite3.Error as error:
-            raise Unreadable(f"{path} could not be read: {error}") from error
+            yield connection
+        except Exception as error:
+            if not of_database(error):
+                raise
+            raise Unreadable(f"{name_of(place)} could not be {done}: {error}") from error

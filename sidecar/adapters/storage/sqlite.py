@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ledger.store import StorageDead, StorageFull
+from ledger.store import Lag, StorageDead, StorageFull
 from ledger.stores.sqlite import SqliteStore
 from sidecar.adapters.storage.records import RecordsSqliteTx
 from sidecar.adapters.storage.schema import SCHEMA
@@ -26,6 +26,11 @@ class SqliteStorage:
     def failed(self) -> str | None:
         """Say why no unit can be committed any more; None while it lives."""
         return self._store.failed
+
+    @property
+    def lag(self) -> Lag:
+        """Say how far the chain is behind the book: here it is made in the commit."""
+        return Lag()
 
     def open(self) -> None:
         """Open the file; `ledger.store.StoreRefused` with one sentence if it cannot be.

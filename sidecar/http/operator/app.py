@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 
 from ledger.signing import Signer
 from sidecar.adapters.metrics import MetricsObserver
-from sidecar.adapters.storage.reading import AnyReader, NotShared, Place, Unreadable
+from sidecar.adapters.storage.reading import AnyReader, Place, Unreadable
 from sidecar.bookkeeping import Bookkeeping
 from sidecar.http.operator import (
     auth,
@@ -87,7 +87,6 @@ def operator_app(
         routes=[_route(path, sources, token) for path in dict.fromkeys(each.path for each in RESOURCES)],
         exception_handlers={
             Problem: _problem,
-            NotShared: _not_shared,
             Unreadable: _unavailable,
             StorageUnavailable: _unavailable,
             HTTPException: _not_routed,
@@ -124,10 +123,6 @@ async def _problem(_: Request, error: Exception) -> Response:
 
 async def _unavailable(_: Request, error: Exception) -> Response:
     return problems.reply(Code.STORAGE_UNAVAILABLE, str(error))
-
-
-async def _not_shared(_: Request, error: Exception) -> Response:
-    return problems.reply(Code.NOT_SHARED, f"{error}.")
 
 
 async def _not_routed(request: Request, error: Exception) -> Response:

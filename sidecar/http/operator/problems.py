@@ -17,7 +17,6 @@ class Code(StrEnum):
     BODY_INVALID = "body_invalid"
     BODY_TOO_LARGE = "body_too_large"
     NOT_BOOKED = "not_booked"
-    NOT_SHARED = "not_on_postgresql"
     STORAGE_UNAVAILABLE = "storage_unavailable"
 
 
@@ -29,7 +28,6 @@ STATUS: Final = {
     Code.BODY_INVALID: HTTPStatus.BAD_REQUEST,
     Code.BODY_TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     Code.NOT_BOOKED: HTTPStatus.CONFLICT,
-    Code.NOT_SHARED: HTTPStatus.NOT_IMPLEMENTED,
     Code.STORAGE_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 

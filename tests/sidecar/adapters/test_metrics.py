@@ -3,6 +3,7 @@
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from ledger.store import Lag
 from sidecar.adapters.metrics import MetricsObserver
 from sidecar.domain.events import (
     Answered,
@@ -55,6 +56,8 @@ PROMISED = {
     "sidecar_unsettled_usd": set(),
     "sidecar_unknown_settlements": set(),
     "sidecar_oldest_unknown_seconds": set(),
+    "sidecar_unsealed_journals": set(),
+    "sidecar_oldest_unsealed_seconds": set(),
 }
 
 
@@ -161,6 +164,17 @@ def test_nothing_unknown_has_no_age(metrics: MetricsObserver) -> None:
     money = {**MONEY, "unknown_settlements": 0, "oldest_unknown_us": None}
 
     assert samples(metrics.exposition(money))["sidecar_oldest_unknown_seconds", ()] == 0
+
+
+def test_the_chains_lag_is_told(metrics: MetricsObserver) -> None:
+    """How many journals wait for their place in it, and how long the oldest has; without any, zero."""
+    metrics.chain = lambda: Lag(7, NOW_US - 1_500_000)
+    late = samples(metrics.exposition(None))
+    metrics.chain = Lag
+    none = samples(metrics.exposition(None))
+
+    names = ("sidecar_unsealed_journals", "sidecar_oldest_unsealed_seconds")
+    assert [[found[name, ()] for name in names] for found in (late, none)] == [[7, 1.5], [0, 0]]
 
 
 def test_two_observers_share_nothing() -> None:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import pytest
 
-from sidecar.adapters.storage.sealed import SIGNED
 from tests.postgres_server import url_of
 from tests.sidecar.builders import shared_storage
 from tests.sidecar.configs import MINIMAL
@@ -60,27 +59,6 @@ async def test_the_books_are_read_beside_the_writer(run: Run) -> None:
     assert run("ledger", "audit")[0] == 0
 
 
-@pytest.mark.parametrize(
-    ("words", "what"),
-    [
-        (("verify",), SIGNED),
-        (("verify", "--public-key", "00" * 32), SIGNED),
-        (("prove", "call_1/admit", "--public-key", "00" * 32), SIGNED),
-        (("backup", "copy.db"), "copying the database"),
-        (("close", "--before", "2026-01-01"), "closing a period"),
-    ],
-)
-async def test_what_a_postgresql_cannot_yet_is_one_sentence(
-    run: Run, shop: Shop, words: tuple[str, ...], what: str
-) -> None:
-    """The config asks for what this version has not: code 2, whether or not the database is there."""
-    config = shop.path.with_name("shop.yaml")
-    config.write_text(f"{MINIMAL}storage: postgresql://u:secret@127.0.0.1:1/none\n")
-    code, out, err = run("ledger", *words)
-
-    assert (code, out, err) == (2, "", f"sidecar: {what} is not yet on PostgreSQL\n")
-
-
 async def test_a_postgresql_is_read_as_a_file_is(run: Run, shop: Shop, postgres: str) -> None:
     """The audit and the reports find what a sidecar has made there; before that they say so."""
     config = shop.path.with_name("shop.yaml")
@@ -93,3 +71,5 @@ async def test_a_postgresql_is_read_as_a_file_is(run: Run, shop: Shop, postgres:
     for words in COMMANDS:
         assert run(*words)[0] == (1 if words[0] == "call" else 0), words
     assert run("ledger", "export")[0] == 0
+    assert run("ledger", "verify", "--public-key", "00" * 32)[0] == 0
+    assert run("ledger", "prove", "call_1/admit", "--public-key", "00" * 32)[0] == 1

@@ -1,9 +1,6 @@
 -- last_recorded: when the newest journals were recorded, to go on from
 SELECT coalesce(max(recorded_us), 0) FROM (SELECT recorded_us FROM journals ORDER BY seq DESC LIMIT 100) AS newest;
 
--- head: the end of the chain as it is sealed by now
-SELECT place, hash FROM seals ORDER BY place DESC LIMIT 1;
-
 -- lock: what a decision over these accounts and holds depends on, alone until the end of this transaction
 SELECT account_no, debits_posted, credits_posted, debits_pending, credits_pending
 FROM balances
@@ -34,14 +31,6 @@ SELECT no, id, asset, decimals, kind, side, bound FROM accounts WHERE no = ANY (
 -- sums_of: the counters of an append-only account, in two halves so that no sum can overflow
 SELECT side, phase, sum(amount >> 31)::bigint, sum(amount & 2147483647)::bigint
 FROM movements WHERE account_no = %s GROUP BY side, phase;
-
--- wait_alone: wait until nobody else decides over something that has no row yet; in order, so that nobody waits for us
-SELECT count(pg_advisory_xact_lock(key))
-FROM (SELECT hashtextextended(name, 0) AS key FROM unnest(%s::text[]) AS name ORDER BY 1) AS keys;
-
--- try_alone: the same without waiting; false if somebody does
-SELECT bool_and(pg_try_advisory_xact_lock(key))
-FROM (SELECT hashtextextended(name, 0) AS key FROM unnest(%s::text[]) AS name ORDER BY 1) AS keys;
 
 -- add_accounts: open accounts at their first use
 INSERT INTO accounts (id, asset, decimals, kind, side, bound)

@@ -2,11 +2,12 @@
 INSERT INTO writers (owner, until, fenced)
 VALUES (%(owner)s, clock_timestamp() + make_interval(secs => %(lease_s)s), false);
 
--- begin_group: be in the midst of writing, which a taker-over waits for, under a number that outlives the connection
-SELECT pg_advisory_xact_lock_shared(hashtextextended('writer:' || %(owner)s, 0)), pg_current_xact_id()::text;
+-- begin_group: be in the midst of writing, which a taker-over and a close wait for, under a number that outlives the connection
+SELECT pg_advisory_xact_lock_shared(hashtextextended('writer:' || %(owner)s, 0)),
+       pg_advisory_xact_lock_shared(hashtextextended('periods', 0)), pg_current_xact_id()::text;
 
--- fenced: whether somebody took over this writer's work; no row is as bad
-SELECT fenced FROM writers WHERE owner = %(owner)s;
+-- standing: whether somebody took over this writer's work, where no row is as bad; and up to when periods are closed
+SELECT fenced, (SELECT max(through_us) FROM periods) FROM writers WHERE owner = %(owner)s;
 
 -- renew: go on being a writer; no row written means that somebody took over
 UPDATE writers SET until = clock_timestamp() + make_interval(secs => %(lease_s)s)

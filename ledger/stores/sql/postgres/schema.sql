@@ -157,3 +157,13 @@ CREATE TRIGGER periods_stay BEFORE UPDATE OR DELETE ON periods
 FOR EACH ROW EXECUTE FUNCTION refuse('periods are immutable');
 CREATE TRIGGER periods_remain BEFORE TRUNCATE ON periods
 FOR EACH STATEMENT EXECUTE FUNCTION refuse('periods are immutable');
+
+-- What the rules say is so whatever the code does.
+CREATE FUNCTION refuse_closed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.happened_us <= (SELECT max(through_us) FROM periods) THEN
+        RAISE EXCEPTION 'the period is closed' USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER periods_stay_closed BEFORE INSERT ON journals FOR EACH ROW EXECUTE FUNCTION refuse_closed();

@@ -54,7 +54,7 @@ def test_who_is_in_the_midst_of_writing_is_not_fenced(pair: Connections) -> None
     """A group that has begun is committed before its writer can be fenced."""
     lease = Lease("a", -1)
     lease.enter(pair[0])
-    number = lease.begin_group(pair[0])
+    number = lease.begin_group(pair[0]).number
 
     assert fence_expired(pair[1], "b") == []
     assert outcome(pair[1], number) == "in progress"

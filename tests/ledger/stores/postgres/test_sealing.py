@@ -11,9 +11,10 @@ import pytest
 
 from ledger import book
 from ledger.audit import audit
+from ledger.store import Lag
 from ledger.stores.postgres.connecting import connect
 from ledger.stores.postgres.dialect import Connection
-from ledger.stores.postgres.sealing import Lag, Sealer, lag
+from ledger.stores.postgres.sealing import Sealer, lag
 from ledger.stores.postgres.store import PostgresStore, PostgresTx
 from tests.ledger.examples import Ticks, journal
 from tests.ledger.stores.postgres.shared import shared_store

@@ -13,7 +13,8 @@ from ledger.stores.postgres import transaction
 from ledger.stores.postgres.connecting import connect
 from ledger.stores.postgres.dialect import Connection
 from ledger.stores.postgres.schema import migrate
-from ledger.stores.postgres.transaction import PostgresTx, Taken, Times
+from ledger.stores.postgres.signed import Taken
+from ledger.stores.postgres.transaction import PostgresTx, Times
 from tests.ledger.examples import BUYER, CASH, SALES, Ticks, hold, journal, move, post
 
 

@@ -4,18 +4,21 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ledger import proofs, sealing
 from ledger.money import nano
 from ledger.reports import NOW, AsOf
+from ledger.signing import Signer
 from ledger.stores.postgres.connecting import connect
 from sidecar.adapters.storage.auditing import audit_books
-from sidecar.adapters.storage.backup import back_up
+from sidecar.adapters.storage.backup import NotAFile, back_up
 from sidecar.adapters.storage.postgres import PostgresStorage
-from sidecar.adapters.storage.reading import NotShared, SharedReader, Unreadable, fetch, open_read_only
+from sidecar.adapters.storage.reading import SharedReader, Unreadable, fetch, open_read_only
 from sidecar.adapters.storage.reporting import export, read_statement, read_trial_balance
 from sidecar.adapters.storage.sealed import prove_journal, verify_books
 from sidecar.domain.call import Admitted
@@ -31,6 +34,7 @@ from tests.sidecar.adapters.storage.test_reading import ASKED
 from tests.sidecar.builders import NOW_US, Books, open_books, verified
 from tests.sidecar.shop import FACILITATOR, TOOL, line
 
+SIGNER = Signer(bytes(32))
 UNITS = (
     *("endpoint", "agent", "workflow", "run", "session", "buyer"),
     *("workspace", "day", "model", "tool", "provider"),
@@ -186,17 +190,23 @@ async def test_what_the_books_hold_is_told_alike(tmp_path: Path, books: Books) -
             assert [*export(books.place, written_as)] == [*export(filed.place, written_as)]
 
 
-def test_what_is_not_there_yet_says_so(tmp_path: Path) -> None:
-    """One sentence, before anything is connected to."""
-    address = "postgresql://u:secret@127.0.0.1:1/none"
+async def test_what_is_signed_is_verified_and_proven(books: Books) -> None:
+    """As from a file; a copy is made by the tools of the server, and the sentence says so."""
+    await books.settled()
+    assert isinstance(books.place, str)
+    await sealed(books.place)
+    checkpoint = await books.storage.run(partial(sealing.seal, signer=SIGNER))
+    assert checkpoint is not None
 
-    with pytest.raises(NotShared, match="what rests on signed checkpoints is not yet on PostgreSQL"):
-        verify_books(address, bytes(32))
-    with pytest.raises(NotShared, match="what rests on signed checkpoints is not yet on PostgreSQL"):
-        prove_journal(address, "j", bytes(32))
-    with pytest.raises(NotShared, match="copying the database is not yet on PostgreSQL"):
-        back_up(address, tmp_path / "copy.db")
-    assert not [*tmp_path.iterdir()]
+    verdict = verify_books(books.place, SIGNER.public_key)
+
+    assert (verdict["verified"], verdict["signed_journals"]) == (True, checkpoint.head.seq)
+    proof = proofs.read(prove_journal(books.place, "call_1/admit", SIGNER.public_key))
+    assert proofs.fault(proof, SIGNER.public_key) is None
+    with pytest.raises(Unreadable, match=r"database none at 127\.0\.0\.1:1 cannot be read"):
+        verify_books("postgresql://u:secret@127.0.0.1:1/none", bytes(32))
+    with pytest.raises(NotAFile, match="copied with its own pg_dump, or pg_basebackup"):
+        back_up(books.place, Path("copy.db"))
 
 
 async def test_work_of_a_living_sidecar_is_no_orphan(books: Books, postgres: str) -> None:
