@@ -262,8 +262,7 @@ def _headers_max_s(settings: Settings) -> int:
 def _adapters(settings: Settings, storage: OpenStorage, clock: SystemClock, answers_key: bytes) -> Adapters:
     limits = settings.limits
     connect_ms = limits.upstream_connect_s * 1000
-    longest_s = _headers_max_s(settings)
-    upstream = HttpUpstream(settings.upstream, headers_timeout_max_s=longest_s, connect_timeout_ms=connect_ms)
+    upstream = HttpUpstream(settings.upstream, connect_timeout_ms=connect_ms)
     return Adapters(
         storage=storage,
         upstream=WatchedUpstream(upstream, settings.upstream, timeout_ms=connect_ms),

@@ -6,10 +6,10 @@ connection costs it nothing.
 
 import asyncio
 import contextlib
-import os
 from typing import Final
 from urllib.parse import urlsplit
 
+from sidecar.adapters.connecting import reason
 from sidecar.adapters.upstream import HttpUpstream
 from sidecar.adapters.wire import origin_of
 from sidecar.ports import NothingSent, UpstreamAnswer, UpstreamRequest
@@ -58,7 +58,7 @@ class WatchedUpstream:
         except TimeoutError:
             self._away = f"{self._origin} does not answer"
         except OSError as error:
-            self._away = f"{self._origin} cannot be reached: {_reason(error)}"
+            self._away = f"{self._origin} cannot be reached: {reason(error)}"
         else:
             self._away = None
 
@@ -80,9 +80,3 @@ async def _connected(origin: str) -> None:
     writer.close()
     with contextlib.suppress(OSError):  # it was there, whatever it makes of this
         await writer.wait_closed()
-
-
-def _reason(error: OSError) -> str:
-    """Return the system's words; asyncio's own repeat every address it tried."""
-    number = error.errno or 0
-    return (os.strerror(number) if number > 0 else error.strerror or str(error)).lower()

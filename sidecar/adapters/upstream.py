@@ -5,35 +5,32 @@ Knows no payment, route or refusal; decides nothing. Framing is ours on both sid
 answer framed in two ways at once is not carried on.
 """
 
-import asyncio
-from collections.abc import AsyncIterable, AsyncIterator
+import re
+from collections.abc import AsyncIterator
 from typing import Final
 
-from pyreqwest.client import Client
-from pyreqwest.exceptions import PyreqwestError
-from pyreqwest.http import HeaderMap, Url
-from pyreqwest.request import StreamRequest
-from pyreqwest.response import Response
+from pyreqwest.http import Url
 
-from sidecar.adapters.wire import ClientLimits, fault, lost, open_client, origin_of
-from sidecar.ports import AnswerLost, Headers, NothingSent, TimedOut, UpstreamAnswer, UpstreamRequest
+from sidecar.adapters.connecting import Pool
+from sidecar.adapters.http1 import Body, ServerConnection
+from sidecar.adapters.wire import lost, origin_of
+from sidecar.ports import AnswerLost, Headers, NothingSent, UpstreamAnswer, UpstreamRequest
 
 WHOM: Final = "upstream"
 STATUS_RANGE: Final = range(200, 600)
 FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
 LENGTH_DIGITS_MAX: Final = 18
+_TARGET: Final = re.compile(rb"/[!\"$-~]*")
+_NAMES: Final = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9a-z-]+,)*")
+_METHOD: Final = re.compile(r"[A-Z]+")
+_CONTROLS: Final = bytes({*range(0x20), 0x7F, *range(0x80, 0x100)} - {0x09})
 
 
 class HttpUpstream:
     """Implements `ports.Upstream` over HTTP/1.1.
 
-    `headers_timeout_max_s` is the longest `headers_timeout_s` any request will ask for.
-    A send that is given up on keeps its connection until the client's read timeout,
-    which is the longer of that and `body_idle_ms`; `connections_max` is sized for it.
-
-    When the caller named none, `user-agent` and `accept: */*` are added (the client
-    cannot be told otherwise; `*/*` means the same as no `accept`, RFC 9110 12.5.1).
-    Of a repeated header all values leave together, at the place of the first.
+    A request leaves as it is given, byte for byte; only `host` and the framing are added. A send
+    or an answer that is given up on closes its connection at once.
     """
 
     def __init__(
@@ -41,36 +38,34 @@ class HttpUpstream:
         base_url: str,
         *,
         connections_max: int = 2_048,
-        headers_timeout_max_s: int = 60,
         body_idle_ms: int = 60_000,
         connect_timeout_ms: int = 5_000,
         pool_timeout_ms: int = 1_000,
     ) -> None:
-        origin_of(base_url)
-        self._base = str(Url(base_url)).rstrip("/")
-        self._headers_timeout_max_s = headers_timeout_max_s
-        self._body_idle_ms = body_idle_ms
-        self._client: Client = open_client(
-            ClientLimits(
-                connections_max=connections_max,
-                read_timeout_ms=max(headers_timeout_max_s * 1_000, body_idle_ms),
-                connect_timeout_ms=connect_timeout_ms,
-                pool_timeout_ms=pool_timeout_ms,
-            )
+        self._pool = Pool(
+            WHOM,
+            origin_of(base_url),
+            connections_max=connections_max,
+            connect_timeout_s=connect_timeout_ms / 1_000,
+            pool_timeout_s=pool_timeout_ms / 1_000,
         )
+        self._path = Url(base_url).path.rstrip("/").encode("ascii")
+        self._host = b"host: %b\r\n" % self._pool.authority
+        self._body_idle_s = body_idle_ms / 1_000
 
     async def send(self, request: UpstreamRequest) -> UpstreamAnswer:
         """Send and wait for the headers; see the port. An error of the body's own iterator passes."""
-        assert request.headers_timeout_s <= self._headers_timeout_max_s, "a route's timeout is known at start"
-        prepared = self._prepare(request)
-        try:
-            async with asyncio.timeout(request.headers_timeout_s):
-                response = await prepared.__aenter__()
-        except PyreqwestError as error:
-            raise fault(error, WHOM) from None
-        except TimeoutError:
-            raise TimedOut("upstream: no headers within the route's timeout") from None
-        answer = HttpAnswer(prepared, response, body_idle_ms=self._body_idle_ms)
+        length = _declared(request.headers)
+        head = self._head(request, length)
+        connection = await self._pool.take()
+        await connection.ask(
+            head,
+            request.body,
+            length,
+            to_head=request.method == "HEAD",
+            within_s=request.headers_timeout_s,
+        )
+        answer = HttpAnswer(connection, self._body_idle_s)
         try:
             answer.check()
         except AnswerLost:
@@ -79,105 +74,77 @@ class HttpUpstream:
         return answer
 
     async def close(self) -> None:
-        """Close the client; nothing can be sent afterwards."""
-        await self._client.close()
+        """Close every connection; nothing can be sent afterwards."""
+        self._pool.close()
 
-    def _prepare(self, request: UpstreamRequest) -> StreamRequest:
-        """Build the request, or refuse what would not leave exactly as given."""
-        try:
-            text = self._base + request.target.decode("ascii")
-            url = Url(text)
-            headers, length = _outgoing(request.headers)
-        except ValueError:
-            raise NothingSent("upstream: the target or a header cannot be carried") from None
-        if str(url) != text or url.fragment is not None:
-            raise NothingSent("upstream: the target would be rewritten on its way")
-        body = request.body
-        try:
-            if body == b"":  # the client itself says nothing about an empty body
-                headers.append(("content-length", "0"))
-            elif length is not None and not isinstance(body, bytes | None):
-                headers.append(("content-length", str(length)))
-            builder = self._client.request(request.method, url).headers(headers)
-        except ValueError:  # its text quotes the value, which may be a secret
-            raise NothingSent("upstream: the method or a header is not valid HTTP") from None
-        if isinstance(body, bytes):
-            builder = builder.body_bytes(body)
-        elif body is not None:
-            builder = builder.body_stream(body if length is None else _within(body, length))
-        return builder.streamed_read_buffer_limit(0).build_streamed()
+    def _head(self, request: UpstreamRequest, length: int | None) -> bytes:
+        """Write the head, or refuse what would not leave exactly as given."""
+        kept = [field for field in request.headers if field[0] not in FRAMING]
+        text = b"".join([b"%b: %b\r\n" % field for field in kept])
+        names = b"".join([b"%b," % name for name, _ in kept])
+        # Deleting what cannot be sent deletes the line ends that were just written, and nothing else.
+        clean = len(text.translate(None, _CONTROLS)) == len(text) - 2 * len(kept)
+        if not clean or not _NAMES.fullmatch(names) or not all(name for name, _ in kept):
+            raise NothingSent("upstream: a header cannot be carried")  # its value may be a secret
+        if not _TARGET.fullmatch(request.target) or not _METHOD.fullmatch(request.method):
+            raise NothingSent("upstream: the method or the target cannot be carried")
+        return b"%b %b%b HTTP/1.1\r\n%b%b%b\r\n" % (
+            request.method.encode("ascii"),
+            self._path,
+            request.target,
+            self._host,
+            text,
+            _framing(request.body, length),
+        )
 
 
-def _outgoing(headers: Headers) -> tuple[list[tuple[str, str]], int | None]:
-    """Return the headers without framing as text, and the length they declared.
+def _framing(body: Body, length: int | None) -> bytes:
+    """Return the line that frames *body*: bytes say their own length, a stream keeps a declared one."""
+    if body is None:
+        return b""
+    if isinstance(body, bytes):
+        length = len(body)
+    return b"transfer-encoding: chunked\r\n" if length is None else b"content-length: %d\r\n" % length
 
-    ValueError: a byte above 0x7f (the client would send it as UTF-8), or a bad length.
-    """
-    given = [(name.decode("ascii"), value.decode("ascii")) for name, value in headers if name not in FRAMING]
+
+def _declared(headers: Headers) -> int | None:
+    """Return the length that *headers* declare. NothingSent: two of them, or no number."""
     lengths = {value for name, value in headers if name == b"content-length"}
     if not lengths:
-        return given, None
+        return None
     value = lengths.pop()
     if lengths or not value.isdigit() or len(value) > LENGTH_DIGITS_MAX:
-        raise ValueError("a request has one content length, and it is a number")
-    return given, int(value)
-
-
-async def _within(body: AsyncIterable[bytes], length: int) -> AsyncIterator[bytes]:
-    """Pass *body* on and break the request off above *length*: the client would cut it silently."""
-    left = length
-    async for piece in body:
-        left -= len(piece)
-        if left < 0:
-            raise AnswerLost("upstream: the request body is longer than it was declared")
-        yield piece
+        raise NothingSent("upstream: a header cannot be carried: a request has one content length, a number")
+    return int(value)
 
 
 class HttpAnswer:
     """Implements `ports.UpstreamAnswer`. `headers` are final once `check` has passed."""
 
-    def __init__(self, request: StreamRequest, response: Response, *, body_idle_ms: int) -> None:
-        self.status = response.status
-        self.headers: Headers = ()
-        self._request = request
-        self._response = response
-        self._body_idle_ms = body_idle_ms
+    def __init__(self, connection: ServerConnection, body_idle_s: float) -> None:
+        self.status = connection.status
+        self.headers: Headers = connection.fields
+        self._connection = connection
+        self._body_idle_s = body_idle_s
         self._closed = False
 
     def check(self) -> None:
-        """Read the headers. AnswerLost: what came cannot be carried on as one HTTP answer."""
+        """Judge the head. AnswerLost: what came cannot be carried on as one HTTP answer."""
         if self.status not in STATUS_RANGE:
             raise lost(WHOM, f"status {self.status} cannot be carried on")
-        self.headers = _incoming(self._response.headers)
+        if not all(value.isascii() for _, value in self.headers):
+            raise lost(WHOM, "a header of the answer is not ASCII")
         framing = [(name, value.lower()) for name, value in self.headers if name in FRAMING]
         if len(framing) > 1 or (b"transfer-encoding" in dict(framing) and framing[0][1] != b"chunked"):
-            raise AnswerLost("upstream: the answer's framing is ambiguous")
+            raise lost(WHOM, "the answer's framing is ambiguous")
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Yield the body as it comes; AnswerLost (TimedOut when it stalls) if it breaks off."""
-        read = self._response.body_reader.read_chunk
-        try:
-            while True:
-                async with asyncio.timeout(self._body_idle_ms / 1_000):
-                    chunk = await read()
-                if chunk is None:
-                    return
-                yield chunk.to_bytes()
-        except PyreqwestError as error:
-            raise fault(error, WHOM) from None
-        except TimeoutError:
-            raise TimedOut("upstream: the body stalled") from None
+        while (piece := await self._connection.read(self._body_idle_s)) is not None:
+            yield piece
 
     async def close(self) -> None:
         """Release the connection; safe at any time and more than once."""
         if not self._closed:
             self._closed = True
-            await self._request.__aexit__(None, None, None)
-
-
-def _incoming(headers: HeaderMap) -> Headers:
-    """Return the answer's headers as bytes. AnswerLost: a value is not printable ASCII."""
-    try:
-        return tuple((name.encode("ascii"), value.encode("ascii")) for name, value in headers.items())
-    except ValueError:
-        raise AnswerLost("upstream: a header of the answer is not ASCII") from None
+            self._connection.release()

@@ -11,7 +11,7 @@ segments or cuts parameters still sees the path that was priced. Escapes of othe
 says when it is read rather than compared.
 
 The query separates nothing for us, so it only has to arrive unchanged: `%2F`, `//`, `;` and
-dots are usual there. The one rewriting is `'` to `%27`, which the forwarding client would do.
+dots are usual there. The one rewriting is `'` to `%27`, as the URL parsers of many programs write it.
 """
 
 from __future__ import annotations

@@ -17,8 +17,8 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr
 from uvicorn.server import ServerState
 
+from sidecar.alarm import Alarm
 from sidecar.domain.refusals import Refusal
-from sidecar.http.alarm import Alarm
 from sidecar.http.cycle import Cycle, Wire
 from sidecar.http.reading import Head, Phase, ProtocolLimits, Reader, RefusedError
 from sidecar.http.request_rules import LATE, MALFORMED

@@ -73,26 +73,24 @@ async def pieces(*parts: bytes) -> AsyncIterator[bytes]:
 
 
 async def test_headers_leave_as_given(listen: Listen) -> None:
-    """Nothing is added but Host and the length; repeated fields keep their order and all their values."""
+    """Nothing is added but Host and the length; all fields keep their order and all their values."""
     headers = ((b"x-b", b"1"), *GIVEN, (b"x-a", b""), (b"x-b", b"2"), (b"cookie", b'a="b"; c=\td'))
     lines, body = await seen_by_agent(listen, a_request(headers=headers, body=b"abc"))
     assert lines[0] == b"POST /research HTTP/1.1"
     fixed = [line for line in lines[1:] if not line.startswith(b"host: 127.0.0.1:")]
     assert fixed == [
-        b"x-b: 1", b"x-b: 2", b"accept: a/b", b"user-agent: buyer", b"x-a: ", b'cookie: a="b"; c=\td',
+        b"x-b: 1", b"accept: a/b", b"user-agent: buyer", b"x-a: ", b"x-b: 2", b'cookie: a="b"; c=\td',
         b"content-length: 3",
     ]  # fmt: skip
     assert len(lines) == len(fixed) + 2
     assert body == b"abc"
 
 
-async def test_what_the_client_adds_of_its_own_is_known(listen: Listen) -> None:
-    """Without the caller's own, exactly these two fields are added; the client allows no less."""
+async def test_nothing_is_added_for_a_caller_that_says_nothing(listen: Listen) -> None:
+    """No agent's name, no `accept`: what is not said means what RFC 9110 says it means."""
     lines, _ = await seen_by_agent(listen, a_request(method="GET", headers=()))
-    assert [line for line in lines[1:] if not line.startswith(b"host: ")] == [
-        b"accept: */*",
-        b"user-agent: x402-sidecar",
-    ]
+    assert len(lines) == 2
+    assert lines[1].startswith(b"host: 127.0.0.1:")
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"])
@@ -102,7 +100,16 @@ async def test_the_method_leaves_as_given(method: str, listen: Listen) -> None:
     assert lines[0] == method.encode() + b" /research HTTP/1.1"
 
 
-TARGETS = [b"/", b"/a?", b"/a%20b/%C3%A9?q=%2F..//;x=%27&y", b"/a:b@c,d=e~f!$&()*+'", b"/...", b"/a/?b?c"]
+TARGETS = [
+    b"/",
+    b"/a?",
+    b"/a%20b/%C3%A9?q=%2F..//;x=%27&y",
+    b"/a:b@c,d=e~f!$&()*+'",
+    b"/...",
+    b"/a/?b?c",
+    b"/?q='\"{}",
+    b"//a/../b/%2e/./\\",
+]
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -118,23 +125,11 @@ async def test_a_path_in_the_base_url_comes_first(listen: Listen) -> None:
     assert lines[0] == b"GET /v1/a?b HTTP/1.1"
 
 
-REWRITTEN = [
-    b"/a/../b",
-    b"/./a",
-    b"/%2e%2E/a",
-    b"/a\\b",
-    b"/a#b",
-    b'/"',
-    b"/{x}",
-    b"/?q='",
-    b"/a\tb",
-    b"/\xc3\xa9",
-]
-
-
-@pytest.mark.parametrize("target", REWRITTEN)
-async def test_a_target_that_would_be_rewritten_is_not_sent(target: bytes, nobody: str) -> None:
-    """The client normalises some targets; those never leave, whoever let them through."""
+@pytest.mark.parametrize(
+    "target", [b"a", b"", b"/a#b", b"/a b", b"/a\tb", b"/a\r\nx: y", b"/\xc3\xa9", b"/\x7f"]
+)
+async def test_a_target_that_is_none_is_not_sent(target: bytes, nobody: str) -> None:
+    """It could end the request line early, or be cut; that never leaves, whoever let it through."""
     with pytest.raises(NothingSent, match="target"):
         await HttpUpstream(nobody).send(a_request(target))
 
@@ -415,8 +410,8 @@ async def test_close_may_be_called_at_any_time_and_twice(listen: Listen) -> None
         await released.wait()
 
 
-async def test_a_send_given_up_on_frees_its_connection_by_the_read_timeout(listen: Listen) -> None:
-    """With room for one connection, a cancelled send blocks the next one no longer than that."""
+async def test_a_send_given_up_on_frees_its_connection_at_once(listen: Listen) -> None:
+    """With room for one connection, a cancelled send does not block the next one."""
     calls = 0
 
     async def hangs_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -428,13 +423,7 @@ async def test_a_send_given_up_on_frees_its_connection_by_the_read_timeout(liste
         writer.write(OK)
         await writer.drain()
 
-    upstream = HttpUpstream(
-        await listen(hangs_once),
-        connections_max=1,
-        headers_timeout_max_s=1,
-        body_idle_ms=200,
-        pool_timeout_ms=2_000,
-    )
+    upstream = HttpUpstream(await listen(hangs_once), connections_max=1, pool_timeout_ms=500)
     first = asyncio.create_task(upstream.send(a_request()))
     await asyncio.sleep(0.1)
     first.cancel()

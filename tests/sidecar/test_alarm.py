@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sidecar.http.alarm import Alarm
+from sidecar.alarm import Alarm
 
 
 class Loop:

@@ -1,0 +1,288 @@
+"""One HTTP/1.1 connection to a server, as its client: a request out, a streamed answer back, then another.
+
+Knows no pool, route or payment. What it raises says what is proven: a connection that was made
+carried bytes, so every fault here is AnswerLost. Both bodies have backpressure, heads have limits.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterable, Callable
+from typing import Any, Final
+
+import httptools
+
+from sidecar.alarm import Alarm
+from sidecar.ports import AnswerLost, TimedOut
+
+SLICE_BYTES: Final = 16_384
+HEAD_BYTES_MAX: Final = 65_536
+"""How much an answer's status line and headers may be, those of 1xx answers before it included."""
+HIGH_WATER_BYTES: Final = 65_536
+"""How much of an answer waits here before its server is made to wait."""
+IDLE_S: Final = 4.0
+"""How long a connection is kept for another request: common servers drop theirs after 5 s, and a request
+that crosses such a close is lost without a trace of whether it was read."""
+_INFORMATIONAL: Final = 200
+
+Body = bytes | AsyncIterable[bytes] | None
+Fields = list[tuple[bytes, bytes]]
+
+
+class ServerConnection(asyncio.Protocol):
+    """Used by one task at a time: `ask`, then `read` until None, then `release`.
+
+    *over* is told once when the connection is closed, *free* when another request may be sent.
+    """
+
+    def __init__(
+        self,
+        whom: str,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        free: Callable[["ServerConnection"], None],
+        over: Callable[["ServerConnection"], None],
+    ) -> None:
+        self._whom = whom
+        self._loop = loop
+        self._free = free
+        self._over = over
+        self._parser: Any = httptools.HttpResponseParser(self)
+        self._alarm = Alarm(loop, self._late)
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._paused = False
+        self._begin(to_head=False)
+        self._whole = True  # nothing is asked yet
+
+    def _begin(self, *, to_head: bool) -> None:
+        self.status = 0
+        self.fields: Fields = []
+        self._to_head = to_head
+        self._headed = False
+        self._whole = False
+        self._until_close = False  # the answer has no other end
+        self._last = False  # nothing may follow on this connection
+        self._head_bytes = 0
+        self._pieces: deque[bytes] = deque()
+        self._held = 0
+        self._failed: BaseException | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._upload: asyncio.Task[None] | None = None
+
+    @property
+    def usable(self) -> bool:
+        """Tell whether a request may be sent."""
+        return not self._transport.is_closing()
+
+    async def ask(
+        self, head: bytes, body: Body, length: int | None, *, to_head: bool, within_s: float
+    ) -> None:
+        """Send a request and wait for the answer's head, then in `status` and `fields`.
+
+        *body* in pieces leaves as the declared *length*, or in chunks; an error of its own passes.
+        TimedOut: no head within *within_s*, however far the body came. Given up on, it is closed.
+        """
+        self._begin(to_head=to_head)
+        self._alarm.set(self._loop.time() + within_s)
+        try:
+            if isinstance(body, bytes):
+                self._transport.write(head + body)
+            else:
+                self._transport.write(head)
+                if body is not None:
+                    self._upload = self._loop.create_task(self._send(body, length))
+                    self._upload.add_done_callback(self._uploaded)
+            while not self._headed:
+                await self._news()
+        except BaseException:
+            self.close()
+            raise
+        self._alarm.set(None)
+
+    async def read(self, idle_s: float) -> bytes | None:
+        """Return the next piece of the body, None at its end. TimedOut: nothing came within *idle_s*."""
+        if not self._pieces and not self._whole:
+            self._alarm.set(self._loop.time() + idle_s)
+            while not self._pieces and not self._whole:
+                await self._news()
+            self._alarm.set(None)
+        if not self._pieces:
+            return None
+        piece = self._pieces.popleft() if len(self._pieces) == 1 else b"".join(self._pieces)
+        self._pieces.clear()
+        self._held = 0
+        if self._paused:
+            self._paused = False
+            self._transport.resume_reading()
+        return piece
+
+    def release(self) -> None:
+        """Be done with the answer: what came whole frees the connection, anything else closes it."""
+        uploading = self._upload is not None and not self._upload.done()
+        if uploading and self._upload is not None:
+            self._upload.cancel()
+        if self._whole and not uploading and not self._last and self.usable:
+            self._alarm.set(self._loop.time() + IDLE_S)
+            self._free(self)
+        else:
+            self.close()
+
+    def close(self) -> None:
+        """Close at once."""
+        self._last = True
+        self._transport.abort()
+
+    # The request's body.
+
+    async def _send(self, body: AsyncIterable[bytes], length: int | None) -> None:
+        left = length
+        async for piece in body:
+            if not piece:
+                continue
+            await self._writable.wait()
+            if self._transport.is_closing():
+                return
+            if left is None:
+                self._transport.writelines([b"%x\r\n" % len(piece), piece, b"\r\n"])
+                continue
+            left -= len(piece)
+            if left < 0:
+                raise AnswerLost(f"{self._whom}: the request body is longer than it was declared")
+            self._transport.write(piece)
+        if left:
+            raise AnswerLost(f"{self._whom}: the request body is shorter than it was declared")
+        if left is None:
+            self._transport.write(b"0\r\n\r\n")
+
+    def _uploaded(self, upload: asyncio.Task[None]) -> None:
+        """Tell whoever waits for the answer why its request broke off."""
+        error = None if upload.cancelled() else upload.exception()
+        if error is not None and not self._headed:
+            self._fail(error)
+        elif error is not None and not self._whole:
+            self._fail(AnswerLost(f"{self._whom}: the request broke off"))
+
+    # What the event loop tells.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the way out."""
+        self._transport: Any = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Read on; what nobody asked for ends the connection."""
+        if self._whole:
+            self.close()
+            return
+        try:
+            # A head comes in slices, so that the parser never buffers much more than one may have.
+            while data and not self._headed:
+                piece, data = data[:SLICE_BYTES], data[SLICE_BYTES:]
+                self._head_bytes += len(piece)
+                self._parser.feed_data(piece)
+                if self._head_bytes > HEAD_BYTES_MAX and not self._headed:
+                    self._fail(AnswerLost(f"{self._whom}: the headers are too large"))
+                    return
+            if data:
+                self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._fail(AnswerLost(f"{self._whom}: the answer is not valid HTTP"))
+
+    def eof_received(self) -> None:
+        """Take the end of the connection as the end of an answer that has no other."""
+        if self._until_close and not self._last:
+            self._whole = self._last = True
+            self._wake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell whoever waits, and the owner."""
+        if exc is None:
+            self.eof_received()
+        self._writable.set()
+        self._alarm.stop()
+        if not self._whole:
+            self._fail(AnswerLost(f"{self._whom}: {_reason(exc)}"))
+        self._over(self)
+
+    def pause_writing(self) -> None:
+        """Let the body's sender wait."""
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        """Let it go on."""
+        self._writable.set()
+
+    # What the parser tells.
+
+    def on_message_begin(self) -> None:
+        """Hold whatever follows a whole answer against its sender."""
+        if self._whole:
+            self._last = True
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a field of the head; those behind the body are not carried."""
+        if not self._headed:
+            self.fields.append((name.lower(), value.strip(b" \t")))
+
+    def on_headers_complete(self) -> None:
+        """Wake whoever waits, unless the head only says that another one comes."""
+        status: int = self._parser.get_status_code()
+        if status < _INFORMATIONAL:
+            self.fields = []
+            return
+        if self._whole:
+            return
+        self.status = status
+        self._headed = True
+        framing = {name for name, _ in self.fields} & {b"content-length", b"transfer-encoding"}
+        self._until_close = not framing
+        if self._to_head:  # the parser cannot know that no body follows
+            self._whole = self._last = True
+        self._wake()
+
+    def on_body(self, piece: bytes) -> None:
+        """Hold a piece, and the server too when there are many."""
+        if self._whole:
+            return
+        self._pieces.append(piece)
+        self._held += len(piece)
+        if self._held > HIGH_WATER_BYTES and not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
+        self._wake()
+
+    def on_message_complete(self) -> None:
+        """Note that the answer is whole."""
+        if self._headed and not self._whole:
+            self._whole = True
+            self._last = self._last or not self._parser.should_keep_alive()
+            self._wake()
+
+    # Waiting.
+
+    async def _news(self) -> None:
+        if self._failed is not None:
+            raise self._failed
+        self._waiter = self._loop.create_future()
+        await self._waiter
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _late(self) -> None:
+        if self._whole:
+            self.close()  # nobody needed it any more
+        else:
+            what = "the body stalled" if self._headed else "no headers within the route's timeout"
+            self._fail(TimedOut(f"{self._whom}: {what}"))
+
+    def _fail(self, error: BaseException) -> None:
+        """End the connection for *error*, which is told once what came before it was read."""
+        if self._failed is None:
+            self._failed = error
+        self._wake()
+        self.close()
+
+
+def _reason(error: Exception | None) -> str:
+    return "closed in the middle" if error is None else type(error).__name__
