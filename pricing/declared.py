@@ -68,6 +68,8 @@ def gateway_cost(value: bytes, answers: Sequence[CostLine]) -> tuple[CostLine, .
     it and has its identity; else it stands for itself. The gateway says zero where it reckoned no cost at
     all, and `None` where it could not: neither tells anything. What cannot be read is an unknown cost.
     """
+    if not value:
+        return ()
     text = value.decode("latin-1").strip()
     exact = dollars(text)
     if text in {"", "None"} or exact == 0:

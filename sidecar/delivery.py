@@ -168,7 +168,7 @@ class Delivery:
             filling.result()
 
     async def at_once(self, exchange: Exchange, receipt: SettleReply | None) -> End | None:
-        """Send the whole answer if it is short and here or comes at once; None if it must stream."""
+        """Send the whole answer if it is short and here, or says it is and comes now; None if it streams."""
         if not self._ended and self._declared() <= SHORT_BYTES:
             await self._filled(self._bounds.read_ahead_bytes, AT_ONCE_S)
         if not self._ended or self._lost or sum(map(len, self._ahead)) > SHORT_BYTES:

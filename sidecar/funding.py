@@ -1,5 +1,7 @@
 """Funds: can the payer pay? Asked of the chain where there is one, else of the facilitator."""
 
+from collections.abc import Callable
+
 from sidecar.domain.call import Admitted, Flow, Funded
 from sidecar.domain.events import NeedsAttention
 from sidecar.domain.purses import Purses
@@ -11,11 +13,12 @@ from sidecar.x402 import codec, reasons
 RETRY_AFTER_S = 5
 
 
-async def fund(services: Services, admitted: Admitted) -> Funded | Refusal:
+async def fund(services: Services, admitted: Admitted, asking: Callable[[], bytes]) -> Funded | Refusal:
     """Return the evidence that the payer can pay, or why the call must end.
 
     What the chain said of its balance is good for a while, for all that it signs meanwhile, where the call
     is settled later; where it is settled now, the chain is asked, since a used nonce needs no work at all.
+    *asking* gives the body that a facilitator is asked with.
 
     FUNDS_UNKNOWN: nobody could be asked, and the same payment may enter again.
     PAYMENT_INVALID carries the spec's reason. FACILITATOR_UNAVAILABLE: it can pay,
@@ -28,7 +31,7 @@ async def fund(services: Services, admitted: Admitted) -> Funded | Refusal:
             asked_us = services.clock.now_us()
             source, reason = "chain", await _on_chain(chain, admitted, services.purses, asked_us)
         else:
-            source, reason = await _by_word(facilitators, admitted)
+            source, reason = await _by_word(facilitators, admitted, asking())
     except Fault as fault:
         services.observer.saw(NeedsAttention("funds_unknown", str(fault), call))
         return Refusal(Code.FUNDS_UNKNOWN, call=call, retry_after_s=RETRY_AFTER_S)
@@ -62,8 +65,8 @@ async def _on_chain(chain: Chain, admitted: Admitted, purses: Purses, now_us: in
     return "" if funds.balance >= atomic(authorized.open) else reasons.INSUFFICIENT_FUNDS
 
 
-async def _by_word(facilitators: Facilitators, admitted: Admitted) -> tuple[str, str]:
-    vouched = await facilitators.verify(facilitator_body(admitted), admitted.verified.offer.kind)
+async def _by_word(facilitators: Facilitators, admitted: Admitted, body: bytes) -> tuple[str, str]:
+    vouched = await facilitators.verify(body, admitted.verified.offer.kind)
     reply = vouched.reply
     if reply.valid and reply.payer not in {None, admitted.payment.payer}:
         return vouched.by, reasons.UNEXPECTED_VERIFY

@@ -4,7 +4,7 @@ Whatever ends a call early closes it all the same: released, credited, or unknow
 """
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 
 from pricing.cost import CostLine
 from sidecar.costing import Costing
@@ -55,6 +55,7 @@ class Running:
         endpoint = admitted.verified.context.endpoint
         self._costing = Costing(services, admitted.payment.call, endpoint.name, endpoint.tariff)
         self._delivered = 0  # the status of the answer that was delivered
+        self._asking = cache(partial(facilitator_body, admitted))
 
     @property
     def _owed(self) -> bool:
@@ -68,7 +69,7 @@ class Running:
 
     async def fund(self) -> bool:
         """Ask whether the payer can pay; False if not, or if nobody could be asked."""
-        funded = await fund(self._s, self._admitted)
+        funded = await fund(self._s, self._admitted, self._asking)
         if isinstance(funded, Refusal):
             # A used nonce may be somebody else's broadcast of this very payment: it would be credit.
             used = funded.reason == reasons.NONCE_USED
@@ -95,11 +96,10 @@ class Running:
         """Ask for the money, reading the work's body ahead; False if it is not ours, with the buyer told."""
         self._payment = await name_facilitator(self._s, self._payment)
         self._s.reached("sending")
-        body = facilitator_body(self._admitted)
         if work is not None:
             work.delivery.read_ahead()
         # Whatever happens to the answer meanwhile, who was asked to settle is heard out.
-        asked = await ask(self._s, self._payment, body, self._answer_unknown)
+        asked = await ask(self._s, self._payment, self._asking(), self._answer_unknown)
         self._payment = asked.recorded.payment
         if work is not None:
             work.delivery.halt()

@@ -10,8 +10,9 @@ import contextlib
 import json
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar, TypeVarTuple
 
@@ -35,8 +36,21 @@ CREATE INDEX IF NOT EXISTS answers_until ON answers (until_us);
 """
 
 
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """An answer to be kept, and who waits for that."""
+
+    call: str
+    kept: Kept
+    now_us: int
+    done: "asyncio.Future[None]"
+
+
 class AnswersFile:
-    """Implements `ports.Answers`. One thread of its own; a fault here is a missing answer, never an error."""
+    """Implements `ports.Answers`. One thread of its own; a fault here is a missing answer, never an error.
+
+    Answers that come while others are written are written together, in one transaction.
+    """
 
     def __init__(self, path: Path, key: bytes, *, lifetime_s: int, total_bytes_max: int) -> None:
         self._path = path
@@ -46,17 +60,26 @@ class AnswersFile:
         self._total_bytes = 0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="answers")
         self._connection: sqlite3.Connection | None = None
+        self._waiting: list[_Waiting] = []
+        self._writing = False
 
     async def keep(self, call: str, kept: Kept, now_us: int) -> None:
         """Keep an answer for its time; the oldest give way when there is no more room."""
-        await self._run(self._keep, call, kept, now_us)
+        loop = asyncio.get_running_loop()
+        done = loop.create_future()
+        self._waiting.append(_Waiting(call, kept, now_us, done))
+        if not self._writing:
+            self._writing = True
+            loop.call_soon(self._hand_over, loop)  # together with what else is kept in this turn
+        await done
 
     async def find(self, call: str, now_us: int) -> Kept | None:
         """Return the kept answer of *call*, or None."""
         return await self._run(self._find, call, now_us)
 
     async def close(self) -> None:
-        """Release the file."""
+        """Release the file, when what waits is written."""
+        self._hand_over(asyncio.get_running_loop())
         await self._run(self._close)
         self._thread.shutdown()
 
@@ -64,6 +87,26 @@ class AnswersFile:
         with contextlib.suppress(sqlite3.Error, OSError):
             return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
         return None
+
+    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
+        waiting, self._waiting = self._waiting, []
+        self._writing = bool(waiting)
+        if waiting:
+            self._thread.submit(self._write, waiting, loop)
+
+    def _write(self, waiting: Sequence[_Waiting], loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            with contextlib.suppress(sqlite3.Error, OSError):
+                self._keep(waiting)
+        finally:
+            with contextlib.suppress(RuntimeError):  # a closed loop has nobody waiting
+                loop.call_soon_threadsafe(self._written, waiting, loop)
+
+    def _written(self, waiting: Sequence[_Waiting], loop: asyncio.AbstractEventLoop) -> None:
+        for each in waiting:
+            if not each.done.done():
+                each.done.set_result(None)
+        self._hand_over(loop)
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
@@ -76,16 +119,30 @@ class AnswersFile:
             self._connection = connection
         return self._connection
 
-    def _keep(self, call: str, kept: Kept, now_us: int) -> None:
-        connection = self._open()
+    def _keep(self, waiting: Sequence[_Waiting]) -> None:
+        connection, before = self._open(), self._total_bytes
+        connection.execute("BEGIN")
+        try:
+            self._drop("until_us <= ?", max(each.now_us for each in waiting))
+            for each in waiting:
+                self._insert(connection, each)
+            while self._total_bytes > self._total_bytes_max:
+                self._drop("call_id = (SELECT call_id FROM answers ORDER BY until_us LIMIT 1)")
+            connection.execute("COMMIT")
+        except BaseException:
+            self._total_bytes = before
+            connection.execute("ROLLBACK")
+            raise
+
+    def _insert(self, connection: sqlite3.Connection, waiting: _Waiting) -> None:
         nonce = random_bytes(NONCE_BYTES)
-        sealed = nonce + self._cipher.encrypt(nonce, _plain(kept), call.encode())
-        self._drop("until_us <= ? OR call_id = ?", now_us, call)
-        row = (call, now_us + self._lifetime_us, sealed)
-        connection.execute("INSERT INTO answers VALUES (?, ?, ?)", row)
+        sealed = nonce + self._cipher.encrypt(nonce, _plain(waiting.kept), waiting.call.encode())
+        row = (waiting.call, waiting.now_us + self._lifetime_us, sealed)
+        sql = "INSERT INTO answers VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+        if connection.execute(sql, row).rowcount == 0:
+            self._drop("call_id = ?", waiting.call)
+            connection.execute(sql, row)
         self._total_bytes += len(sealed)
-        while self._total_bytes > self._total_bytes_max:
-            self._drop("call_id = (SELECT call_id FROM answers ORDER BY until_us LIMIT 1)")
 
     def _drop(self, condition: str, *parameters: object) -> None:
         sql = f"DELETE FROM answers WHERE {condition} RETURNING length(sealed)"  # noqa: S608 own text only

@@ -99,6 +99,7 @@ class Facilitators:
 
     def __init__(self, asked: Sequence[Facilitator], clock: Clock, observer: Observer) -> None:
         self._all = tuple(Watched(each, clock, observer) for each in asked)
+        self._by_name = {each.name: each for each in reversed(self._all)}
         self._clock = clock
         self._observer = observer
 
@@ -111,7 +112,7 @@ class Facilitators:
         best = admitting(self._healths(), kind, self._clock.monotonic_us())
         if best is None:
             return False
-        self._named(best.name).try_it()
+        self._by_name[best.name].try_it()
         return True
 
     def choose(self, kind: Kind, besides: Collection[str] = ()) -> Facilitator | None:
@@ -123,7 +124,7 @@ class Facilitators:
 
     def by_name(self, name: str) -> Facilitator | None:
         """Return the facilitator of this name, whatever its health."""
-        return next((each for each in self._all if each.name == name), None)
+        return self._by_name.get(name)
 
     async def verify(self, body: bytes, kind: Kind) -> Vouched:
         """Ask one after the other until one says something."""
@@ -166,13 +167,10 @@ class Facilitators:
         return tuple(sorted(set(kinds) - settled))
 
     def _healths(self) -> tuple[Health, ...]:
-        return tuple(each.health for each in self._all)
+        return tuple([each.health for each in self._all])
 
     def _best_first(self, kind: Kind) -> list[Watched]:
-        return [self._named(name) for name in order(self._healths(), kind, self._clock.monotonic_us())]
-
-    def _named(self, name: str) -> Watched:
-        return next(each for each in self._all if each.name == name)
+        return [self._by_name[name] for name in order(self._healths(), kind, self._clock.monotonic_us())]
 
 
 async def _list(each: Watched) -> None:

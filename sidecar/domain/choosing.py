@@ -69,12 +69,19 @@ class Health:
 
     def answered(self, took_us: int, now_us: int) -> "Health":
         """It answered, whatever it said."""
-        measured = self._measured(took_us, now_us)
-        return replace(measured, faults=0, pauses=0, open_until_us=0, listed_again=False, trial_until_us=0)
+        return Health(
+            name=self.name,
+            kinds=self.kinds,
+            latency_us=self._estimated(took_us, now_us),
+            asked_us=now_us,
+            misses=self.misses,
+            poll_us=self.poll_us,
+        )
 
     def failed(self, took_us: int, now_us: int) -> "Health":
         """It gave no answer that says anything. What was under way when it was opened opens nothing more."""
-        faulty = replace(self._measured(took_us, now_us), faults=self.faults + 1)
+        latency_us = self._estimated(took_us, now_us)
+        faulty = replace(self, faults=self.faults + 1, latency_us=latency_us, asked_us=now_us)
         if faulty.breaker is Breaker.CLOSED or self.breaker is Breaker.OPEN:
             return faulty
         pause_us = min(PAUSE_FIRST_US << min(self.pauses, 32), PAUSE_LAST_US)
@@ -106,9 +113,9 @@ class Health:
         """Return how slow it is, in whole steps."""
         return self._estimate_us(now_us) // SLOW_US
 
-    def _measured(self, took_us: int, now_us: int) -> "Health":
+    def _estimated(self, took_us: int, now_us: int) -> int:
         known_us = self._estimate_us(now_us)
-        return replace(self, latency_us=known_us + (took_us - known_us) // WEIGHT, asked_us=now_us)
+        return known_us + (took_us - known_us) // WEIGHT
 
     def _estimate_us(self, now_us: int) -> int:
         return self.latency_us >> min((now_us - self.asked_us) // FADE_US, 63)

@@ -23,7 +23,7 @@ class Ending(Enum):
     @property
     def served(self) -> bool:
         """Tell whether the buyer got what it came for: that is revenue, paid already or not."""
-        return self in {Ending.DELIVERED, Ending.OWED}
+        return self is Ending.DELIVERED or self is Ending.OWED
 
 
 def lines_of(ending: Ending, lines: tuple[CostLine, ...]) -> tuple[CostLine, ...]:

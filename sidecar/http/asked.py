@@ -9,7 +9,7 @@ from sidecar.domain.call import CallContext, Verified
 from sidecar.domain.target import Target
 from sidecar.domain.verification import Checked
 from sidecar.http import headers as hygiene
-from sidecar.http.exchange import PaidBody
+from sidecar.http.paid_body import PaidBody
 from sidecar.ports import Headers, UpstreamRequest
 from sidecar.tokens import Tokens
 

@@ -1,13 +1,12 @@
 """One buyer's request and the answer to it, as plain ASGI. Nothing here raises when the buyer is gone."""
 
 import asyncio
-import hashlib
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Final
 
 from sidecar.domain.refusals import Code, Refusal
 from sidecar.http import headers, replies
+from sidecar.http.paid_body import PaidBody
 from sidecar.http.request_rules import LATE
 from sidecar.ports import Headers, Kept
 from sidecar.x402 import version1
@@ -18,54 +17,13 @@ from sidecar.x402.documents import SettleReply
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-SPOOL_BYTES: Final = 64 * 1024
-PIECE_BYTES: Final = 64 * 1024
 NO_CONTENT: Final = 204
+PAYMENT_REQUIRED: Final = 402
 _END: Final[Message] = {"type": "http.response.body", "body": b"", "more_body": False}
 BODILESS: Final = frozenset({204, 304})
 """Statuses without a body; a length that says otherwise is not passed on (RFC 9110 section 8.6)."""
 BODY_TOTAL_S: Final = 120
 """How long a paid request's body may take in all, however steadily it trickles, in seconds."""
-
-
-class PaidBody:
-    """A request body read whole under its limit, hashed; over 64 KiB it lies in a temporary file."""
-
-    def __init__(self) -> None:
-        self._file = tempfile.SpooledTemporaryFile(SPOOL_BYTES)  # noqa: SIM115 closed with the call
-        self._hash = hashlib.sha256()
-        self.size = 0
-
-    def add(self, piece: bytes) -> None:
-        """Append a piece."""
-        self._file.write(piece)
-        self._hash.update(piece)
-        self.size += len(piece)
-
-    @property
-    def digest(self) -> bytes:
-        """Return the SHA-256 of what was added."""
-        return self._hash.digest()
-
-    def content(self) -> bytes | AsyncIterator[bytes] | None:
-        """Return the body as the upstream port takes it; None when it is empty."""
-        if self.size == 0:
-            return None
-        self._file.seek(0)
-        return self._file.read() if self.size <= SPOOL_BYTES else self._pieces()
-
-    def raw(self) -> bytes:
-        """Return all of it, to be read here."""
-        self._file.seek(0)
-        return self._file.read()
-
-    def close(self) -> None:
-        """Drop it."""
-        self._file.close()
-
-    async def _pieces(self) -> AsyncIterator[bytes]:
-        while piece := self._file.read(PIECE_BYTES):
-            yield piece
 
 
 class BuyerLeft(Exception):
@@ -87,50 +45,57 @@ class BuyerExchange:
         self.status = 0
         self.outcome = "unanswered"
         self.policy = ""
-        self.challenge: Challenge | None = None
+        self.asking: Callable[[], Challenge | None] | None = None  # gives what a 402 asks for
         self.path = b""
         self.version = VERSION  # of the payment, once there is one
         self._receive = receive
         self._send = send
         self._write_idle_s = write_idle_s
         self._cross_origin = cross_origin
-        self._body_read = asyncio.Event()
-        self._body_read.set()
+        self._body_read: asyncio.Event | None = None  # while the body streams to the agent
         self._gone: asyncio.Task[None] | None = None
         self._lost = False
 
     async def read_body(self, limit: int) -> PaidBody | Refusal:
         """Read the body whole; a refusal if it is too large or too slow, BuyerLeft if it breaks off."""
         whole = PaidBody()
+        piece, more = await self._piece()  # mostly all there is; the server bounds how long it is waited for
+        whole.add(piece)
         try:
-            async with asyncio.timeout(BODY_TOTAL_S):
-                async for piece in self.stream_body():
-                    whole.add(piece)
-                    if whole.size > limit:
-                        whole.close()
-                        return Refusal(Code.BODY_TOO_LARGE)
+            if more and whole.size <= limit:
+                async with asyncio.timeout(BODY_TOTAL_S):
+                    while more and whole.size <= limit:
+                        piece, more = await self._piece()
+                        whole.add(piece)
         except TimeoutError:
             whole.close()
             return LATE
         except BuyerLeft:
             whole.close()
             raise
+        if whole.size > limit:
+            whole.close()
+            return Refusal(Code.BODY_TOO_LARGE)
         return whole
 
     async def stream_body(self) -> AsyncIterator[bytes]:
         """Yield the request body as it comes; BuyerLeft if it breaks off."""
-        self._body_read.clear()
+        self._body_read = asyncio.Event()
         try:
-            while True:
-                message = await self._receive()
-                if message["type"] == "http.disconnect":
-                    raise BuyerLeft
-                if piece := message.get("body", b""):
+            more = True
+            while more:
+                piece, more = await self._piece()
+                if piece:
                     yield piece
-                if not message.get("more_body", False):
-                    return
         finally:
             self._body_read.set()
+
+    async def _piece(self) -> tuple[bytes, bool]:
+        """Return the next piece of the request body, and whether there are more."""
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            raise BuyerLeft
+        return message.get("body", b""), message.get("more_body", False)
 
     async def start(
         self,
@@ -208,16 +173,17 @@ class BuyerExchange:
         self.outcome, self.policy = f"refused:{refusal.code}", refusal.policy
         call = refusal.call or self.call
         status = self.status_of(refusal)
-        kind, content = replies.body(refusal, call, self.challenge, self.path, extensions)
+        challenge = self.asking() if status == PAYMENT_REQUIRED and self.asking is not None else None
+        kind, content = replies.body(refusal, call, challenge, self.path, extensions)
         fields = [
             (b"content-type", kind),
             (b"content-length", b"%d" % len(content)),
             (b"sidecar-call-id", call.encode()),
             *replies.fields(refusal),
         ]
-        if status == 402 and self.challenge is not None:
+        if challenge is not None:
             error = (refusal.reason or refusal.code.value).encode("ascii")
-            fields.append((b"payment-required", self.challenge.header(self.path, error)))
+            fields.append((b"payment-required", challenge.header(self.path, error)))
         if receipt is not None:
             fields += self._receipts(receipt)
         await self._answer(status, [*fields, *self._shared()], content)
@@ -267,7 +233,10 @@ class BuyerExchange:
         return True
 
     async def _until_gone(self) -> None:
-        await self._body_read.wait()  # an agent may answer while the request still comes: that has its reader
+        if (
+            self._body_read is not None
+        ):  # an agent may answer while the request still comes: that has its reader
+            await self._body_read.wait()
         while (await self._receive())["type"] != "http.disconnect":
             pass
 

@@ -19,13 +19,15 @@ from sidecar.domain.verification import Checked, check, decode, recognize
 from sidecar.fields import values
 from sidecar.http import headers as hygiene
 from sidecar.http.asked import US_PER_S, Asked
-from sidecar.http.exchange import SPOOL_BYTES, BuyerExchange, PaidBody
+from sidecar.http.exchange import BuyerExchange
 from sidecar.http.paces import Paces
+from sidecar.http.paid_body import SPOOL_BYTES, PaidBody
 from sidecar.http.sold import Sold
 from sidecar.pipeline import Pipeline
 from sidecar.ports import Clock, Headers
 from sidecar.tokens import Tokens
 from sidecar.x402 import reasons
+from sidecar.x402.challenge import Challenge
 from sidecar.x402.documents import ExactPayment
 
 _MAY_BE_KNOWN: Final = frozenset(
@@ -141,7 +143,7 @@ class Selling:
         Looked up is what its payer signed well: it may be the repeat of one that did buy.
         """
         payer = payment.authorization.from_
-        _asking(sold, request, payer, exchange)
+        exchange.asking = partial(_challenge, sold, request, payer)
         open_to = request if isinstance(request, Refusal) else sold.sale.open_to(request, payer, now_us)
         checked = open_to if isinstance(open_to, Refusal) else check(payment, open_to, now_us // US_PER_S)
         if isinstance(checked, Refusal) and checked.code in _MAY_BE_KNOWN:
@@ -209,12 +211,18 @@ async def _read(asking: _Asking, body: PaidBody, sale: Sale) -> Request | Refusa
 
 
 def _asking(sold: Sold, request: Request | Refusal, wallet: bytes | None, exchange: BuyerExchange) -> Refusal:
-    """Put the price of *request* for *wallet* on any 402 it is answered with; return what asks for it."""
+    """Put the price of *request* for *wallet* on the 402 it is answered with; return what asks for it."""
     quoted = request if isinstance(request, Refusal) else sold.sale.quote(request, wallet)
     if isinstance(quoted, Refusal):
         return quoted
-    exchange.challenge = sold.challenge(quoted)
+    exchange.asking = partial(sold.challenge, quoted)
     return Refusal(Code.PAYMENT_REQUIRED)
+
+
+def _challenge(sold: Sold, request: Request | Refusal, wallet: bytes) -> Challenge | None:
+    """Return the 402 for *request* of *wallet*; None for one that is not sold at any price."""
+    quoted = request if isinstance(request, Refusal) else sold.sale.quote(request, wallet)
+    return None if isinstance(quoted, Refusal) else sold.challenge(quoted)
 
 
 def _payment_header(fields: Headers) -> bytes | Refusal | None:

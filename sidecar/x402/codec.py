@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Final
 
 from sidecar.x402 import reasons, version1
@@ -44,6 +45,7 @@ VERSION: Final = 2
 PAYMENT_BYTES_MAX: Final = 16_384
 ANSWER_BYTES_MAX: Final = 65_536
 
+_COMPACT: Final = json.JSONEncoder(separators=(",", ":"))
 _MACHINE_CODE: Final = re.compile(r"[a-z][a-z0-9_]{0,99}")
 
 
@@ -165,7 +167,7 @@ def _header(members: Mapping[str, object]) -> bytes:
 
 
 def _dump(members: Mapping[str, object]) -> bytes:
-    return json.dumps(members, separators=(",", ":")).encode("ascii")
+    return _COMPACT.encode(members).encode("ascii")
 
 
 def facilitator_body(
@@ -177,20 +179,19 @@ def facilitator_body(
     The same values give the same bytes, so a recovery that has only stored columns asks
     about precisely the payment that was asked about before.
     """
-    payment: dict[str, object] = {
-        "x402Version": VERSION,
-        "payload": SCHEMES[requirements.scheme].write(Signed(authorization, signature)),
-        "accepted": requirements_members(requirements),
-    }
-    if resource is not None:
-        payment["resource"] = {"url": resource}
-    return _dump(
-        {
-            "x402Version": VERSION,
-            "paymentPayload": payment,
-            "paymentRequirements": requirements_members(requirements),
-        }
+    payload = _dump(SCHEMES[requirements.scheme].write(Signed(authorization, signature)))
+    accepted = _accepted(requirements)
+    named = b"" if resource is None else b',"resource":%b' % _dump({"url": resource})
+    return (
+        b'{"x402Version":%d,"paymentPayload":{"x402Version":%d,"payload":%b,"accepted":%b%b},'
+        b'"paymentRequirements":%b}' % (VERSION, VERSION, payload, accepted, named, accepted)
     )
+
+
+@lru_cache(maxsize=1024)
+def _accepted(requirements: Requirements) -> bytes:
+    """An entry of `accepts`, encoded. Cached: it is one of our own offers."""
+    return _dump(requirements_members(requirements))
 
 
 def parse_verify(body: bytes) -> VerifyReply | Malformed:

@@ -28,6 +28,7 @@ def read_address(text: object) -> bytes | None:
     return bytes.fromhex(text[2:])
 
 
+@lru_cache(maxsize=1024)
 def address_bytes(text: str) -> bytes:
     """20 bytes of an address that our own config made sure of."""
     raw = read_address(text)

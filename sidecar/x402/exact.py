@@ -77,7 +77,8 @@ def read(payload: object) -> Signed | Malformed:
 def _read_authorization(message: Mapping[str, object]) -> Authorization | Malformed:
     from_, to = read_address(message.get("from")), read_address(message.get("to"))
     value = read_uint256(message.get("value"))
-    valid_after, valid_before = (read_uint256(message.get(name)) for name in ("validAfter", "validBefore"))
+    valid_after = read_uint256(message.get("validAfter"))
+    valid_before = read_uint256(message.get("validBefore"))
     nonce = read_hex(message.get("nonce"), bytes_max=NONCE_BYTES)
     if from_ is None:
         return _unread("from")

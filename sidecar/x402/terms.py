@@ -38,9 +38,8 @@ def resource_members(resource: Resource) -> dict[str, object]:
 
 def read_requirements(sent: Mapping[str, object]) -> Requirements | Malformed:
     """The terms a payer says it accepted; forms only."""
-    scheme, network, asset, pay_to = (
-        read_text(sent.get(name)) for name in ("scheme", "network", "asset", "payTo")
-    )
+    scheme, network = read_text(sent.get("scheme")), read_text(sent.get("network"))
+    asset, pay_to = read_text(sent.get("asset")), read_text(sent.get("payTo"))
     amount = read_uint256(sent.get("amount"))
     timeout_s = sent.get("maxTimeoutSeconds")
     extra = sent.get("extra")

@@ -173,3 +173,27 @@ async def test_many_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
         found = await asyncio.gather(*(answers.find(call, NOW_US) for call in calls))
 
         assert [kept.body.decode() for kept in found if kept] == calls
+
+
+async def test_answers_that_come_together_are_written_together(tmp_path: Path) -> None:
+    """Each is there once its keeper was told, also one that is kept again; the last word on a call counts."""
+    async with a_file(tmp_path) as answers:
+        keeping = [
+            answers.keep(f"call_{number % 7}", Kept(200, (), b"%d" % number), NOW_US) for number in range(20)
+        ]
+        await asyncio.gather(*keeping)
+        found = [await answers.find(f"call_{number}", NOW_US) for number in range(7)]
+        (size,) = answers._open().execute("SELECT sum(length(sealed)) FROM answers").fetchone()
+
+        assert [each.body for each in found if each] == [b"14", b"15", b"16", b"17", b"18", b"19", b"13"]
+        assert answers._total_bytes == size
+
+
+async def test_what_waits_is_written_before_the_file_is_closed(tmp_path: Path) -> None:
+    """The end of the process loses nothing that was on its way."""
+    async with a_file(tmp_path) as answers:
+        keeping = asyncio.create_task(answers.keep("call_1", ODD, NOW_US))
+        await asyncio.sleep(0)
+    await keeping
+    async with a_file(tmp_path) as answers:
+        assert await answers.find("call_1", NOW_US) == ODD

@@ -13,7 +13,7 @@ from sidecar.domain.call import Verified
 from sidecar.domain.target import Target, canonical
 from sidecar.domain.verification import Checked
 from sidecar.http.asked import Asked
-from sidecar.http.exchange import PaidBody
+from sidecar.http.paid_body import PaidBody
 from sidecar.ports import Headers
 from sidecar.tokens import Tokens
 from tests.sidecar.builders import NOW_US, a_payment_header, an_endpoint, checked_at

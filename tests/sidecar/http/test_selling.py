@@ -20,7 +20,7 @@ from sidecar.domain.pacing import Rate
 from sidecar.domain.payments import State
 from sidecar.domain.requests import Wrong
 from sidecar.domain.sales import Rules
-from sidecar.http.exchange import SPOOL_BYTES
+from sidecar.http.paid_body import SPOOL_BYTES
 from sidecar.ports import TimedOut
 from sidecar.x402 import reasons
 from sidecar.x402.identifier import Demand
