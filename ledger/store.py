@@ -68,7 +68,11 @@ class StoreTooNew(StoreRefused):
 
 
 class StoreUnusable(StoreRefused):
-    """The file or its directory cannot be written, or the server would not keep a book as promised."""
+    """The file or its directory cannot be written, or the server cannot be used."""
+
+
+class StoreUnfit(StoreUnusable):
+    """The server that has the book would not keep it as promised; the message says what it should be."""
 
 
 class StoreNotReached(StoreUnusable):

@@ -4,7 +4,14 @@ import errno
 import sqlite3
 from typing import Final
 
-from ledger.store import StoreLocked, StoreNotOurs, StoreRefused, StoreTooNew
+from ledger.store import (
+    StoreLocked,
+    StoreNotOurs,
+    StoreNotReached,
+    StoreRefused,
+    StoreTooNew,
+    StoreUnfit,
+)
 from sidecar.adapters.secrets import SecretsUnusable
 from sidecar.http.servers import CannotListenError
 
@@ -31,8 +38,10 @@ def _step(reason: Exception) -> str:
             return "stop that process, or name another file in `storage`"
         case StoreNotOurs():
             return "name another file in `storage`"
-        case StoreTooNew():
+        case StoreTooNew() | StoreUnfit():
             return ""
+        case StoreNotReached():
+            return "see that it runs, and that `storage` names its address and who may use it"
         case StoreRefused():
             return "`storage` names a file in a folder that is there and that this user can write to"
         case SecretsUnusable() if isinstance(reason.__cause__, OSError):

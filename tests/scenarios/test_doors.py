@@ -181,6 +181,16 @@ def test_a_database_of_another_application(stand: Stand) -> None:
     )
 
 
+def test_a_database_server_that_is_away(stand: Stand) -> None:
+    """The sentence says where it is looked for and why it is not reached, without the password."""
+    sentence = refused(stand, SIDECAR__STORAGE="postgresql://keeper:hunter2@127.0.0.1:1/books")
+
+    assert sentence == (
+        "PostgreSQL database books at 127.0.0.1:1 cannot be reached: Connection refused;"
+        " see that it runs, and that `storage` names its address and who may use it"
+    )
+
+
 def test_a_config_from_another_version(stand: Stand) -> None:
     """A key that this version does not know is told with its line and the nearest one it does know."""
     text = stand.config.read_text()

@@ -11,7 +11,7 @@ import psycopg
 from psycopg import conninfo
 from psycopg.types.string import TextLoader
 
-from ledger.store import StoreNotReached, StoreUnusable
+from ledger.store import StoreNotReached, StoreUnfit
 from ledger.stores.postgres.dialect import Whole
 
 # It warns of every pipeline that ends with an error, which is how a unit learns that it must wait.
@@ -67,27 +67,27 @@ def connect(address: str, *, waits: Waits = WAITS, read_only: bool = False) -> "
 
 
 def refuse_unfit(connection: "psycopg.Connection[Any]", place: str) -> None:
-    """Raise StoreUnusable with one sentence if the server would not keep a book as promised."""
+    """Raise StoreUnfit with one sentence if the server would not keep a book as promised."""
     version = connection.info.server_version
     if version < SERVER_VERSION_MIN:
-        raise StoreUnusable(f"{place} is PostgreSQL {version // 10_000}; 14 or newer is needed")
+        raise StoreUnfit(f"{place} is PostgreSQL {version // 10_000}; 14 or newer is needed")
     asked = (
         "SELECT pg_is_in_recovery(), current_setting('synchronous_commit'),"
         " current_setting('server_encoding'), current_setting('transaction_read_only')"
     )
     standby, commits, encoding, read_only = connection.execute(asked).fetchone() or (None,) * 4
     if standby:
-        raise StoreUnusable(f"{place} is a standby; the books are written on the primary")
+        raise StoreUnfit(f"{place} is a standby; the books are written on the primary")
     if read_only == "on":
-        raise StoreUnusable(f"{place} is read-only")
+        raise StoreUnfit(f"{place} is read-only")
     if commits == "off":
-        raise StoreUnusable(f"{place} has synchronous_commit off: it would lose what it acknowledged")
+        raise StoreUnfit(f"{place} has synchronous_commit off: it would lose what it acknowledged")
     if encoding != "UTF8":
-        raise StoreUnusable(f"{place} has the encoding {encoding}; UTF8 is needed")
+        raise StoreUnfit(f"{place} has the encoding {encoding}; UTF8 is needed")
 
 
 def opened(address: str, waits: Waits) -> "psycopg.Connection[Any]":
-    """Open a connection to a server that is fit; StoreUnusable with one sentence if that cannot be."""
+    """Open a connection to a server that is fit; StoreUnfit or StoreNotReached with one sentence if not."""
     place = place_of(address)
     try:
         connection = connect(address, waits=waits)
@@ -102,6 +102,6 @@ def opened(address: str, waits: Waits) -> "psycopg.Connection[Any]":
 
 
 def reason(error: psycopg.Error) -> str:
-    """Return what the server or the network said, in one line."""
-    said = error.diag.message_primary or str(error).strip().split("\n")[-1]
+    """Return what the server or the network said, in one line: the first, whose end says why."""
+    said = error.diag.message_primary or str(error).strip().partition("\n")[0].rpartition(" failed: ")[2]
     return said.strip() or type(error).__name__

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from ledger.store import Lag, StoreUnusable
+from ledger.store import Lag, StoreUnfit
 from sidecar.adapters.storage.reading import Place
 from sidecar.adapters.storage.schema import SCHEMA
 from sidecar.adapters.storage.sqlite import SqliteStorage
@@ -50,9 +50,9 @@ def open_at(place: Place, now_us: Callable[[], int], owner: str) -> OpenStorage:
 
 
 def refuse_missing_driver() -> None:
-    """Raise StoreUnusable where PostgreSQL is named and cannot be spoken to."""
+    """Raise StoreUnfit where PostgreSQL is named and cannot be spoken to."""
     if find_spec("psycopg") is None:
-        raise StoreUnusable("a PostgreSQL as storage needs psycopg: pip install x402-sidecar[postgres]")
+        raise StoreUnfit("a PostgreSQL as storage needs psycopg: pip install x402-sidecar[postgres]")
 
 
 def refuse_unfit(address: str) -> None:

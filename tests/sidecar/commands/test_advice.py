@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.store import StoreNotOurs, StoreTooNew, StoreUnusable
+from ledger.store import StoreNotOurs, StoreNotReached, StoreTooNew, StoreUnfit, StoreUnusable
 from sidecar.adapters.secrets import SecretsUnusable
 from sidecar.commands.advice import advised
 from sidecar.http.servers import CannotListenError
@@ -43,6 +43,7 @@ def test_a_full_disk_is_named_whoever_met_it(tmp_path: Path) -> None:
     [
         (CannotListenError("agent", "Cannot listen."), "Cannot listen; change listen.agent, or stop what"),
         (StoreNotOurs("notes.db is not a database"), "notes.db is not a database; name another file in"),
+        (StoreNotReached("PostgreSQL is away"), "PostgreSQL is away; see that it runs, and that `storage`"),
         (StoreUnusable("no"), "no; `storage` names a file in a folder that is there"),
         (
             caused(SecretsUnusable("Not for you."), PermissionError(13, "")),
@@ -59,6 +60,7 @@ def test_each_refusal_has_its_next_step(reason: Exception, sentence: str) -> Non
     "reason",
     [
         StoreTooNew("use the version that wrote it"),
+        StoreUnfit("it is a standby; the books are written on the primary"),
         SecretsUnusable("damaged: restore it."),
         Fault("facilitator: refused"),
     ],
