@@ -5,7 +5,7 @@ FROM ${PYTHON} AS build
 WORKDIR /build
 RUN python -m venv /opt/sidecar
 COPY lock/image.txt lock/
-# pysqlite3 among it: an SQLite that is newer than the distribution's, for the books alone.
+# pysqlite3 among it, but on ARM: an SQLite that is newer than the distribution's, for the books alone.
 RUN /opt/sidecar/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes \
         --requirement lock/image.txt
 COPY pyproject.toml README.md LICENSE ./
@@ -18,6 +18,9 @@ FROM ${PYTHON}
 RUN useradd --uid 10402 --home-dir /data --shell /usr/sbin/nologin sidecar \
  && install -d -o sidecar -g sidecar -m 0700 /data
 COPY --from=build /opt/sidecar /opt/sidecar
+# The base image leaves out what Python's own library compiles to, and its user may not keep it: every start
+# would compile it again, for a second. So what a start imports is compiled here.
+RUN /opt/sidecar/bin/python -c "import sidecar.commands.serve, sidecar.serving, sidecar.wiring"
 ENV PATH=/opt/sidecar/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER 10402:10402
 WORKDIR /data

@@ -39,8 +39,10 @@ endef
 demo: .venv/demo
 	@$(BIN)/sidecar demo --once
 
+# Every worker has its own servers and folders; `pytest` by itself runs them all in one process.
+WORKERS ?= --numprocesses=auto --maxprocesses=4 --dist=worksteal
 test: .venv/dev
-	@$(BIN)/pytest
+	@$(BIN)/pytest $(WORKERS)
 
 check: .venv/dev
 	@$(BIN)/ruff check .
