@@ -1,91 +1,75 @@
-"""`make bench`: every subject in one run on this machine; a table to read, and the same as JSON beside it."""
+"""`make bench`: everything in one run on this machine; a table to read, and the same as JSON beside it."""
 
 import argparse
 import json
-import subprocess
-import tempfile
-from pathlib import Path
+import os
+import platform
+from collections.abc import Iterable
 from typing import Any, Final
 
-from benchmarks.machines import OTHER_CORE, ROOT, Server, on, python, started
-from benchmarks.payments import headers
-from benchmarks.subjects import SUBJECTS, Places, Subject, can_run, serving
+from benchmarks import bars, books, page, steps
+from benchmarks.machines import ROOT, a_folder
+from benchmarks.measuring import Row, staged
+from benchmarks.subjects import SUBJECTS, Subject, can_run
 
 RESULT: Final = ROOT / "benchmarks/result.json"
-PAYMENTS_PER_S: Final = 9_000
-"""How many payments are signed per second of a run, at most; a faster server ends early."""
-Row = dict[str, Any]
+PARTS: Final = ("rows", "steps", "booked")
 
 
 def main() -> int:
-    """Measure; 1 if a subject did not answer as it must."""
+    """Measure; 1 if a subject did not answer as it must. A bar that is missed is told, and no failure."""
     parser = argparse.ArgumentParser(prog="benchmarks")
-    parser.add_argument("--quick", action="store_true", help="shorter runs, and only what ratios are made of")
+    parser.add_argument("--quick", action="store_true", help="shorter, and only what ratios are made of")
     parser.add_argument("--only", default="", help="subjects whose name holds this")
+    parser.add_argument("--part", choices=PARTS, action="append", help="only this part, or these")
+    parser.add_argument("--page", action="store_true", help="put the last run into docs/performance.md")
     arguments = parser.parse_args()
-    seconds = 2.0 if arguments.quick else 4.0
-    chosen = [each for each in SUBJECTS if arguments.only in each.name and can_run(each)]
-    rows = []
+    if arguments.page:
+        page.rewrite(json.loads(RESULT.read_text(encoding="utf-8")))
+        return 0
+    seconds = 1.0 if arguments.quick else 4.0
+    parts = ("rows",) if arguments.quick or arguments.only else tuple(arguments.part or PARTS)
+    figures: dict[str, Any] = {"machine": machine(), "quick": arguments.quick, "seconds": seconds}
+    if "rows" in parts:
+        chosen = [each for each in SUBJECTS if arguments.only in each.name and can_run(each)]
+        figures["rows"] = list(_shown(_rows(chosen, seconds, quick=arguments.quick)))
+    if "steps" in parts:
+        figures["steps"] = steps.all_of_them(seconds)
+    if "booked" in parts:
+        figures["booked"] = list(_shown(books.measured(seconds)))
+    figures["bars"] = bars.held(figures)
+    print(*map(bars.line, figures["bars"]), sep="\n", flush=True)
+    RESULT.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    return 0 if all(row["right"] for row in figures.get("rows", [])) else 1
+
+
+def machine() -> dict[str, Any]:
+    """Return what it is measured on, as far as others can make something of it."""
+    return {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.system()}
+
+
+def _rows(chosen: Iterable[Subject], seconds: float, *, quick: bool) -> Iterable[Row]:
     for subject in chosen:
-        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-            for row in _measured(subject, seconds, Path(folder)):
-                rows.append(row)
-                print(_line(row), flush=True)
-    RESULT.write_text(json.dumps({"seconds": seconds, "rows": rows}, indent=1) + "\n", encoding="utf-8")
-    return 0 if all(row["right"] for row in rows) else 1
+        wanted = subject.quick if quick else subject.connections
+        if wanted:
+            with a_folder() as folder, staged(subject, folder) as stage:
+                yield from (stage.row(connections, seconds) for connections in wanted)
 
 
-def _measured(subject: Subject, seconds: float, folder: Path) -> list[Row]:
-    neighbours = python("-m", "benchmarks.neighbours")
-    with started(neighbours, OTHER_CORE, folder, announces=True) as (_, ports):
-        places = Places(*(f"http://127.0.0.1:{ports[name]}" for name in ("agent", "facilitator", "node")))
-        with serving(subject, places, folder) as server:
-            _run(subject, server, 4, 0.5, folder)  # warms up, and makes wallets known
-            return [
-                _row(subject, server, connections, seconds, folder) for connections in subject.connections
-            ]
-
-
-def _row(subject: Subject, server: Server, connections: int, seconds: float, folder: Path) -> Row:
-    run, cpu_s = _run(subject, server, connections, seconds, folder)
-    count = run["statuses"].get(subject.status, 0)
-    return {
-        "subject": subject.name,
-        "connections": connections,
-        "per_s": round(run["count"] / run["seconds"]),
-        "cpu_us": round(1e6 * cpu_s / max(1, run["count"])),
-        "p50_ms": round(run["p50_ms"], 2),
-        "p99_ms": round(run["p99_ms"], 2),
-        "statuses": run["statuses"],
-        "right": count == run["count"] > 0,
-    }
-
-
-def _run(
-    subject: Subject, server: Server, connections: int, seconds: float, folder: Path
-) -> tuple[dict[str, Any], float]:
-    file = "-"
-    method, _, path = subject.line.partition(" ")
-    if subject.paid:
-        signed = headers(int(seconds * PAYMENTS_PER_S), f"http://127.0.0.1:{server.port}{path}")
-        (folder / "payments").write_bytes(b"\n".join(signed))
-        file = str(folder / "payments")
-    before_s = server.cpu_s
-    load = python("-m", "benchmarks.load", str(server.port), str(connections))
-    told = subprocess.run(
-        [*on(OTHER_CORE, load), str(seconds), f"{method} {path}", file],
-        cwd=ROOT,
-        capture_output=True,
-        check=True,
-    ).stdout
-    return json.loads(told), server.cpu_s - before_s
+def _shown(rows: Iterable[Row]) -> Iterable[Row]:
+    for row in rows:
+        print(_line(row), flush=True)
+        yield row
 
 
 def _line(row: Row) -> str:
     wrong = "" if row["right"] else f"  WRONG: {row['statuses']}"
+    booked = f"  with {row['booked']:,} calls booked" if "booked" in row else ""
     return (
-        f"{row['subject']:<46} c={row['connections']:<3} {row['per_s']:>7,}/s  cpu {row['cpu_us']:>6,} us"
-        f"  p50 {row['p50_ms']:>7.2f} ms  p99 {row['p99_ms']:>7.2f} ms{wrong}"
+        f"{row['subject']:<46} c={row['connections']:<3} {row['per_s']:>7,}/s"
+        f"  p50 {row['p50_ms']:>7.2f} ms  p99 {row['p99_ms']:>7.2f} ms"
+        f"  cpu {row['cpu_us']:>6,} us  neighbours {row['neighbours_us']:>5,}  load {row['load_us']:>5,}"
+        f"{booked}{wrong}"
     )
 
 

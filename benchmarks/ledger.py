@@ -217,7 +217,7 @@ def ratios(rows: dict[str, Row]) -> dict[str, float]:
     """Return what is compared, each of two figures of this run."""
 
     def ratio(one: str, other: str) -> float:
-        return round(rows[one]["journals_per_s"] / rows[other]["journals_per_s"], 2)
+        return round(float(rows[one]["journals_per_s"] / rows[other]["journals_per_s"]), 2)
 
     return {
         "sqlite: groups / a commit each": ratio("sqlite, 64 callers", "sqlite, 64 callers, a commit each"),

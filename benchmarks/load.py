@@ -45,10 +45,11 @@ class Run:
 
 
 class Connection(asyncio.Protocol):
-    """One connection of the load."""
+    """One connection of the load, which pauses between an answer and the next request."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, pause_s: float) -> None:
         self._run = run
+        self._pause_s = pause_s
         self._read = b""
         self._sent = 0.0
         self._busy = True
@@ -83,7 +84,10 @@ class Connection(asyncio.Protocol):
             self._run.took.append(time.perf_counter() - self._sent)
             self._run.statuses[self._read[9:12].decode()] += 1
             self._read = b""
-            self._send()
+            if self._pause_s:
+                asyncio.get_running_loop().call_later(self._pause_s, self._send)
+            else:
+                self._send()
 
     def _send(self) -> None:
         request = self._run.next()
@@ -96,18 +100,22 @@ class Connection(asyncio.Protocol):
         self._transport.write(request)
 
 
-async def measure(port: int, connections: int, requests: Iterator[bytes], seconds: float) -> dict[str, Any]:
-    """Return rate, statuses and latencies (seconds) of a run."""
+async def measure(
+    port: int, connections: int, requests: Iterator[bytes], seconds: float, pause_s: float
+) -> dict[str, Any]:
+    """Return count, statuses, latencies and its own CPU of a run."""
     run = Run(requests, seconds)
     run.open = connections
     loop = asyncio.get_running_loop()
     for _ in range(connections):
-        await loop.create_connection(lambda: Connection(run), "127.0.0.1", port)
+        await loop.create_connection(lambda: Connection(run, pause_s), "127.0.0.1", port)
+    cpu_s = time.process_time()
     await run.done
     took = sorted(run.took) or [0.0]
     return {
         "count": len(run.took),
         "seconds": run.ended - run.began,
+        "cpu_s": time.process_time() - cpu_s,
         "statuses": dict(run.statuses),
         "p50_ms": 1000 * took[len(took) // 2],
         "p99_ms": 1000 * took[min(len(took) - 1, len(took) * 99 // 100)],
@@ -126,11 +134,12 @@ def prepared(line: bytes, payments: list[bytes], body: bytes) -> Iterator[bytes]
 
 
 def main() -> None:
-    """Run one measurement as the command line says: port, connections, seconds, request, payments."""
-    port, connections, seconds, line, file = sys.argv[1:]
+    """Run one measurement as the command line says: port, connections, seconds, pause, request, payments."""
+    port, connections, seconds, pause_s, line, file = sys.argv[1:]
     payments = Path(file).read_bytes().split() if file != "-" else []
     requests = prepared(line.encode(), payments, b'{"ask":"hello"}')
-    print(json.dumps(uvloop.run(measure(int(port), int(connections), requests, float(seconds)))))
+    run = measure(int(port), int(connections), requests, float(seconds), float(pause_s))
+    print(json.dumps(uvloop.run(run)))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,8 +16,9 @@ from typing import Any, Final
 import httpx
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-SERVER_CORE: Final = "0"
-OTHER_CORE: Final = "1"
+_CORES: Final = sorted(os.sched_getaffinity(0))
+SERVER_CORE: Final = str(_CORES[0])
+OTHER_CORE: Final = str(_CORES[-1])
 _TICK_S: Final = 1 / os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 _WAIT_S: Final = 20.0
@@ -77,6 +79,16 @@ def started(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        for pipe in (process.stdin, process.stdout):
+            assert pipe is not None
+            pipe.close()
+
+
+@contextmanager
+def a_folder() -> Iterator[Path]:
+    """Give a folder for what is measured; it is removed in the end."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        yield Path(folder)
 
 
 def wait_for(port: int) -> None:

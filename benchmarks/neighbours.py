@@ -9,6 +9,7 @@ import re
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from benchmarks.payments import ASSET, CHAIN_ID, NETWORK, PAY_TO
@@ -174,8 +175,9 @@ async def main() -> None:
     node = Node()
     loop = asyncio.get_running_loop()
     ports = {}
-    for name, answer in {"agent": Agent(), "facilitator": Facilitator(node), "node": node}.items():
-        server = await loop.create_server(lambda answer=answer: Answering(answer), "127.0.0.1", 0)
+    answers: dict[str, Answer] = {"agent": Agent(), "facilitator": Facilitator(node), "node": node}
+    for name, answer in answers.items():
+        server = await loop.create_server(partial(Answering, answer), "127.0.0.1", 0)
         ports[name] = server.sockets[0].getsockname()[1]
     print(json.dumps(ports), flush=True)
     await loop.run_in_executor(None, sys.stdin.read)

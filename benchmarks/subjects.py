@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +12,11 @@ import httpx
 
 from benchmarks.machines import ROOT, SERVER_CORE, Server, free_port, python, started, wait_for
 from benchmarks.neighbours import COMPLETION
-from benchmarks.payments import NETWORK, PAY_TO, headers
+from benchmarks.payments import NETWORK, PAY_TO, WALLETS, headers
 
 EXPRESS: Final = str(ROOT / "benchmarks/servers/official_express.mjs")
+EXPRESS_PACKAGES: Final = ROOT / "benchmarks/node_modules/@x402/express"
+TRIES_MAX: Final = 100
 CONFIG: Final = """\
 upstream: {agent}
 public_url: http://agent.example
@@ -45,7 +47,10 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One thing that is measured. `paid`: each request carries a payment of its own."""
+    """One thing that is measured. `paid`: each request carries a payment of its own.
+
+    `quick` is with how many connections in the short run, `steps` that each step of its calls is told.
+    """
 
     name: str
     server: str
@@ -56,36 +61,51 @@ class Subject:
     node: bool = False
     credit: bool = False
     connections: tuple[int, ...] = (1, 32)
+    quick: tuple[int, ...] = ()
+    steps: bool = False
 
 
 SUBJECTS: Final = (
-    Subject("plain Starlette + httpx proxy", "proxy", "POST /free", "200"),
-    Subject("sidecar: free call passed on", "sidecar", "POST /free", "200"),
-    Subject("sidecar: 402", "sidecar", "POST /paid", "402"),
-    Subject("sidecar: authorization, verify and settle", "sidecar", "POST /paid", "200", paid=True),
-    Subject("sidecar: authorization, funds by node", "sidecar", "POST /paid", "200", paid=True, node=True),
-    Subject("sidecar: deferred", "sidecar", "POST /paid", "200", paid=True, settle="deferred", node=True),
+    Subject("plain Starlette + httpx proxy", "proxy", "POST /free", "200", quick=(32,)),
+    Subject("sidecar: free call passed on", "sidecar", "POST /free", "200", quick=(1, 32)),
+    Subject("sidecar: 402", "sidecar", "POST /paid", "402", quick=(32,)),
+    Subject("sidecar: authorization, verify and settle", "sidecar", "POST /paid", "200", paid=True,
+            quick=(1, 32), steps=True),
+    Subject("sidecar: authorization, funds by node", "sidecar", "POST /paid", "200", paid=True, node=True,
+            steps=True),
+    Subject("sidecar: deferred", "sidecar", "POST /paid", "200", paid=True, settle="deferred", node=True,
+            quick=(1, 32), steps=True),
     Subject("sidecar: from credit", "sidecar", "POST /paid", "200", paid=True, credit=True),
     Subject("official FastAPI: 402", "fastapi", "POST /paid", "402"),
-    Subject("official FastAPI: paid", "fastapi", "POST /paid", "200", paid=True, connections=(1, 4, 32)),
+    Subject("official FastAPI: paid", "fastapi", "POST /paid", "200", paid=True, connections=(1, 4, 32),
+            quick=(4,)),
     Subject("official FastAPI: paid, no sniffio", "fastapi --no-sniffio", "POST /paid", "200", paid=True,
-            connections=(1, 4, 32)),
+            connections=(1, 4, 32), quick=(4,)),
     Subject("official Express: 402", "express", "POST /paid", "402"),
-    Subject("official Express: paid", "express", "POST /paid", "200", paid=True),
+    Subject("official Express: paid", "express", "POST /paid", "200", paid=True, quick=(32,)),
 )  # fmt: skip
+
+
+def named(name: str) -> Subject:
+    """Return the subject of that name."""
+    return next(subject for subject in SUBJECTS if subject.name == name)
+
+
+SIDECARS: Final = {"sidecar": "sidecar", "stepped": "benchmarks.servers.stepped"}
+"""What is run as a sidecar: it alone, and with a watch on it."""
 
 
 def can_run(subject: Subject) -> bool:
     """Tell whether this machine has what the subject needs."""
-    return subject.server != "express" or shutil.which("node") is not None
+    return subject.server != "express" or (shutil.which("node") is not None and EXPRESS_PACKAGES.exists())
 
 
 @contextmanager
-def serving(subject: Subject, places: Places, folder: Path) -> Iterator[Server]:
+def serving(subject: Subject, places: Places, folder: Path, **environment: str) -> Iterator[Server]:
     """Run the subject's server on its core."""
     name, *flags = subject.server.split()
-    if name == "sidecar":
-        with _sidecar(subject, places, folder) as server:
+    if name in SIDECARS:
+        with _sidecar(subject, places, folder, environment) as server:
             yield server
         return
     port = free_port()
@@ -100,7 +120,9 @@ def serving(subject: Subject, places: Places, folder: Path) -> Iterator[Server]:
 
 
 @contextmanager
-def _sidecar(subject: Subject, places: Places, folder: Path) -> Iterator[Server]:
+def _sidecar(
+    subject: Subject, places: Places, folder: Path, environment: Mapping[str, str]
+) -> Iterator[Server]:
     config = folder / "sidecar.yaml"
     networks = f'networks: {{base-sepolia: {{rpc: ["{places.node}"]}}}}' if subject.node else ""
     text = CONFIG.format(
@@ -111,11 +133,13 @@ def _sidecar(subject: Subject, places: Places, folder: Path) -> Iterator[Server]
         settle=subject.settle,
     )
     config.write_text(text, encoding="utf-8")
-    command = python("-m", "sidecar", "serve", "--json", "--config", str(config))
-    with started(command, SERVER_CORE, folder, announces=True) as (process, ports):
+    command = python("-m", SIDECARS[subject.server], "serve", "--json", "--config", str(config))
+    with started(command, SERVER_CORE, folder, announces=True, **environment) as (process, ports):
         server = Server(process, ports["buyers"])
         if subject.credit:
             _give_credit(server)
+        if subject.settle == "deferred":
+            _pay_first(server)
         yield server
 
 
@@ -123,6 +147,23 @@ def _give_credit(server: Server) -> None:
     """Let every wallet pay once for a call that fails: its price is credit for many others."""
     url = f"http://127.0.0.1:{server.port}"
     with httpx.Client(base_url=url, trust_env=False) as client:
-        for payment in headers(64, url + "/fail"):
+        for payment in headers(WALLETS, url + "/fail"):
             answer = client.post("/fail", json={}, headers={"PAYMENT-SIGNATURE": payment.decode()})
             assert answer.status_code == 500, json.dumps(answer.json())
+
+
+def _pay_first(server: Server) -> None:
+    """Let every wallet pay until it is served before it pays: that is when its answer has no receipt."""
+    url = f"http://127.0.0.1:{server.port}"
+    waiting, tries = list(range(WALLETS)), 0
+    with httpx.Client(base_url=url, trust_env=False) as client:
+        while waiting:
+            tries += 1
+            assert tries < TRIES_MAX, "nobody is served first"
+            signed = headers(WALLETS, url + "/paid")
+            answers = {
+                number: client.post("/paid", json={}, headers={"PAYMENT-SIGNATURE": signed[number].decode()})
+                for number in waiting
+            }
+            assert {answer.status_code for answer in answers.values()} == {200}
+            waiting = [number for number, answer in answers.items() if "payment-response" in answer.headers]

@@ -25,9 +25,11 @@ def app(facilitator: str) -> FastAPI:
     """Give the ASGI app."""
     found = FastAPI()
     server = x402ResourceServer(HTTPFacilitatorClient(FacilitatorConfig(url=facilitator)))
-    server.register(NETWORK, ExactEvmServerScheme())
+    scheme: Any = ExactEvmServerScheme
+    server.register(NETWORK, scheme())
     accepts = {"scheme": "exact", "payTo": PAY_TO, "price": "$0.001", "network": NETWORK}
-    paying = payment_middleware({"POST /paid": {"accepts": accepts}}, server)
+    routes: Any = {"POST /paid": {"accepts": accepts}}
+    paying = payment_middleware(routes, server)
     answer = json.loads(COMPLETION)
 
     @found.middleware("http")
