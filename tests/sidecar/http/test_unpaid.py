@@ -19,7 +19,7 @@ async def test_it_says_what_a_refusal_says(path: bytes, cross_origin: bool, iden
     challenge = prepare([OFFER], Resource("https://agent.example"), identifier)
     buyer = Buyer()
     exchange = BuyerExchange(buyer.receive, buyer.send, "call_1", write_idle_s=60, cross_origin=cross_origin)
-    exchange.challenge, exchange.path = challenge, path
+    exchange.asking, exchange.path = lambda: challenge, path
     await exchange.refuse(REQUIRED)
 
     prepared = asking(challenge, path, "call_1", cross_origin=cross_origin)
