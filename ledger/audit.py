@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
-from ledger import queries, reports, sealed
+from ledger import folding, queries, reports, sealed
 from ledger.accounts import Constraint
 from ledger.balances import Balance
 from ledger.queries import Query, Reads
@@ -62,7 +62,7 @@ def audit(connection: Reads, extra: Iterable[Query] = ()) -> AuditReport:
 
 def no_overdraft(connection: Reads) -> Iterator[Found]:
     """Find accounts that must not be negative and are, holds included, by their entries."""
-    for line in reports.balances(connection):
+    for line in reports.recomputed(connection):
         account, balance = line.account, line.balance
         if account.constraint is Constraint.NO_NEGATIVE and balance.available(account.side) < 0:
             yield account.id, balance.available(account.side)
@@ -71,7 +71,7 @@ def no_overdraft(connection: Reads) -> Iterator[Found]:
 def balances_kept(connection: Reads) -> Iterator[Found]:
     """Find balance rows that are not the sum of the entries, missing, or of an append-only account."""
     kept = {no: (floor, Balance(*counters)) for no, floor, *counters in _read(connection, "kept")}
-    for line in reports.balances(connection):
+    for line in reports.recomputed(connection):
         account, found = line.account, kept.pop(line.no, None)
         constrained = account.constraint is not Constraint.NONE
         if found != ((rows.floor(account), line.balance) if constrained else None):
@@ -87,9 +87,27 @@ def references(connection: Reads) -> Iterator[Found]:
     )
 
 
+def folds_kept(connection: Reads) -> Iterator[Found]:
+    """Find kept sums of an account, by its number and the fold's, that are not those of its entries."""
+    kept, added_up = folding.kept(connection), folding.added_up(connection)
+    one, other = next(kept, None), next(added_up, None)
+    while one is not None or other is not None:
+        if one == other:
+            one, other = next(kept, None), next(added_up, None)
+        elif one is not None and (other is None or one[:2] <= other[:2]):
+            yield one
+            if other is not None and one[:2] == other[:2]:
+                other = next(added_up, None)
+            one = next(kept, None)
+        elif other is not None:
+            yield *other[:2], None
+            other = next(added_up, None)
+
+
 _CHECKS: Final[Mapping[str, Callable[[Reads], Iterator[Found]]]] = {
     "no_overdraft": no_overdraft,
     "balances_kept": balances_kept,
+    "folds_kept": folds_kept,
     "references": references,
     "hash_chain": sealed.hash_chain,
 }

@@ -2,15 +2,16 @@
 
 Amounts are whole units of the account's asset and may be larger than int64 holds.
 Each is of two times: when things happened, and when the book learned of them. A
-report as of both is the same whenever it is made.
+report as of both is the same whenever it is made. Where a fold says what accounts
+came to up to some number (`ledger.folding`), only what came after it is added up.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Final
 
-from ledger import accounts, queries, sealed
+from ledger import accounts, folding, queries, sealed
 from ledger.accounts import Account, AccountClass, AccountId, Side
 from ledger.balances import Balance
 from ledger.closing import Trial
@@ -93,10 +94,25 @@ class Line:
 
 
 def balances(connection: Reads, as_of: AsOf = NOW) -> Iterator[AccountBalance]:
-    """Yield accounts in the order of their names, with their counters added up from their entries.
+    """Yield accounts in the order of their names, with what they came to.
 
     Every account, or of an earlier time those that had been used by then.
     """
+    fold = folding.usable(connection, **asdict(as_of))
+    if fold == folding.START:
+        yield from recomputed(connection, as_of)
+        return
+    if as_of == NOW:
+        found = folding.now(connection, fold)
+    else:
+        found = folding.as_of(connection, fold, **asdict(as_of))
+    for row in connection.execute(_SQL["accounts"].sql):
+        if row[0] in found:
+            yield AccountBalance(row[0], rows.account(row), found[row[0]])
+
+
+def recomputed(connection: Reads, as_of: AsOf = NOW) -> Iterator[AccountBalance]:
+    """Yield the same from the entries alone: what checks and signatures rest on."""
     if as_of == NOW:
         found = connection.execute(_SQL["balances"].sql)
     else:
@@ -108,21 +124,26 @@ def balances(connection: Reads, as_of: AsOf = NOW) -> Iterator[AccountBalance]:
 
 def trial_balance(connection: Reads, as_of: AsOf = NOW) -> tuple[TrialRow, ...]:
     """Return the accounts but memorandum ones; per asset, debits and credits have the same sum."""
-    return tuple(
-        TrialRow(
-            account=accounts.text(line.account.id),
-            asset=line.account.asset,
-            debits=line.balance.debits_posted,
-            credits=line.balance.credits_posted,
-            balance=line.balance.net(line.account.side),
-        )
-        for line in balances(connection, as_of)
-        if line.account.kind is not AccountClass.MEMORANDUM
-    )
+    return tuple(_trial_rows(balances(connection, as_of)))
+
+
+def _trial_rows(lines: Iterable[AccountBalance]) -> Iterator[TrialRow]:
+    for line in lines:
+        if line.account.kind is not AccountClass.MEMORANDUM:
+            yield TrialRow(
+                account=accounts.text(line.account.id),
+                asset=line.account.asset,
+                debits=line.balance.debits_posted,
+                credits=line.balance.credits_posted,
+                balance=line.balance.net(line.account.side),
+            )
 
 
 def trial(connection: Reads, through_us: int) -> Trial:
-    """Return what a period that ends at *through_us* is closed with; read in one snapshot of the caller's."""
+    """Return what a period that ends at *through_us* is closed with; read in one snapshot of the caller's.
+
+    It is signed, and so added up from the entries alone.
+    """
     standings = [
         Standing(
             row.account,
@@ -130,7 +151,7 @@ def trial(connection: Reads, through_us: int) -> Trial:
             text(Amount(row.debits, row.asset)),
             text(Amount(row.credits, row.asset)),
         )
-        for row in trial_balance(connection, AsOf(happened_us=through_us))
+        for row in _trial_rows(recomputed(connection, AsOf(happened_us=through_us)))
     ]
     return Trial(sealed.head(connection).seq, tuple(standings))
 

@@ -31,8 +31,11 @@ CHECKS = [
     "closed_periods_stay",
     "transfers_well_formed",
     "holds_resolved_once",
+    "folds_follow",
+    "folds_timed",
     "no_overdraft",
     "balances_kept",
+    "folds_kept",
     "references",
     "hash_chain",
 ]

@@ -26,3 +26,16 @@ WHERE r.pending_id IS NOT NULL
        OR p.debit_no <> r.debit_no OR p.credit_no <> r.credit_no
        OR r.amount > p.amount OR (r.kind IN ('void', 'expire') AND r.amount <> p.amount)
        OR (r.journal_seq, r.position) <= (p.journal_seq, p.position));
+
+-- folds_follow: a fold that does not go on from the one before it
+SELECT f.seq, f.after_seq FROM folds AS f
+WHERE f.after_seq <> coalesce((SELECT max(b.seq) FROM folds AS b WHERE b.seq < f.seq), 0)
+   OR f.seq > (SELECT coalesce(max(j.seq), 0) FROM journals AS j);
+
+-- folds_timed: a journal in a fold that by the fold's own times is not in it
+SELECT j.seq, f.seq
+FROM journals AS j JOIN folds AS f ON f.seq = (SELECT min(n.seq) FROM folds AS n WHERE n.seq >= j.seq)
+WHERE j.happened_us > f.happened_max_us OR j.recorded_us > f.recorded_max_us
+UNION ALL
+SELECT b.seq, f.seq FROM folds AS f JOIN folds AS b ON b.seq = f.after_seq
+WHERE b.happened_max_us > f.happened_max_us OR b.recorded_max_us > f.recorded_max_us;

@@ -36,6 +36,9 @@ FROM accounts AS a INNER JOIN (
 GROUP BY a.no, m.side, m.phase
 ORDER BY a.id;
 
+-- accounts: every account in the order of names
+SELECT no, id, asset, decimals, kind, side, bound FROM accounts ORDER BY id;
+
 -- account: one account under its name
 SELECT no, id, asset, decimals, kind, side, bound FROM accounts WHERE id = :account;
 
