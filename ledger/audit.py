@@ -25,6 +25,10 @@ ROWS_MAX: Final = 100
 """A check stops after so many findings."""
 
 Found = tuple[Any, ...]
+Finding = Callable[[Reads], Iterator[Found]]
+"""A check that is computed: it yields what is wrong."""
+
+NO_MORE: Final[Mapping[str, Finding]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +51,10 @@ class AuditReport:
         return not any(check.rows for check in self.checks)
 
 
-def audit(connection: Reads, extra: Iterable[Query] = ()) -> AuditReport:
-    """Run every check of the ledger, then the caller's *extra* statements, over one snapshot.
+def audit(
+    connection: Reads, extra: Iterable[Query] = (), computed: Mapping[str, Finding] = NO_MORE
+) -> AuditReport:
+    """Run every check of the ledger, then the caller's *extra* and *computed* ones, over one snapshot.
 
     Each extra statement selects what is wrong. The connection may be read-only
     and the store may be in use; it must not be in a transaction.
@@ -57,6 +63,7 @@ def audit(connection: Reads, extra: Iterable[Query] = ()) -> AuditReport:
         checks = [_selected(connection, query) for query in _SQL.values()]
         checks += [_computed(connection, name, check) for name, check in _CHECKS.items()]
         checks += [_selected(connection, query) for query in extra]
+        checks += [_computed(connection, name, check) for name, check in computed.items()]
     return AuditReport(tuple(checks))
 
 
@@ -104,7 +111,7 @@ def folds_kept(connection: Reads) -> Iterator[Found]:
             other = next(added_up, None)
 
 
-_CHECKS: Final[Mapping[str, Callable[[Reads], Iterator[Found]]]] = {
+_CHECKS: Final[Mapping[str, Finding]] = {
     "no_overdraft": no_overdraft,
     "balances_kept": balances_kept,
     "folds_kept": folds_kept,
@@ -121,7 +128,7 @@ def _selected(connection: Reads, query: Query) -> Check:
     return _take(query.name, iter(connection.execute(query.sql)))
 
 
-def _computed(connection: Reads, name: str, check: Callable[[Reads], Iterator[Found]]) -> Check:
+def _computed(connection: Reads, name: str, check: Finding) -> Check:
     try:
         return _take(name, check(connection))
     except ValueError as error:  # an account that this ledger did not write

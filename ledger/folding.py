@@ -6,7 +6,7 @@ what counts: the audit adds them up anew, and nothing that is signed rests on a 
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -59,9 +59,16 @@ class FoldableTx(Protocol):
 class Writes(Reads, Protocol):
     """What runs a statement, and one for each of many rows."""
 
-    def executemany(self, sql: str, rows: Iterable[tuple[int, ...]], /) -> object:
+    def executemany(self, sql: str, rows: Iterable[Sequence[object]], /) -> object:
         """Run one statement for each of *rows*."""
         ...
+
+
+def has_turn(connection: Reads, owner: str) -> bool:
+    """Tell whether *owner* folds: of several processes the one that seals."""
+    if isinstance(connection, sqlite3.Connection):
+        return True
+    return connection.execute(_SHARED["final"], {"owner": owner}).fetchone() is not None
 
 
 def next_fold(connection: Reads, owner: str, journals: int = JOURNALS) -> Folded | None:
@@ -134,6 +141,7 @@ def added_up(connection: Reads) -> Iterator[tuple[int, int, Balance]]:
 
 
 def _final(connection: Reads, owner: str) -> int:
+    """Return up to where no journal can appear any more; 0 for who has not the turn."""
     if isinstance(connection, sqlite3.Connection):
         found = connection.execute(_SQL["final"]).fetchone()
     else:

@@ -19,6 +19,7 @@ from sidecar.adapters.storage.reading import reader_of
 from sidecar.adapters.system import SystemClock, SystemIds
 from sidecar.arrival import look_around
 from sidecar.domain.events import Event, Lifecycle, NeedsAttention
+from sidecar.folding import Folding
 from sidecar.http.agent import agent_app
 from sidecar.http.operator.app import operator_app
 from sidecar.http.operator.policies import policies_object
@@ -91,6 +92,7 @@ async def run(settings: Settings, on_ready: Callable[[Bound], None]) -> bool:
             readiness.watch(),
             _watch_storage(path, stop),
             sealing.run(),
+            Folding(storage, settings.books, run, clock, observer).run(),
         ]
         for task in tasks:
             open_things.push_async_callback(_end, asyncio.create_task(task))

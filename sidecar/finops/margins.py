@@ -32,6 +32,9 @@ UNITS: Final = (
 ROWS_MAX: Final = 10_000
 """The longest table; a longer one is refused, so that no row is left out unseen."""
 
+LAST_CALL: Final = "~"
+"""Sorts after the id of every call."""
+
 _COUNTED: Final = frozenset({"calls", "unknown_cost_calls"})
 _NOT_STORED: Final = frozenset({"refunds"})  # nothing is refunded yet
 _SUMMED: Final = tuple(field.name for field in fields(MarginSums) if field.name not in _COUNTED | _NOT_STORED)
@@ -48,8 +51,16 @@ def parameters(by: str, from_us: int | None, to_us: int | None) -> dict[str, obj
         "by": by,
         "from_us": 0 if from_us is None else from_us,
         "to_us": INT64_MAX if to_us is None else to_us,
+        "after": "",
+        "last": LAST_CALL,
         "limit": ROWS_MAX + 1,
     }
+
+
+def chunk_parameters(after: str, last: str) -> dict[str, object]:
+    """Return the parameters of the query `margin` for what is kept of the calls between two ids."""
+    whole = {"by": "*", "from_us": 0, "to_us": INT64_MAX, "limit": INT64_MAX}
+    return whole | {"after": after, "last": last}
 
 
 def sums_from(row: Mapping[str, Any]) -> MarginSums:

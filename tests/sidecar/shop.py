@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +16,7 @@ from ledger.stores.sqlite import SqliteStore
 from pricing.cost import Basis, CostLine, Kind, Source
 from sidecar.adapters.secrets import load as load_secrets
 from sidecar.adapters.storage.records import RecordsSqliteTx
+from sidecar.adapters.storage.schema import SCHEMA
 from sidecar.domain import entries
 from sidecar.domain.closing import Ending, close_unit, release_and_close_unit
 from sidecar.domain.collecting import Answered, answers_unit, naming_unit
@@ -34,7 +34,6 @@ OTHER_PAYER: Final = bytes([0xBB]) * 20
 NOON_US: Final = 1_777_636_800_000_000  # 2026-05-01T12:00:00Z
 DAY_US: Final = 86_400_000_000
 CAP: Final = nano(1_000_000_000)
-SCHEMA: Final = (files("sidecar.adapters.storage") / "sql" / "schema.sql").read_text()
 
 
 def line(
@@ -83,7 +82,7 @@ class Shop:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.store = SqliteStore(path, now_us=lambda: NOON_US, tx=RecordsSqliteTx, extra_schema=(SCHEMA,))
+        self.store = SqliteStore(path, now_us=lambda: NOON_US, tx=RecordsSqliteTx, extra_schema=SCHEMA)
 
     async def admit(self, sale: Sale) -> Payment:
         """Claim, book and hold; the call runs from here on."""

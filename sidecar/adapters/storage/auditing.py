@@ -6,10 +6,14 @@ from typing import Any, Final
 
 from ledger import queries
 from ledger.audit import AuditReport, Check, audit
+from sidecar.adapters.storage.margins import margins_kept
 from sidecar.adapters.storage.reading import Place, Unreadable, name_of, of_database, open_read_only
 
 CHECKS: Final = tuple(queries.load(files("sidecar.adapters.storage") / "sql" / "audit.sql").values())
 """What ties payments, calls and cost lines to the books; each statement selects what is wrong."""
+
+COMPUTED: Final = {"margins_kept": margins_kept}
+"""What is checked in steps; each yields what is wrong."""
 
 SHOWN_MAX: Final = 5
 """How many findings of one check are written out."""
@@ -19,7 +23,7 @@ def audit_books(place: Place) -> AuditReport:
     """Run every check over one state of the books at *place*. Takes seconds on large ones."""
     with closing(open_read_only(place)) as connection:
         try:
-            return audit(connection, CHECKS)
+            return audit(connection, CHECKS, COMPUTED)
         except Exception as error:
             if not of_database(error):
                 raise

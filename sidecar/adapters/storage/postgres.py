@@ -10,7 +10,7 @@ from ledger.store import Lag, StorageAway, StorageDead, StorageFull
 from ledger.stores.postgres.leases import living
 from ledger.stores.postgres.store import PostgresStore, PostgresTx
 from sidecar.adapters.storage.records import RecordsOf
-from sidecar.adapters.storage.schema import SCHEMA
+from sidecar.adapters.storage.schema import SHARED_SCHEMA
 from sidecar.adapters.system import below
 from sidecar.ports import StorageGone, StorageUnavailable
 
@@ -46,7 +46,7 @@ class PostgresStorage:
             now_us=now_us,
             spread=below,
             tx=RecordsPostgresTx,
-            extra_schema=SCHEMA,
+            extra_schema=SHARED_SCHEMA,
             lease_s=lease_s,
             beat_ms=beat_ms,
         )

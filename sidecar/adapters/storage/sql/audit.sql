@@ -210,3 +210,7 @@ SELECT payer, day, sum(spent), sum(uncharged) FROM (
     FROM cost_lines AS l JOIN calls AS c ON c.id = l.call_id
     WHERE l.kind = 'retry' AND l.amount_nano > 0 AND c.captured_nano = 0
 ) AS found GROUP BY payer, day HAVING sum(spent) <> 0 OR sum(uncharged) <> 0;
+
+-- chunks_follow: a chunk of kept margins that does not go on where the one before ends
+SELECT c.last, c.after FROM margin_chunks AS c
+WHERE c.after <> coalesce((SELECT max(b.last) FROM margin_chunks AS b WHERE b.last < c.last), '');

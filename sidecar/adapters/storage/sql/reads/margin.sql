@@ -1,10 +1,72 @@
 -- margin: what the calls of a time earned and cost, summed by one unit, the largest revenue first
-WITH chosen AS (
+WITH
+-- By '*': what those between two ids did, by each of the units: what is kept of a chunk.
+chunks AS MATERIALIZED (
+    SELECT after, last, at_min_us, at_max_us,
+        version > 0 AND NOT EXISTS (  -- what is kept of it is what its calls come to
+            SELECT 1 FROM margin_marks AS m WHERE m.call_id > c.after AND m.call_id <= c.last) AS holds
+    FROM margin_chunks AS c WHERE :by <> '*'
+),
+-- The calls that are not in what is kept, or of whose chunk only some are of this time.
+ranges AS (
+    SELECT after, last FROM chunks
+    WHERE NOT (holds AND (at_min_us >= :to_us OR at_max_us < :from_us
+                          OR (at_min_us >= :from_us AND at_max_us < :to_us)))
+    UNION ALL
+    SELECT coalesce(max(last), :after), :last FROM chunks
+),
+chosen AS (
     SELECT
-        id, captured_nano,
+        id, endpoint, agent, workflow, run, session, buyer, workspace, at_us, captured_nano,
         outcome <> '' AND settlement IN ('settled', 'failed', 'none') AS final,
         iif(settlement = 'failed' AND captured_nano > 0, held_nano, 0) AS bad_debt_nano,  -- delivered, and not paid
-        CASE :by
+        -- All of them that the call used, together: its revenue is not divided among them.
+        CASE WHEN :by IN ('model', '*') THEN (
+            SELECT group_concat(name, ' + ') FROM (
+                -- Work that was not delivered is a retry; a model's line still names its provider.
+                SELECT DISTINCT name FROM cost_lines
+                WHERE call_id = calls.id AND (kind = 'model' OR (kind = 'retry' AND provider <> ''))
+                ORDER BY name) AS used) END AS model,
+        CASE WHEN :by IN ('tool', '*') THEN (
+            SELECT group_concat(name, ' + ') FROM (
+                SELECT DISTINCT name FROM cost_lines
+                WHERE call_id = calls.id AND kind = 'tool' ORDER BY name) AS used) END AS tool,
+        CASE WHEN :by IN ('provider', '*') THEN (
+            SELECT group_concat(provider, ' + ') FROM (
+                SELECT DISTINCT provider FROM cost_lines
+                WHERE call_id = calls.id AND kind <> 'fee' AND provider <> '' ORDER BY provider) AS used) END AS provider
+    FROM ranges CROSS JOIN calls
+    WHERE calls.id > ranges.after AND calls.id <= ranges.last AND at_us >= :from_us AND at_us < :to_us
+),
+lines AS (
+    SELECT call_id, kind, amount_nano, basis, basis IN ('reported', 'measured') AS known FROM cost_lines
+),
+-- One row a call: its known amounts by kind, and whether all of them are known.
+spent AS MATERIALIZED (
+    SELECT
+        max(endpoint) AS endpoint, max(agent) AS agent, max(workflow) AS workflow, max(run) AS run,
+        max(session) AS session, max(buyer) AS buyer, max(workspace) AS workspace, max(at_us) AS at_us,
+        max(model) AS model, max(tool) AS tool, max(provider) AS provider,
+        final, max(captured_nano) AS captured_nano, max(bad_debt_nano) AS bad_debt_nano,
+        coalesce(sum(amount_nano) FILTER (WHERE known AND kind = 'model'), 0) AS model_nano,
+        coalesce(sum(amount_nano) FILTER (WHERE known AND kind = 'tool'), 0) AS tool_nano,
+        coalesce(sum(amount_nano) FILTER (WHERE known AND kind = 'external'), 0) AS external_nano,
+        coalesce(sum(amount_nano) FILTER (WHERE known AND kind = 'retry'), 0) AS retry_nano,
+        coalesce(sum(amount_nano) FILTER (WHERE known AND kind = 'fee'), 0) AS fees_nano,
+        coalesce(sum(amount_nano) FILTER (WHERE basis = 'estimated'), 0) AS estimated_nano,
+        count(*) FILTER (WHERE NOT known) > 0 AS uncertain
+    FROM chosen LEFT JOIN lines ON lines.call_id = chosen.id
+    GROUP BY chosen.id, final
+),
+dimensions AS (
+    SELECT 'endpoint' AS dimension UNION ALL SELECT 'agent' UNION ALL SELECT 'workflow' UNION ALL SELECT 'run'
+    UNION ALL SELECT 'session' UNION ALL SELECT 'buyer' UNION ALL SELECT 'workspace' UNION ALL SELECT 'day'
+    UNION ALL SELECT 'model' UNION ALL SELECT 'tool' UNION ALL SELECT 'provider'
+),
+summed AS (
+    SELECT
+        dimension,
+        coalesce(CASE dimension
             WHEN 'endpoint' THEN endpoint
             WHEN 'agent' THEN agent
             WHEN 'workflow' THEN workflow
@@ -13,61 +75,45 @@ WITH chosen AS (
             WHEN 'buyer' THEN buyer
             WHEN 'workspace' THEN workspace
             WHEN 'day' THEN date(at_us / 1000000, 'unixepoch')
-            -- All of them that the call used, together: its revenue is not divided among them.
-            WHEN 'model' THEN (
-                SELECT group_concat(name, ' + ') FROM (
-                    -- Work that was not delivered is a retry; a model's line still names its provider.
-                    SELECT DISTINCT name FROM cost_lines
-                    WHERE call_id = calls.id AND (kind = 'model' OR (kind = 'retry' AND provider <> ''))
-                    ORDER BY name) AS used)
-            WHEN 'tool' THEN (
-                SELECT group_concat(name, ' + ') FROM (
-                    SELECT DISTINCT name FROM cost_lines
-                    WHERE call_id = calls.id AND kind = 'tool' ORDER BY name) AS used)
-            WHEN 'provider' THEN (
-                SELECT group_concat(provider, ' + ') FROM (
-                    SELECT DISTINCT provider FROM cost_lines
-                    WHERE call_id = calls.id AND kind <> 'fee' AND provider <> '' ORDER BY provider) AS used)
-        END AS unit
-    FROM calls
-    WHERE at_us >= :from_us AND at_us < :to_us
-),
-lines AS (
-    SELECT call_id, kind, amount_nano, basis, basis IN ('reported', 'measured') AS known FROM cost_lines
-),
--- One row a call: its known amounts by kind, and whether all of them are known.
-spent AS (
+            WHEN 'model' THEN model
+            WHEN 'tool' THEN tool
+            WHEN 'provider' THEN provider
+        END, '') AS unit,
+        count(*) AS calls,
+        sum(captured_nano) AS revenue,
+        sum(CASE WHEN final THEN 0 ELSE captured_nano END) AS unsettled,
+        sum(CASE WHEN final THEN model_nano ELSE 0 END) AS cost_model,
+        sum(CASE WHEN final THEN tool_nano ELSE 0 END) AS cost_tool,
+        sum(CASE WHEN final THEN external_nano ELSE 0 END) AS cost_external,
+        sum(CASE WHEN final THEN retry_nano ELSE 0 END) AS cost_retry,
+        sum(fees_nano) AS fees,
+        sum(bad_debt_nano) AS bad_debt,
+        sum(estimated_nano) AS estimated_cost,
+        sum(CASE WHEN final THEN 0 ELSE model_nano + tool_nano + external_nano + retry_nano END) AS unsettled_cost,
+        count(*) FILTER (WHERE uncertain) AS unknown_cost_calls,
+        sum(CASE WHEN uncertain THEN captured_nano ELSE 0 END) AS unknown_cost_revenue,
+        sum(CASE WHEN final AND NOT uncertain THEN captured_nano ELSE 0 END) AS known_revenue,
+        sum(CASE WHEN final AND NOT uncertain
+            THEN captured_nano - model_nano - tool_nano - external_nano - retry_nano - fees_nano - bad_debt_nano
+            ELSE 0 END) AS known_calls_margin
+    FROM spent JOIN dimensions ON :by IN (dimension, '*')
+    GROUP BY 1, 2
+    UNION ALL
     SELECT
-        coalesce(unit, '') AS unit, final, captured_nano, bad_debt_nano,
-        coalesce(sum(amount_nano) FILTER (WHERE known AND kind = 'model'), 0) AS model,
-        coalesce(sum(amount_nano) FILTER (WHERE known AND kind = 'tool'), 0) AS tool,
-        coalesce(sum(amount_nano) FILTER (WHERE known AND kind = 'external'), 0) AS external,
-        coalesce(sum(amount_nano) FILTER (WHERE known AND kind = 'retry'), 0) AS retry,
-        coalesce(sum(amount_nano) FILTER (WHERE known AND kind = 'fee'), 0) AS fees,
-        coalesce(sum(amount_nano) FILTER (WHERE basis = 'estimated'), 0) AS estimated,
-        count(*) FILTER (WHERE NOT known) > 0 AS uncertain
-    FROM chosen LEFT JOIN lines ON lines.call_id = chosen.id
-    GROUP BY chosen.id, unit, final, captured_nano, bad_debt_nano
+        dimension, unit, calls, revenue, unsettled, cost_model, cost_tool, cost_external, cost_retry, fees,
+        bad_debt, estimated_cost, unsettled_cost, unknown_cost_calls, unknown_cost_revenue, known_revenue,
+        known_calls_margin
+    FROM chunks JOIN margin_sums ON margin_sums.last = chunks.last AND dimension = :by
+    WHERE holds AND at_min_us >= :from_us AND at_max_us < :to_us
 )
 SELECT
-    unit,
-    count(*) AS calls,
-    sum(captured_nano) AS revenue,
-    sum(CASE WHEN final THEN 0 ELSE captured_nano END) AS unsettled,
-    sum(CASE WHEN final THEN model ELSE 0 END) AS cost_model,
-    sum(CASE WHEN final THEN tool ELSE 0 END) AS cost_tool,
-    sum(CASE WHEN final THEN external ELSE 0 END) AS cost_external,
-    sum(CASE WHEN final THEN retry ELSE 0 END) AS cost_retry,
-    sum(fees) AS fees,
-    sum(bad_debt_nano) AS bad_debt,
-    sum(estimated) AS estimated_cost,
-    sum(CASE WHEN final THEN 0 ELSE model + tool + external + retry END) AS unsettled_cost,
-    count(*) FILTER (WHERE uncertain) AS unknown_cost_calls,
-    sum(CASE WHEN uncertain THEN captured_nano ELSE 0 END) AS unknown_cost_revenue,
-    sum(CASE WHEN final AND NOT uncertain THEN captured_nano ELSE 0 END) AS known_revenue,
-    sum(CASE WHEN final AND NOT uncertain
-        THEN captured_nano - model - tool - external - retry - fees - bad_debt_nano ELSE 0 END) AS known_calls_margin
-FROM spent
-GROUP BY unit
+    dimension, unit, sum(calls) AS calls, sum(revenue) AS revenue, sum(unsettled) AS unsettled,
+    sum(cost_model) AS cost_model, sum(cost_tool) AS cost_tool, sum(cost_external) AS cost_external,
+    sum(cost_retry) AS cost_retry, sum(fees) AS fees, sum(bad_debt) AS bad_debt,
+    sum(estimated_cost) AS estimated_cost, sum(unsettled_cost) AS unsettled_cost,
+    sum(unknown_cost_calls) AS unknown_cost_calls, sum(unknown_cost_revenue) AS unknown_cost_revenue,
+    sum(known_revenue) AS known_revenue, sum(known_calls_margin) AS known_calls_margin
+FROM summed
+GROUP BY dimension, unit
 ORDER BY revenue DESC, unit
 LIMIT :limit;
