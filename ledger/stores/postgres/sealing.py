@@ -39,12 +39,17 @@ class Sealer:
         self._owner = owner
         self._accounts: dict[int, Account] = {}
         self._used: set[int] = set()  # accounts that a sealed journal uses: what is sealed stays
-        self._mark: tuple[int, int] | None = None  # a number, and the first transaction after those that ran
+        self._mark: tuple[int, int] | None = (
+            None  # a number, and a transaction after all that may book below it
+        )
 
     def seal(self, connection: "psycopg.Connection[Any]") -> bool:
         """Seal one batch if it is this process's turn; tells whether there may be more."""
         if lag(connection).journals == 0:
             return False
+        # Read before this transaction has its own number: who booked below it has a lower one. (The end of
+        # a snapshot would not do: it is the last transaction that has ended, and later ones may run.)
+        newest = self._run(connection, "newest").fetchone()
         with connection.transaction():
             turn = self._run(connection, "take", {"owner": self._owner, "lease_s": LEASE_S}).fetchone()
             if turn is None:
@@ -54,8 +59,8 @@ class Sealer:
             batch = self._run(connection, "unsealed", {"settled": turn[0], "limit": BATCH}).fetchall()
             if batch:
                 self._add(connection, batch)
-            if len(batch) < BATCH and running is not None:
-                self._settle(connection, *running)
+            if len(batch) < BATCH and running is not None and newest is not None:
+                self._settle(connection, newest[0], *running)
         return len(batch) == BATCH
 
     def _add(self, connection: "psycopg.Connection[Any]", batch: list[tuple[Any, ...]]) -> None:

@@ -31,9 +31,11 @@ SELECT no, id, asset, decimals, kind, side, bound FROM accounts WHERE no = ANY (
 INSERT INTO seals (place, journal_seq, prev_hash, hash)
 SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bytea[], %s::bytea[]);
 
--- running: the newest booked number, and the transactions that may still book below it
-SELECT (SELECT coalesce(max(seq), 0) FROM journals),
-       pg_snapshot_xmax(pg_current_snapshot())::text::bigint, pg_snapshot_xmin(pg_current_snapshot())::text::bigint;
+-- newest: the newest booked number
+SELECT coalesce(max(seq), 0) FROM journals;
+
+-- running: the number of this transaction, and the lowest of a transaction that runs
+SELECT pg_current_xact_id()::text::bigint, pg_snapshot_xmin(pg_current_snapshot())::text::bigint;
 
 -- settle: nothing up to this number can appear any more
 UPDATE sealing SET settled = %s;

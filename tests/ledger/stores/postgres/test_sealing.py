@@ -74,6 +74,30 @@ async def test_what_is_committed_late_is_sealed_late(store: PostgresStore[Postgr
         assert sealed(connection) == ["first", "a", "b", "c", "l"]
 
 
+async def test_what_the_newest_transaction_books_below_another_is_not_lost(
+    store: PostgresStore[PostgresTx], postgres: str
+) -> None:
+    """It began last, drew a lower number than one that was committed, and outlives many rounds."""
+    add = "INSERT INTO journals (id, kind, happened_us, recorded_us, subject, note) VALUES (%s, '', 1, 1, '', '')"
+    with connect(postgres) as late, connect(postgres) as early, connect(postgres) as connection:
+        sealer = Sealer("x")
+        for each in (early, late):
+            each.execute("BEGIN")
+            each.execute("SELECT pg_current_xact_id()")
+        late.execute(add, ("lower",))
+        early.execute(add, ("higher",))
+        early.execute("COMMIT")
+        for n in range(3):
+            sealer.seal(connection)
+            early.execute(add, (f"more {n}",))
+        sealer.seal(connection)
+        late.execute("COMMIT")
+        early.execute(add, ("last",))
+        sealer.seal(connection)
+
+        assert set(sealed(connection)) == {"lower", "higher", "more 0", "more 1", "more 2", "last"}
+
+
 async def test_nothing_is_looked_for_below_what_is_settled(
     store: PostgresStore[PostgresTx], postgres: str
 ) -> None:
