@@ -18,7 +18,7 @@ from typing import Final
 
 from benchmarks.ledger import Row, booked, journal, now_us
 from benchmarks.machines import ROOT
-from ledger import book, reports
+from ledger import book, folding, reports
 from ledger.stores.sqlite import SqliteStore, SqliteTx
 
 RESULT: Final = ROOT / "benchmarks/large_books.json"
@@ -74,6 +74,21 @@ def trial(path: Path) -> Row:
         return {"accounts": len(lines), "seconds": round(time.perf_counter() - began, 2)}
 
 
+async def folded(path: Path) -> Row:
+    """Fold all of a book, as the sidecar does bit by bit; the longest unit is what calls waited for."""
+    store, folds, longest_s = opened(path), 0, 0.0
+    began = time.perf_counter()
+    with closing(sqlite3.connect(path)) as connection:
+        while (found := folding.next_fold(connection, "")) is not None:
+            started = time.perf_counter()
+            assert await store.run(partial(folding.keep, folded=found))
+            longest_s = max(longest_s, time.perf_counter() - started)
+            folds += 1
+    await store.close()
+    seconds = round(time.perf_counter() - began)
+    return {"folds": folds, "seconds": seconds, "longest_unit_ms": round(1e3 * longest_s, 1)}
+
+
 async def measured(transfers: int, seconds: float, turns: int) -> dict[str, Row]:
     """Make the large book, then write both in turns."""
     rows: dict[str, Row] = {}
@@ -86,8 +101,9 @@ async def measured(transfers: int, seconds: float, turns: int) -> dict[str, Row]
             for name, path in (("empty", Path(place) / f"empty-{n}.db"), ("large", large)):
                 rows[f"{name} {n}"] = await turn(path, seconds, f"{name} {n}")
                 print(f"{name} {n}", rows[f"{name} {n}"], flush=True)
-        rows["trial balance"] = trial(large)
-        print("trial balance", rows["trial balance"], flush=True)
+        for name, measure in (("entries alone", None), ("folding", folded), ("folded", None)):
+            rows[name] = trial(large) if measure is None else await measure(large)
+            print(name, rows[name], flush=True)
     return rows
 
 
