@@ -45,6 +45,10 @@ Place = Path | str
 """Where books are: the path of a file, or the address of a PostgreSQL database."""
 
 
+READ_MS: Final = 600_000
+"""How long a reader's statement may take, and the work on its rows: an audit of large books takes minutes."""
+
+
 def name_of(place: Place) -> str:
     """Return what sentences call the books at *place*; an address may carry a password."""
     return str(place) if isinstance(place, Path) else "the database"
@@ -101,12 +105,12 @@ def _open_shared(address: str) -> Opened:
     import psycopg  # noqa: PLC0415 only where a config names a PostgreSQL
 
     from ledger.stores.postgres import schema  # noqa: PLC0415
-    from ledger.stores.postgres.connecting import connect, place_of, reason  # noqa: PLC0415
+    from ledger.stores.postgres.connecting import Waits, connect, place_of, reason  # noqa: PLC0415
     from ledger.stores.postgres.dialect import Connection  # noqa: PLC0415
 
     name = place_of(address)
     try:
-        connection = connect(address, read_only=True)
+        connection = connect(address, waits=Waits(statement_ms=READ_MS, idle_ms=READ_MS), read_only=True)
     except psycopg.Error as error:
         raise Unreadable(f"{name} cannot be read as a sidecar's database: {reason(error)}") from error
     try:
