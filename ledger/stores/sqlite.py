@@ -31,7 +31,7 @@ _PRAGMAS: Final = (
     "PRAGMA temp_store = MEMORY",  # what a savepoint may have to undo is not written to another file
     "PRAGMA journal_mode = WAL",
     "PRAGMA wal_autocheckpoint = 4000",  # pages, 16 MiB: a page that many commits touch is copied once
-    "PRAGMA cache_size = -32768",  # KiB: each of thousands of accounts has a page of its own that is written next
+    "PRAGMA cache_size = -32768",  # KiB: the pages that the next entries of thousands of accounts go to
     "PRAGMA synchronous = FULL",  # a group is on the disk, not in a cache, when its callers hear of it
 )
 

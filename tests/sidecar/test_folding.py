@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from ledger import book
 from ledger import folding as ledger_folding
-from ledger.folding import START, usable
+from ledger.folding import usable
 from ledger.money import INT64_MAX
 from sidecar import folding as under_test
 from sidecar.adapters.storage import margins
@@ -18,9 +19,10 @@ from sidecar.adapters.storage.reading import Place, Unreadable, open_read_only
 from sidecar.domain.events import NeedsAttention
 from sidecar.folding import Folding
 from sidecar.ports import StorageGone, StorageUnavailable
-from tests.sidecar.builders import RUN
+from tests.ledger.examples import journal
+from tests.sidecar.builders import RUN, shared_storage
 from tests.sidecar.fakes import ManualClock, RecordingObserver
-from tests.sidecar.shop import NOON_US, Sale, Shop, line
+from tests.sidecar.shop import Sale, Shop, line
 from tests.sidecar.told import report
 
 
@@ -84,9 +86,9 @@ async def test_what_changed_is_added_up_again_after_a_while(bench: Bench) -> Non
 
 async def test_who_has_not_the_turn_folds_nothing(postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of several processes on one database the one that seals does it."""
-    from tests.sidecar.builders import shared_storage, verified
-
     storage = shared_storage(postgres)
+    await storage.run(lambda tx: book.submit(tx, journal("a")))
+    await storage.run(lambda tx: book.submit(tx, journal("b")))
     clock, observer = ManualClock(), RecordingObserver()
     asked: list[Callable[..., Any]] = []
 

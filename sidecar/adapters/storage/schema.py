@@ -4,14 +4,10 @@ from importlib.resources import files
 from typing import Final
 
 _SQL: Final = files("sidecar.adapters.storage") / "sql"
+_TABLES: Final = _SQL.joinpath("schema.sql").read_text(encoding="utf-8")
 
-
-def _scripts(*names: str) -> tuple[str, ...]:
-    return tuple(_SQL.joinpath(*name.split("/")).read_text(encoding="utf-8") for name in names)
-
-
-SCHEMA: Final = _scripts("schema.sql", "margins.sql")
+SCHEMA: Final = (_TABLES, _SQL.joinpath("margins.sql").read_text(encoding="utf-8"))
 """The sidecar's own migrations, oldest first; a script is only ever appended."""
 
-SHARED_SCHEMA: Final = _scripts("schema.sql", "postgres/margins.sql")
-"""The same for PostgreSQL, where one needs more than other words."""
+SHARED_SCHEMA: Final = (_TABLES, _SQL.joinpath("postgres", "margins.sql").read_text(encoding="utf-8"))
+"""The same for PostgreSQL, where a script needs more than other words."""

@@ -78,7 +78,8 @@ async def test_what_the_newest_transaction_books_below_another_is_not_lost(
     store: PostgresStore[PostgresTx], postgres: str
 ) -> None:
     """It began last, drew a lower number than one that was committed, and outlives many rounds."""
-    add = "INSERT INTO journals (id, kind, happened_us, recorded_us, subject, note) VALUES (%s, '', 1, 1, '', '')"
+    columns = "id, kind, happened_us, recorded_us, subject, note"
+    add = f"INSERT INTO journals ({columns}) VALUES (%s, '', 1, 1, '', '')"
     with connect(postgres) as late, connect(postgres) as early, connect(postgres) as connection:
         sealer = Sealer("x")
         for each in (early, late):

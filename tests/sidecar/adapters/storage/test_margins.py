@@ -78,7 +78,7 @@ async def lived(books: Books) -> None:
 
 
 async def test_a_change_of_any_kind_is_in_the_next_table(books: Books) -> None:
-    """Settled, closed, reported on with or without a figure, collected: a chunk with a mark is not believed."""
+    """Collected, closed, reported on with a figure or none: a chunk with a mark is not believed."""
     await lived(books)
     owed = await books.owed(verified(nonce=11, call="call_11"))
     running = await books.admitted(verified(nonce=12, call="call_12"))
@@ -119,7 +119,7 @@ async def test_a_call_that_comes_late_into_a_chunk_is_counted(books: Books) -> N
 
 
 async def test_what_changes_while_it_is_added_up_stays_marked(books: Books) -> None:
-    """The change is not in the sums, and its mark outlives them; sums of before are not kept over newer ones."""
+    """It is not in the sums, and its mark outlives them; older sums never replace newer ones."""
     await lived(books)
     await kept(books.place, books.storage.run, 5)
     one = {"reports": [report("r1", told(1, name="one"))], "bounds": BOUNDS, "now_us": NOW_US}
@@ -155,7 +155,7 @@ async def test_a_chunk_waits_for_its_calls_and_follows_the_last_one(books: Books
 
 
 async def test_who_did_not_see_a_chunk_watched_is_waited_for(postgres: str, tmp_path: Path) -> None:
-    """On PostgreSQL a unit that began before may still write without a mark: until it ends nothing is added up."""
+    """On PostgreSQL a unit that began before may write without a mark until it ends."""
     async with open_books(tmp_path, postgres) as books:
         await lived(books)
         with connect(postgres) as late, closing(open_read_only(postgres)) as connection:
