@@ -82,11 +82,12 @@ def wait_for(url: str) -> None:
 def test_the_transcript_is_what_the_demo_prints() -> None:
     """The README shows a real run, figure by figure; only transactions have other names each time."""
     shown = blocks(README, "text")[0]
-    printed = subprocess.run(
+    done = subprocess.run(
         [*SIDECAR, "demo", "--once"], capture_output=True, text=True, check=True, timeout=120
-    ).stdout
+    )
 
-    assert without_hashes(printed) == without_hashes(shown)
+    assert without_hashes(done.stdout) == without_hashes(shown)
+    assert done.stderr == ""
 
 
 @dataclass(frozen=True, slots=True)
