@@ -7,13 +7,15 @@ import platform
 from collections.abc import Iterable
 from typing import Any, Final
 
-from benchmarks import bars, books, page, steps
+from benchmarks import bars, books, page, startup, steps, streams
 from benchmarks.machines import ROOT, a_folder
 from benchmarks.measuring import Row, staged
 from benchmarks.subjects import SUBJECTS, Subject, can_run
 
 RESULT: Final = ROOT / "benchmarks/result.json"
-PARTS: Final = ("rows", "steps", "booked")
+PART_OF_IT: Final = ROOT / "benchmarks/part.json"
+"""What a short run found, or a part of a whole one: no page is made of it."""
+PARTS: Final = ("rows", "steps", "streams", "startup", "booked")
 
 
 def main() -> int:
@@ -35,11 +37,16 @@ def main() -> int:
         figures["rows"] = list(_shown(_rows(chosen, seconds, quick=arguments.quick)))
     if "steps" in parts:
         figures["steps"] = steps.all_of_them(seconds)
+    if "streams" in parts:
+        figures["streams"] = streams.measured()
+    if "startup" in parts:
+        figures["startup"] = startup.measured()
     if "booked" in parts:
         figures["booked"] = list(_shown(books.measured(seconds)))
     figures["bars"] = bars.held(figures)
     print(*map(bars.line, figures["bars"]), sep="\n", flush=True)
-    RESULT.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    place = RESULT if parts == PARTS else PART_OF_IT
+    place.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     return 0 if all(row["right"] for row in figures.get("rows", [])) else 1
 
 

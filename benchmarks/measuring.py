@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,7 @@ class Stage:
     subject: Subject
     server: Server
     neighbours: Server
+    agent_port: int
     folder: Path
     per_s: float = PAYMENTS_PER_S / FASTER
 
@@ -69,13 +70,19 @@ class Stage:
         return run
 
 
+def places_of(ports: Mapping[str, int]) -> Places:
+    """Return where the neighbours are that listen on *ports*."""
+    return Places(*(f"http://127.0.0.1:{ports[name]}" for name in NEIGHBOURS))
+
+
 @contextmanager
 def staged(subject: Subject, folder: Path, **environment: str) -> Iterator[Stage]:
     """Run a subject beside its neighbours, warmed up and with its wallets known."""
     neighbours = python("-m", "benchmarks.neighbours")
-    with started(neighbours, OTHER_CORE, folder, announces=True) as (process, ports):
-        places = Places(*(f"http://127.0.0.1:{ports[name]}" for name in NEIGHBOURS))
-        with serving(subject, places, folder, **environment) as server:
-            stage = Stage(subject, server, Server(process, 0), folder)
-            stage.run(WARM_UP_CONNECTIONS, WARM_UP_S)
-            yield stage
+    with (
+        started(neighbours, OTHER_CORE, folder, announces=True) as (process, ports),
+        serving(subject, places_of(ports), folder, **environment) as server,
+    ):
+        stage = Stage(subject, server, Server(process, 0), ports["agent"], folder)
+        stage.run(WARM_UP_CONNECTIONS, WARM_UP_S)
+        yield stage

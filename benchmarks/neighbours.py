@@ -8,7 +8,7 @@ import json
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 PAYER: Final = re.compile(rb'"from" *: *"(0x[0-9a-fA-F]{40})"')
 NONCE: Final = re.compile(rb'"nonce" *: *"(0x[0-9a-fA-F]{64})"')
 VALUE: Final = re.compile(rb'"value" *: *"(\d+)"')
+STREAM_OF: Final = re.compile(rb" /stream/(\d+)")
 TRANSFER: Final = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
 COMPLETION: Final = json.dumps(
     {
@@ -32,7 +33,17 @@ COMPLETION: Final = json.dumps(
     },
     separators=(",", ":"),
 ).encode()
-Answer = Callable[[bytes, bytes], bytes]
+STREAM_HEAD: Final = (
+    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+)
+EVENT: Final = b'data: {"choices":[{"index":0,"delta":{"content":"some words of an answer "}}]}\n\n'
+LAST_EVENT: Final = b"data: [DONE]\n\n"
+BODY_BYTES: Final = 1_000_000_000
+PIECE: Final = bytes(1 << 16)
+Write = Callable[[bytes], Awaitable[None]]
+Script = Callable[[Write], Awaitable[None]]
+Answer = Callable[[bytes, bytes], bytes | Script]
+"""An answer is whole, or written piece by piece, no faster than it is read."""
 
 
 def reply(body: bytes, status: bytes = b"200 OK") -> bytes:
@@ -50,10 +61,18 @@ class Answering(asyncio.Protocol):
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
         self._read = b""
+        self._writing: asyncio.Future[None] | None = None
+        self._room = asyncio.Event()
+        self._room.set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the way back."""
         self._transport: Any = transport
+
+    def connection_lost(self, _: Exception | None) -> None:
+        """Write no more."""
+        if self._writing is not None:
+            self._writing.cancel()
 
     def data_received(self, data: bytes) -> None:
         """Answer what is whole."""
@@ -66,17 +85,64 @@ class Answering(asyncio.Protocol):
                 return
             body = self._read[end + 4 : end + 4 + size]
             self._read = self._read[end + 4 + size :]
-            self._transport.write(self._answer(head[: head.index(b"\r\n")], body))
+            answer = self._answer(head[: head.index(b"\r\n")], body)
+            if isinstance(answer, bytes):
+                self._transport.write(answer)
+            else:
+                self._writing = asyncio.ensure_future(answer(self._write))
+
+    def pause_writing(self) -> None:
+        """Wait until what was written is read."""
+        self._room.clear()
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        self._room.set()
+
+    async def _write(self, data: bytes) -> None:
+        await self._room.wait()
+        self._transport.write(data)
+
+
+def chunk(data: bytes) -> bytes:
+    """Write a chunk."""
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+async def stream(write: Write, events: int) -> None:
+    """Write so many events, the first of them at once and then one a second."""
+    await write(STREAM_HEAD + chunk(EVENT))
+    for _ in range(events - 1):
+        await asyncio.sleep(1)
+        await write(chunk(EVENT))
+    await write(chunk(LAST_EVENT) + b"0\r\n\r\n")
+
+
+async def large_body(write: Write) -> None:
+    """Write a body of a gigabyte."""
+    await write(
+        b"HTTP/1.1 200 OK\r\ncontent-type: application/octet-stream\r\n"
+        b"content-length: %d\r\n\r\n" % BODY_BYTES
+    )
+    left = BODY_BYTES
+    while left:
+        piece = PIECE[:left]
+        await write(piece)
+        left -= len(piece)
 
 
 class Agent:
-    """Answers a completion; what is called /fail fails."""
+    """Answers a completion; what is called /fail fails, and /stream and /body take their time."""
 
     _good = reply(COMPLETION)
     _bad = reply(b'{"error":"no"}', b"500 Internal Server Error")
 
-    def __call__(self, line: bytes, _: bytes) -> bytes:
+    def __call__(self, line: bytes, _: bytes) -> bytes | Script:
         """Answer."""
+        if b" /stream" in line:
+            return partial(stream, events=int(STREAM_OF.findall(line)[0]))
+        if b" /body" in line:
+            return large_body
         return self._bad if b" /fail" in line else self._good
 
 

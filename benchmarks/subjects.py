@@ -26,11 +26,15 @@ storage: sqlite:///bench.db
 accept: [{{network: base-sepolia, asset: USDC, pay_to: "{pay_to}"}}]
 settlement: {{facilitators: ["{facilitator}"]}}
 exposure: {{per_payer: "$1000000"}}
-limits: {{per_buyer: 1000000/second, per_address: 1000000/second, uncharged_cost: "$1000"}}
+limits: {{per_buyer: 1000000/second, per_address: 1000000/second, uncharged_cost: "$1000",
+  open_calls: 4000}}
 routes:
   "POST /paid": {{price: "$0.001", settle: {settle}, agent: bench, workflow: bench, margin_floor: 1%}}
   "POST /fail": {{price: "$100", settle: upfront}}
   "POST /free": free
+  "POST /stream/{{events}}": {{price: "$0.001", settle: {settle}}}
+  "POST /body": {{price: "$0.001", settle: {settle}}}
+  "GET /stream/{{events}}": free
 fees: {{facilitator: {{"{facilitator}": "$0.0001"}}, platform: "1%"}}
 operator: {{token: benchmark-operator-token}}
 """
