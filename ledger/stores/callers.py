@@ -15,11 +15,12 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Job(Generic[T]):
-    """A unit that waits, the future of its caller, and how often it was begun in vain."""
+    """A unit that waits, the future of its caller, how often it was begun in vain, and if it goes `alone`."""
 
     unit: Callable[[T], Any]
     future: "asyncio.Future[Any]"
     attempts: int = 0
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

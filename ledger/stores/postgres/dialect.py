@@ -6,7 +6,7 @@ SQLite has no booleans, and names of types are those of the schema.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -76,15 +76,21 @@ class Connection:
     def __init__(self, connection: "psycopg.Connection[Any]") -> None:
         self.postgres = connection
         self.wait = True
+        self.before: Callable[[], None] | None = None
+        """What is done before a statement of an application."""
 
     def execute(
         self, sql: str, parameters: Mapping[str, object] | Sequence[object] = ()
     ) -> "psycopg.Cursor[Any]":
         """Run one statement; its rows are tuples."""
+        if self.before is not None:
+            self.before()
         return self.postgres.execute(statement(sql, wait=self.wait), parameters)
 
     def executemany(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
         """Run one statement for each of *rows*."""
+        if self.before is not None:
+            self.before()
         with self.postgres.cursor() as cursor:
             cursor.executemany(statement(sql, wait=self.wait), rows)
 

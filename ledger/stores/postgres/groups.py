@@ -103,7 +103,12 @@ class Groups(Generic[T]):
         with self._changed:
             while not self._jobs and not self._stopped:
                 self._changed.wait()
-            return [self._jobs.popleft() for _ in range(min(len(self._jobs), self._group_max))]
+            jobs: list[Job[T]] = []
+            while self._jobs and len(jobs) < self._group_max and not (jobs and self._jobs[0].alone):
+                jobs.append(self._jobs.popleft())
+                if jobs[0].alone:
+                    break
+            return jobs
 
     def _main(self, worker: "Worker[T]") -> None:
         while jobs := self._take():
@@ -118,7 +123,7 @@ class Groups(Generic[T]):
         try:
             return worker.group(jobs)
         except Lost as lost:
-            return [Again(lost) for _ in jobs]
+            return [Again(lost, counts=True) for _ in jobs]
         except StorageAway as away:
             return [Raised(StorageAway(str(away))) for _ in jobs]
         except StorageFull as full:
@@ -135,8 +140,8 @@ class Groups(Generic[T]):
         for index, (job, decided) in enumerate(zip(jobs, outcomes, strict=True)):
             if not isinstance(decided, Again):
                 continue
-            # Only who may wait and could not has had its attempt: others have not had their turn.
-            job.attempts += index == 0 or isinstance(decided.error, Lost)
+            job.attempts += decided.counts
+            job.alone = decided.alone
             if job.attempts < ATTEMPTS_MAX:
                 again.append(job)
             elif isinstance(decided.error, errors.UniqueViolation):

@@ -6,13 +6,16 @@ fenced writer can come, however late it wakes up.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import psycopg
+from psycopg import sql
 
 from ledger import queries
 from ledger.rules import OPEN
 from ledger.stores.migrate import SQL
+from ledger.stores.postgres.direct import Direct
 
 _SQL: Final = {name: query.sql for name, query in queries.load(SQL / "postgres" / "leases.sql").items()}
 
@@ -29,7 +32,7 @@ class Begun:
     closed_us: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Lease:
     """A writer's right to write. `owner` names one run of one process and is never used again."""
 
@@ -41,26 +44,30 @@ class Lease:
         self._run(connection, "enter")
 
     def begin_group(self, connection: "psycopg.Connection[Any]") -> Begun:
-        """Begin a transaction before whose end nobody fences it, or closes a period; and a first savepoint.
+        """Begin a transaction before whose end nobody fences it, or closes a period.
 
         Raises Fenced.
         """
-        with connection.pipeline():
-            connection.execute("BEGIN", prepare=False)
-            begun = self._run(connection, "begin_group")
-            # Read by a statement of its own, after the locks were had.
-            found = self._run(connection, "standing")
-            connection.execute("SAVEPOINT unit", prepare=False)
-        locked, standing = begun.fetchone(), found.fetchone()
-        if standing is None or standing[0]:
+        found = Direct(connection).several(self._begin)
+        if not found or found[0][0] != b"f":
             raise self.fenced()
-        assert locked is not None, "a select without a table has one row"
-        return Begun(str(locked[2]), OPEN if standing[1] is None else standing[1])
+        _, closed_us, number = found[0]
+        assert number is not None, "a transaction has a number"
+        return Begun(number.decode(), OPEN if closed_us is None else int(closed_us))
 
-    def renew(self, connection: "psycopg.Connection[Any]") -> None:
-        """Go on being a writer. Raises Fenced."""
-        if self._run(connection, "renew").rowcount != 1:
+    @cached_property
+    def _begin(self) -> str:
+        """Statements of one round trip; the last one reads after the locks were had."""
+        owner = sql.Literal(self.owner)
+        parts = (sql.SQL(_SQL[name]).format(owner=owner).as_string() for name in ("begin_group", "standing"))
+        return ";".join(("BEGIN", *parts))
+
+    def renew(self, connection: "psycopg.Connection[Any]") -> bool:
+        """Go on being a writer; tells whether the lease still ran. Raises Fenced."""
+        found = self._run(connection, "renew").fetchone()
+        if found is None:
             raise self.fenced()
+        return bool(found[0])
 
     def leave(self, connection: "psycopg.Connection[Any]") -> None:
         """Write no more: what is open is for others at once."""
@@ -74,9 +81,7 @@ class Lease:
         )
 
     def _run(self, connection: "psycopg.Connection[Any]", name: str) -> "psycopg.Cursor[Any]":
-        # Not prepared: in a pipeline that ends early psycopg would believe in a statement nobody prepared.
-        values = {"owner": self.owner, "lease_s": self.lease_s}
-        return connection.execute(_SQL[name], values, prepare=False)
+        return connection.execute(_SQL[name], {"owner": self.owner, "lease_s": self.lease_s})
 
 
 def fence_expired(connection: "psycopg.Connection[Any]", owner: str) -> list[str]:

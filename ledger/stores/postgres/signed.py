@@ -15,6 +15,8 @@ from ledger.rules import OPEN
 from ledger.signing import Signed
 from ledger.stores.migrate import SQL
 from ledger.stores.postgres.dialect import Connection
+from ledger.stores.postgres.direct import Direct
+from ledger.stores.postgres.draft import texts_text
 
 _SQL: Final = {name: query.sql for name, query in queries.load(SQL / "postgres" / "signed.sql").items()}
 
@@ -28,8 +30,13 @@ class SignedTx:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
+        self.direct = Direct(connection.postgres)
         self._closed_us = OPEN
         self._before_us = OPEN  # as it was when the unit began
+        self._savepoint = False  # whether there is one in this group
+        self.is_saved = False
+        """Whether this unit can be undone alone: what it writes, and what the server refuses it."""
+        connection.before = self.save
 
     @property
     def closed_through_us(self) -> int:
@@ -45,11 +52,25 @@ class SignedTx:
     def begin_group(self, closed_us: int) -> None:
         """Start a group of units, with periods closed up to that time."""
         self._closed_us = closed_us
+        self._savepoint = self.is_saved = False
 
     def begin(self, *, wait: bool) -> None:
         """Start a unit; unless it may *wait* it is Taken by whatever another transaction holds."""
         self.connection.wait = wait
         self._before_us = self._closed_us
+        self.is_saved = False
+
+    def save(self) -> None:
+        """Make the savepoint that this unit is rolled back to, before its first statement that needs it."""
+        if not self.is_saved:
+            again = "RELEASE unit; " if self._savepoint else ""
+            self.direct.several(f"{again}SAVEPOINT unit")
+            self._savepoint = self.is_saved = True
+
+    def roll_back(self) -> None:
+        """Undo in the database what this unit has written there."""
+        if self.is_saved:
+            self.direct.several("ROLLBACK TO unit")
 
     def undo(self) -> None:
         """Forget what may not be there any more, because the unit, or its whole group, was rolled back."""
@@ -60,8 +81,9 @@ class SignedTx:
 
         True: others could have, so what was read before is to be read again.
         """
-        found = self._execute("wait_alone" if self.connection.wait else "try_alone", ([*names],)).fetchone()
-        if not self.connection.wait and (found is None or not found[0]):
+        asked = _SQL["wait_alone" if self.connection.wait else "try_alone"]
+        (found,) = self.direct.run(asked, texts_text(names))
+        if not self.connection.wait and found != [b"t"]:
             raise Taken(", ".join(names))
         return True
 
@@ -104,4 +126,5 @@ class SignedTx:
         self._closed_us = period.through_us
 
     def _execute(self, name: str, parameters: Any = ()) -> "Cursor[Any]":
+        self.save()
         return self.connection.postgres.execute(_SQL[name], parameters)

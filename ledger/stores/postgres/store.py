@@ -62,6 +62,7 @@ class PostgresStore(Generic[T]):
         self._beat_ms = beat_ms
         self._waits = waits
         self._lease = Lease(owner, lease_s)
+        self._away = 0  # beats for which nobody is fenced, because this process was late itself
         self._times = Times(now_us, 0)
         self._groups: Groups[T] = Groups(
             connect=lambda: connect(address, waits=waits),
@@ -142,8 +143,13 @@ class PostgresStore(Generic[T]):
         _drop(connection)
 
     def _beat(self, connection: "psycopg.Connection[Any]", sealer: Sealer, *, last: bool) -> None:
-        self._lease.renew(connection)
-        fence_expired(connection, self._lease.owner)
+        if self._lease.renew(connection):
+            self._away = max(self._away - 1, 0)
+        else:
+            # Whoever was away with it, as when the database was, has as long to come back as a lease runs.
+            self._away = self._lease.lease_s * 1000 // self._beat_ms
+        if not self._away:
+            fence_expired(connection, self._lease.owner)
         self._lag = lag(connection)
         while sealer.seal(connection):
             if not last:

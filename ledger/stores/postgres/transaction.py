@@ -1,31 +1,36 @@
 """One unit's view of a book in PostgreSQL: the ledger's Tx over a connection that others write beside.
 
 Decides nothing and commits nothing. What a decision depends on is locked before it
-is read: balance rows in the order of their numbers, and by name what has no row yet.
+is made: balance rows in the order of their numbers, and by name what has no row yet.
+What is booked is a draft until the group of units ends.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from threading import Lock
 from typing import Any, Final
 
 from psycopg import Cursor
 
 from ledger import accounts, queries
-from ledger.accounts import Account, AccountId, Constraint
+from ledger.accounts import AccountId, Constraint
 from ledger.balances import ZERO, Balance
 from ledger.rules import Accepted, AccountState, TransferState
 from ledger.stores import rows as to
 from ledger.stores.migrate import SQL
+from ledger.stores.postgres import prepared
 from ledger.stores.postgres.dialect import Connection
-from ledger.stores.postgres.signed import SignedTx
+from ledger.stores.postgres.direct import Answer
+from ledger.stores.postgres.directory import Directory
+from ledger.stores.postgres.draft import Draft, numbers_text, texts_text
+from ledger.stores.postgres.signed import SignedTx, Taken
 from ledger.transfers import Booked, Journal, Pending, Row, Transfer
 
 _SQL: Final = {name: query.sql for name, query in queries.load(SQL / "postgres" / "book.sql").items()}
-
-_SQL["try_lock"] = _SQL["lock"] + " NOWAIT"
-
-_KNOWN_MAX: Final = 65_536
-"""Accounts remembered from unit to unit; all are forgotten when there are more."""
+_DIRECT: Final = {name: query.sql for name, query in queries.load(SQL / "postgres" / "direct.sql").items()}
+_NO_WAIT: Final = {
+    name: sql.replace("FOR NO KEY UPDATE", "FOR NO KEY UPDATE SKIP LOCKED") for name, sql in _DIRECT.items()
+}
+"""The same without waiting: a row that is missed is another transaction's."""
 
 
 class Times:
@@ -46,101 +51,124 @@ class Times:
 class PostgresTx(SignedTx):
     """See `ledger.store`: Tx, SealableTx and ClosableTx. One object serves all units of a connection in turn.
 
-    An application subclasses it with its own tables, over `connection`.
+    An application subclasses it with its own tables, over `connection`. Its statements
+    see the ledger's tables as they were before the group: what the group has booked is
+    to be asked of the Tx.
     """
 
     def __init__(self, connection: Connection, times: Times) -> None:
         super().__init__(connection)
         self._times = times
         self._recorded_us = 0
-        self._by_id: dict[AccountId, tuple[int, Account]] = {}
-        self._by_no: dict[int, Account] = {}
-        self._opened: list[AccountId] = []  # by units that are not committed yet
-        self._kept: dict[int, Balance] = {}  # balance rows that this unit has locked, as it left them
-        self._transfers: dict[str, TransferState | None] = {}
-        self._asked: tuple[str, Any] = (
+        self._directory = Directory(self.direct)
+        self._locked: dict[int, Balance] = {}  # balance rows that the group has locked, as they were then
+        self._locked_here: list[int] = []  # those that this unit did
+        self._group = Draft()
+        self._unit = Draft()
+        self._prepared: dict[str, TransferState | None] = {}  # entries that this unit has read
+        self._asked: tuple[str, int, Any] = (
             "",
+            0,
             None,
-        )  # the journal that was prepared, and what is booked under its id
+        )  # the journal that was prepared, its number, its row
 
     @property
     def recorded_us(self) -> int:
         """See `ledger.store.Tx`."""
         return self._recorded_us
 
+    def begin_group(self, closed_us: int) -> None:
+        """Start a group of units, with periods closed up to that time."""
+        super().begin_group(closed_us)
+        self._directory.trim()
+
     def begin(self, *, wait: bool) -> None:
         """Start a unit; unless it may *wait* it is Taken by whatever another transaction holds."""
         super().begin(wait=wait)
         self._recorded_us = self._times.now_us()
-        self._kept.clear()
-        self._transfers.clear()
-        self._asked = "", None
-        if len(self._by_id) > _KNOWN_MAX:
-            self._by_id.clear()
-            self._by_no.clear()
+        self._unit = Draft()
+        self._locked_here.clear()
+        self._prepared.clear()
+        self._asked = "", 0, None
+
+    def keep(self) -> None:
+        """End a unit: what it has booked is the group's."""
+        self._group.take(self._unit)
+        self._unit = Draft()
 
     def undo(self) -> None:
-        """Forget what may not be there any more, because a unit, or its whole group, was rolled back."""
+        """Forget what may not be there any more, because the unit was rolled back."""
         super().undo()
-        for name in self._opened:
-            known = self._by_id.pop(name, None)
-            if known is not None:
-                self._by_no.pop(known[0], None)
-        self._opened.clear()
+        self._directory.forget(self._unit.opened)
+        for no in self._locked_here:
+            self._locked.pop(no, None)
+        self._unit = Draft()
 
-    def committed(self) -> None:
-        """Rely from now on on what the units of a group have opened."""
-        self._opened.clear()
+    def write(self) -> None:
+        """Write what the units of the group have booked."""
+        self._group.write(self.direct)
+
+    def end_group(self, *, committed: bool) -> None:
+        """Forget the group: what it has locked is free, and what it has booked is there, or not."""
+        if not committed:
+            self.undo()
+            self._directory.forget(self._group.opened)
+        self._group = Draft()
+        self._locked.clear()
 
     def prepare(self, journal: Journal) -> None:
-        """See `ledger.store.Tx`. Statements are prepared, and not sent as a pipeline: what a lock ends there
-        psycopg takes for prepared, and planning anew costs more than the round trips.
+        """See `ledger.store.Tx`. One statement locks and reads, where the accounts are known.
+
+        Rows that are not balances never change: what another books meanwhile is missed
+        at worst, and then its id is found taken when this is written.
         """
         moves = [entry for entry in journal.entries if isinstance(entry, Transfer | Pending)]
         named = {one.id: accounts.text(one.id) for move in moves for one in (move.debit, move.credit)}
-        holds = [each.pending_id for each in journal.entries if not isinstance(each, Transfer | Pending)]
-        self._load(journal, named, holds)
-        missing = [name for one, name in named.items() if one not in self._by_id]
+        missing = self._directory.missing(named)
         if missing:
             self.alone(*missing)
-            self._load(journal, named, holds)
+            self._directory.missing(named)
+        holds = {each.pending_id for each in journal.entries if not isinstance(each, Transfer | Pending)}
+        self._load(journal, named, [each for each in holds if self._drafted(each) is None])
 
-    def _load(self, journal: Journal, named: dict[AccountId, str], holds: list[str]) -> None:
-        """Lock balances, then read: what is read by a later statement is of after the lock was had."""
-        wanted = [*{*holds, *(entry.id for entry in journal.entries)}]
-        unknown = [name for one, name in named.items() if one not in self._by_id]
-        locked = self._run(self._lock, {"accounts": [*named.values()], "holds": holds})
-        found = self._run("accounts_by_id", (unknown,)) if unknown else None
-        entries = self._run("transfers_by_id", (wanted,))
-        self._asked = journal.id, self._run("journal_by_id", (journal.id,)).fetchone()
-        for row in found or ():
-            self._remember(row[0], to.account(row))
-        self._kept |= {no: Balance(*counters) for no, *counters in locked}
-        read = entries.fetchall()
-        self._know({no for row in read for no in row[2:4]})
-        self._transfers = dict.fromkeys(wanted)
-        self._transfers |= {row[0]: self._state(*row) for row in read}
-
-    @property
-    def _lock(self) -> str:
-        return "lock" if self.connection.wait else "try_lock"
+    def _load(self, journal: Journal, named: Iterable[AccountId], holds: list[str]) -> None:
+        known = filter(None, map(self._directory.known, named))
+        wanted = [no for no, one in known if one.constraint is not Constraint.NONE and not self._has(no)]
+        entries = [*holds, *(entry.id for entry in journal.entries)]
+        asked = [numbers_text(wanted), texts_text(entries), journal.id]
+        if holds:
+            asked.append(texts_text(holds))
+        found = prepared.read(self._lock("prepare_holds" if holds else "prepare", *asked))
+        self._asked = journal.id, found.number, found.journal
+        for no, balance in found.balances:
+            self._lock_row(no, balance)
+        self._directory.meet({no for row in found.entries for no in row[2:4]})
+        self._prepared = dict.fromkeys(entries)
+        self._prepared |= {row[0]: self._state(*row) for row in found.entries}
+        held = [no for row in found.entries if row[0] in holds for no in row[2:4]]
+        for no in (*wanted, *held):
+            if self._directory.account(no).constraint is not Constraint.NONE and not self._has(no):
+                raise Taken(accounts.text(self._directory.account(no).id))
 
     def journal(self, journal_id: str) -> Booked | None:
         """See `ledger.store.Tx`."""
-        asked, found = self._asked
+        drafted = self._unit.journals.get(journal_id) or self._group.journals.get(journal_id)
+        if drafted is not None:
+            return drafted
+        asked, _, found = self._asked
         if asked != journal_id:
             found = self._run("journal_by_id", (journal_id,)).fetchone()
         if found is None:
             return None
         seq, kind, happened_us, recorded_us, subject, note = found
         entries = self._run("rows_of_journal", (seq,)).fetchall()
-        self._know({no for row in entries for no in row[2:4]})
+        self._directory.meet({no for row in entries for no in row[2:4]})
         rows = tuple(self._row(*row) for row in entries)
         return Booked(seq, journal_id, kind, happened_us, recorded_us, subject, note, rows)
 
     def account(self, account_id: AccountId) -> AccountState | None:
         """See `ledger.rules.View`."""
-        known = self._known(account_id)
+        known = self._directory.find(account_id)
         if known is None:
             return None
         no, account = known
@@ -148,102 +176,82 @@ class PostgresTx(SignedTx):
 
     def transfer(self, transfer_id: str) -> TransferState | None:
         """See `ledger.rules.View`."""
-        if transfer_id in self._transfers:
-            return self._transfers[transfer_id]
+        drafted = self._drafted(transfer_id)
+        if drafted is not None:
+            return drafted
+        if transfer_id in self._prepared:
+            return self._prepared[transfer_id]
         found = self._run("transfers_by_id", ([transfer_id],)).fetchone()
         if found is None:
             return None
-        self._know(set(found[2:4]))
+        self._directory.meet(set(found[2:4]))
         return self._state(*found)
 
     def balance(self, account_id: AccountId) -> Balance:
         """See `ledger.store.Tx`. What bounds an account is its reader's alone from now on."""
-        known = self._known(account_id)
+        known = self._directory.find(account_id)
         if known is None:
             self.alone(accounts.text(account_id))
-            known = self._known(account_id)
+            known = self._directory.find(account_id)
         if known is None:
             return ZERO
         no, account = known
         if account.constraint is not Constraint.NONE:
             return self._counters(no)
+        self._write_out()
         return to.balance(self._run("sums_of", (no,)))
 
     def append(self, journal: Journal, accepted: Accepted) -> int:
         """See `ledger.store.Tx`."""
         if accepted.opened:
-            self._open(accepted.opened)
-        number = self._by_id
-        kept = [(number[each.id][0], to.floor(each), balance) for each, balance in accepted.changed]
-        rows = accepted.rows
-        found = self._run(
-            "add_journal",
-            (
-                *(journal.id, journal.kind, journal.happened_us, self._recorded_us),
-                *(journal.subject, journal.note),
-                [no for no, _, _ in kept],
-                [floor for _, floor, _ in kept],
-                [balance.debits_posted for _, _, balance in kept],
-                [balance.credits_posted for _, _, balance in kept],
-                [balance.debits_pending for _, _, balance in kept],
-                [balance.credits_pending for _, _, balance in kept],
-                list(range(len(rows))),
-                [row.id for row in rows],
-                [row.kind.value for row in rows],
-                [number[row.debit.id][0] for row in rows],
-                [number[row.credit.id][0] for row in rows],
-                [row.units for row in rows],
-                [row.pending_id for row in rows],
-            ),
-        ).fetchone()
-        assert found is not None, "an inserted journal has a number"
-        self._kept |= {no: balance for no, _, balance in kept}
-        self._transfers.clear()
-        self._asked = "", None
-        return int(found[0])
+            for account, no in zip(accepted.opened, self._directory.draw(len(accepted.opened)), strict=True):
+                self._unit.open(no, account)
+                self._directory.add(no, account)
+        _, seq, _ = self._asked
+        number = self._directory.number
+        for account, balance in accepted.changed:
+            self._unit.keep(number(account), account, balance)
+        for row in accepted.rows:
+            self._unit.entries[row.id] = TransferState(row, None)
+            if row.pending_id is not None:
+                hold = self.transfer(row.pending_id)
+                assert hold is not None, "the decision over this row has found its hold"
+                self._unit.entries[row.pending_id] = TransferState(hold.row, row.kind)
+        sides = [(number(row.debit), number(row.credit)) for row in accepted.rows]
+        booked = Booked.of(journal, seq=seq, recorded_us=self._recorded_us, rows=accepted.rows)
+        self._unit.book(booked, sides)
+        return seq
 
-    def _open(self, opened: Sequence[Account]) -> None:
-        # In the order of names, so that two who open the same accounts do not wait for each other.
-        by_name = {
-            accounts.text(each.id): each for each in sorted(opened, key=lambda each: accounts.text(each.id))
-        }
-        each = by_name.values()
-        columns = (
-            [*by_name],
-            [one.asset.code for one in each],
-            [one.asset.decimals for one in each],
-            [one.kind.value for one in each],
-            [one.side.value for one in each],
-            [one.constraint.value for one in each],
-        )
-        for no, name in self._run("add_accounts", columns):
-            self._remember(no, by_name[name])
-            self._opened.append(by_name[name].id)
+    def _write_out(self) -> None:
+        """Write what was booked, for a statement that adds it up; with its savepoint a unit is too late."""
+        if self._group.unwritten:
+            if self.is_saved:
+                raise Taken("what its group has booked")
+            self.write()
+        self.save()
+        self._unit.write(self.direct)
+
+    def _drafted(self, transfer_id: str) -> TransferState | None:
+        return self._unit.entries.get(transfer_id) or self._group.entries.get(transfer_id)
+
+    def _has(self, no: int) -> bool:
+        return no in self._locked or no in self._unit.kept or no in self._group.kept
 
     def _counters(self, no: int) -> Balance:
         """Return the counters of a constrained account, locked."""
-        if no not in self._kept:
-            name = accounts.text(self._by_no[no].id)
-            for kept, *counters in self._run(self._lock, {"accounts": [name], "holds": []}):
-                self._kept[kept] = Balance(*counters)
-        return self._kept[no]
+        if not self._has(no):
+            for row in self._lock("lock", numbers_text([no])):
+                self._lock_row(*prepared.balance(row))
+            if not self._has(no):
+                raise Taken(accounts.text(self._directory.account(no).id))
+        return self._unit.kept.get(no) or self._group.kept.get(no) or self._locked[no]
 
-    def _known(self, account_id: AccountId) -> tuple[int, Account] | None:
-        if account_id not in self._by_id:
-            for row in self._run("accounts_by_id", ([accounts.text(account_id)],)):
-                self._remember(row[0], to.account(row))
-        return self._by_id.get(account_id)
+    def _lock(self, name: str, *parameters: str) -> Answer:
+        return self.direct.run((_DIRECT if self.connection.wait else _NO_WAIT)[name], *parameters)
 
-    def _know(self, numbers: Iterable[int]) -> None:
-        """Read the accounts of *numbers* that are not known yet."""
-        unknown = [no for no in numbers if no not in self._by_no]
-        if unknown:
-            for row in self._run("accounts_by_no", (unknown,)):
-                self._remember(row[0], to.account(row))
-
-    def _remember(self, no: int, account: Account) -> None:
-        self._by_id[account.id] = (no, account)
-        self._by_no[no] = account
+    def _lock_row(self, no: int, balance: Balance) -> None:
+        self._locked[no] = balance
+        self._locked_here.append(no)
 
     def _run(self, name: str, parameters: Any = ()) -> "Cursor[Any]":
         return self.connection.postgres.execute(_SQL[name], parameters)
@@ -264,4 +272,5 @@ class PostgresTx(SignedTx):
     def _row(
         self, row_id: str, kind: str, debit_no: int, credit_no: int, units: int, pending_id: str | None
     ) -> Row:
-        return Row(row_id, to.KINDS[kind], self._by_no[debit_no], self._by_no[credit_no], units, pending_id)
+        account = self._directory.account
+        return Row(row_id, to.KINDS[kind], account(debit_no), account(credit_no), units, pending_id)

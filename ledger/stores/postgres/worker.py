@@ -6,6 +6,7 @@ What became of a commit whose answer was lost is asked, not guessed.
 import contextlib
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, Generic, TypeVar
 
@@ -22,7 +23,7 @@ from ledger.stores.postgres.transaction import PostgresTx
 
 T = TypeVar("T", bound=PostgresTx)
 
-DOUBT_TRIES: Final = 20
+DOUBT_TRIES: Final = 240
 DOUBT_PAUSE_MS: Final = 250
 """How often and how long it is asked what became of a commit, before the store gives up."""
 
@@ -37,11 +38,17 @@ _AGAIN: Final = (
 _FULL: Final = (errors.DiskFull, errors.OutOfMemory, errors.TooManyConnections)
 
 
+@dataclass(frozen=True, slots=True)
 class Again:
-    """The outcome of a unit that was undone to be run again; `error` is why."""
+    """The outcome of a unit that was undone to be run again; `error` is why.
 
-    def __init__(self, error: BaseException) -> None:
-        self.error = error
+    It `counts` as an attempt if the unit had its turn to wait; `alone` if it must
+    have a group of its own, because one of its group cannot be written.
+    """
+
+    error: BaseException
+    counts: bool
+    alone: bool = False
 
     @property
     def why(self) -> str:
@@ -51,6 +58,14 @@ class Again:
 
 class Lost(Exception):
     """The connection went before the commit was sent: nothing of the group is on disk."""
+
+
+class _Spoilt(Exception):
+    """A statement of a unit that has no savepoint was refused: all of its group is undone."""
+
+    def __init__(self, outcome: Again | Raised) -> None:
+        super().__init__(outcome)
+        self.outcome = outcome
 
 
 class Worker(Generic[T]):
@@ -76,10 +91,22 @@ class Worker(Generic[T]):
     def group(self, jobs: list[Job[T]]) -> list[Any]:
         """Run *jobs* in one transaction; an outcome is durable, a Raised, or an Again."""
         connection, tx = self._opened()
+        outcomes: list[Any] = []
         try:
             begun = self._lease.begin_group(connection)
             tx.begin_group(begun.closed_us)
-            outcomes = [self._unit(connection, tx, job.unit, wait=n == 0) for n, job in enumerate(jobs)]
+            for n, job in enumerate(jobs):
+                outcomes.append(self._unit(connection, tx, job.unit, wait=n == 0))
+            refused = self._write(tx, alone=len(jobs) == 1)
+            if refused is not None:
+                self._roll_back(connection, tx)
+                return [refused for _ in jobs]
+        except _Spoilt as spoilt:
+            self._roll_back(connection, tx)
+            return [
+                spoilt.outcome if n == len(outcomes) else Again(spoilt, counts=False)
+                for n in range(len(jobs))
+            ]
         except BaseException as error:
             self._roll_back(connection, tx)
             if isinstance(error, psycopg.Error):
@@ -100,7 +127,7 @@ class Worker(Generic[T]):
     def _unit(
         self, connection: "psycopg.Connection[Any]", tx: T, unit: Callable[[T], Any], *, wait: bool
     ) -> Any:
-        """Run one unit in the open savepoint and leave one open; raises on a fault that is not its own."""
+        """Run one unit, and undo it unless it ended well; raises on a fault that is not its own."""
         decided: Any
         try:
             tx.begin(wait=wait)
@@ -108,7 +135,7 @@ class Worker(Generic[T]):
         except Rollback as rollback:
             decided = rollback.value
         except _AGAIN as error:
-            decided = Again(error)
+            decided = Again(error, counts=wait)
         except BaseException as error:
             fault = _broken(error)
             if fault is not None:
@@ -117,11 +144,26 @@ class Worker(Generic[T]):
         else:
             if connection.info.transaction_status != TransactionStatus.INTRANS:
                 raise StorageDead("a unit ended the transaction it was run in")
-            connection.execute("RELEASE unit; SAVEPOINT unit", prepare=False)
+            tx.keep()
             return decided
-        connection.execute("ROLLBACK TO unit")
+        if connection.info.transaction_status == TransactionStatus.INERROR and not tx.is_saved:
+            assert isinstance(decided, Again | Raised), "a unit was refused a statement"
+            raise _Spoilt(decided)
+        tx.roll_back()
         tx.undo()
         return decided
+
+    def _write(self, tx: T, *, alone: bool) -> Again | Raised | None:
+        """Write what the units have booked; tells what became of each of them if that was refused."""
+        try:
+            tx.write()
+        except psycopg.Error as error:
+            if _broken(error) is not None:
+                raise
+            if alone and not isinstance(error, _AGAIN):
+                return Raised(error)
+            return Again(error, counts=alone, alone=True)
+        return None
 
     def _commit(self, connection: "psycopg.Connection[Any]", tx: T, number: str) -> None:
         try:
@@ -130,7 +172,7 @@ class Worker(Generic[T]):
             self._roll_back(connection, tx)
             if not connection.closed or not self._is_committed(number):
                 raise _fault(error) from error
-        tx.committed()
+        tx.end_group(committed=True)
 
     def _is_committed(self, number: str) -> bool:
         """Ask what became of a commit; StorageDead if nobody can tell."""
@@ -145,9 +187,9 @@ class Worker(Generic[T]):
         raise StorageDead("the connection was lost in a commit, and nobody can tell what became of it")
 
     def _roll_back(self, connection: "psycopg.Connection[Any]", tx: T) -> None:
-        tx.undo()
+        tx.end_group(committed=False)
         with contextlib.suppress(psycopg.Error):
-            connection.execute("ROLLBACK")
+            tx.direct.several("ROLLBACK")
         if connection.closed:
             self.close()
 

@@ -2,16 +2,17 @@
 INSERT INTO writers (owner, until, fenced)
 VALUES (%(owner)s, clock_timestamp() + make_interval(secs => %(lease_s)s), false);
 
--- begin_group: be in the midst of writing, which a taker-over and a close wait for, under a number that outlives the connection
-SELECT pg_advisory_xact_lock_shared(hashtextextended('writer:' || %(owner)s, 0)),
-       pg_advisory_xact_lock_shared(hashtextextended('periods', 0)), pg_current_xact_id()::text;
+-- begin_group: be in the midst of writing, which a taker-over and a close wait for
+SELECT pg_advisory_xact_lock_shared(hashtextextended('writer:' || {owner}, 0)),
+       pg_advisory_xact_lock_shared(hashtextextended('periods', 0));
 
--- standing: whether somebody took over this writer's work, where no row is as bad; and up to when periods are closed
-SELECT fenced, (SELECT max(through_us) FROM periods) FROM writers WHERE owner = %(owner)s;
+-- standing: whether somebody took over this writer's work, where no row is as bad; up to when periods are closed; and a number that outlives the connection
+SELECT fenced, (SELECT max(through_us) FROM periods), pg_current_xact_id()::text FROM writers WHERE owner = {owner};
 
--- renew: go on being a writer; no row written means that somebody took over
-UPDATE writers SET until = clock_timestamp() + make_interval(secs => %(lease_s)s)
-WHERE owner = %(owner)s AND NOT fenced;
+-- renew: go on being a writer, and whether the lease still ran; no row written means that somebody took over
+UPDATE writers AS w SET until = clock_timestamp() + make_interval(secs => %(lease_s)s)
+FROM writers AS before WHERE before.owner = w.owner AND w.owner = %(owner)s AND NOT w.fenced
+RETURNING before.until >= clock_timestamp();
 
 -- fence: writers whose lease ran out, and who are not in the midst of writing, never write again
 WITH expired AS MATERIALIZED (

@@ -1,10 +1,10 @@
 -- wait_alone: wait until nobody else decides over something that has no row yet; in order, so that nobody waits for us
 SELECT count(pg_advisory_xact_lock(key))
-FROM (SELECT hashtextextended(name, 0) AS key FROM unnest(%s::text[]) AS name ORDER BY 1) AS keys;
+FROM (SELECT hashtextextended(name, 0) AS key FROM unnest($1::text[]) AS name ORDER BY 1) AS keys;
 
 -- try_alone: the same without waiting; false if somebody does
 SELECT bool_and(pg_try_advisory_xact_lock(key))
-FROM (SELECT hashtextextended(name, 0) AS key FROM unnest(%s::text[]) AS name ORDER BY 1) AS keys;
+FROM (SELECT hashtextextended(name, 0) AS key FROM unnest($1::text[]) AS name ORDER BY 1) AS keys;
 
 -- head: the end of the chain as it is sealed by now
 SELECT place, hash FROM seals ORDER BY place DESC LIMIT 1;

@@ -46,8 +46,20 @@ def test_an_expired_writer_that_nobody_fenced_goes_on(pair: Connections) -> None
     lease = Lease("a", -1)
     lease.enter(pair[0])
 
-    lease.renew(pair[0])
+    assert not lease.renew(pair[0])
     lease.begin_group(pair[0])
+
+
+def test_who_renews_hears_whether_it_was_late(pair: Connections) -> None:
+    """A lease that had run out was nobody's protection."""
+    lease = Lease("a", 60)
+    lease.enter(pair[0])
+    assert lease.renew(pair[0])
+
+    pair[1].execute("UPDATE writers SET until = clock_timestamp()")
+
+    assert not lease.renew(pair[0])
+    assert lease.renew(pair[0])
 
 
 def test_who_is_in_the_midst_of_writing_is_not_fenced(pair: Connections) -> None:

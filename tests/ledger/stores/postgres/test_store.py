@@ -287,3 +287,24 @@ async def test_an_owner_is_never_used_again(postgres: str) -> None:
 
     with pytest.raises(StoreUnusable, match="cannot be written"):
         shared_store(postgres, owner="one").open()
+
+
+async def test_who_was_away_itself_fences_nobody_at_first(postgres: str) -> None:
+    """When the database was away from all of them, the first one back leaves the others time to come."""
+    store = shared_store(postgres, lease_s=60)
+    store.open()
+    late = "UPDATE writers SET until = clock_timestamp() - interval '1 hour'"
+    with closing(connect(postgres)) as connection:
+        connection.execute("INSERT INTO writers VALUES ('also away', clock_timestamp(), false)")
+        connection.execute(late)
+        renewed = "SELECT until > clock_timestamp() FROM writers WHERE owner <> 'also away'"
+        while not (connection.execute(renewed).fetchone() or (False,))[0]:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        for _ in range(3):
+            await store.run(lambda tx: tx.head)
+            await asyncio.sleep(0.05)
+        fenced = connection.execute("SELECT fenced FROM writers WHERE owner = 'also away'").fetchone()
+
+    assert fenced == (False,)
+    assert store.failed is None
+    await store.close()

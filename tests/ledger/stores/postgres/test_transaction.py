@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator
 from contextlib import closing
-from typing import Any
 
-import psycopg
 import pytest
 
 from ledger import book
 from ledger.book import Created
-from ledger.stores.postgres import transaction
+from ledger.rules import OPEN as OPEN_PERIODS
+from ledger.stores.postgres import directory
 from ledger.stores.postgres.connecting import connect
 from ledger.stores.postgres.dialect import Connection
+from ledger.stores.postgres.direct import Direct
 from ledger.stores.postgres.schema import migrate
 from ledger.stores.postgres.signed import Taken
 from ledger.stores.postgres.transaction import PostgresTx, Times
@@ -25,13 +25,26 @@ def pair(postgres: str) -> Iterator[tuple[PostgresTx, PostgresTx]]:
         yield tuple(PostgresTx(Connection(each), Times(Ticks(), 0)) for each in (first, second))  # type: ignore[misc]
 
 
-def execute(tx: PostgresTx, sql: str) -> "psycopg.Cursor[Any]":
-    return tx.connection.postgres.execute(sql)
+def execute(tx: PostgresTx, sql: str) -> None:
+    Direct(tx.connection.postgres).several(sql)
 
 
 def begin(tx: PostgresTx, *, wait: bool = True) -> None:
     execute(tx, "BEGIN")
+    tx.begin_group(OPEN_PERIODS)
     tx.begin(wait=wait)
+
+
+def commit(tx: PostgresTx) -> None:
+    tx.keep()
+    tx.write()
+    execute(tx, "COMMIT")
+    tx.end_group(committed=True)
+
+
+def roll_back(tx: PostgresTx) -> None:
+    execute(tx, "ROLLBACK")
+    tx.end_group(committed=False)
 
 
 def test_a_balance_that_another_decides_over_is_taken(pair: tuple[PostgresTx, PostgresTx]) -> None:
@@ -43,12 +56,12 @@ def test_a_balance_that_another_decides_over_is_taken(pair: tuple[PostgresTx, Po
     with pytest.raises(Taken):  # opened, and not committed: there is no row to see yet
         book.submit(pair[1], journal("b"))
 
-    execute(pair[0], "COMMIT")
-    execute(pair[1], "ROLLBACK")
+    commit(pair[0])
+    roll_back(pair[1])
     begin(pair[0])
     book.submit(pair[0], journal("c"))
     begin(pair[1], wait=False)
-    with pytest.raises(psycopg.errors.LockNotAvailable):
+    with pytest.raises(Taken):
         book.submit(pair[1], journal("d"))
 
 
@@ -56,15 +69,15 @@ def test_a_balance_that_is_read_is_kept(pair: tuple[PostgresTx, PostgresTx]) -> 
     """What a unit has read of a constrained account nobody changes before it is committed."""
     begin(pair[0])
     book.submit(pair[0], journal("a"))
-    execute(pair[0], "COMMIT")
+    commit(pair[0])
     begin(pair[0])
     assert pair[0].balance(BUYER.id).credits_posted == 100
     assert pair[0].balance(("nobody",)).credits_posted == 0
 
     begin(pair[1], wait=False)
-    with pytest.raises(psycopg.errors.LockNotAvailable):
+    with pytest.raises(Taken):
         pair[1].balance(BUYER.id)
-    execute(pair[1], "ROLLBACK")
+    roll_back(pair[1])
     begin(pair[1], wait=False)
     with pytest.raises(Taken):
         pair[1].balance(("nobody",))
@@ -74,7 +87,7 @@ def test_append_only_accounts_are_nobodys(pair: tuple[PostgresTx, PostgresTx]) -
     """Traffic over accounts without a bound does not wait for anything."""
     begin(pair[0])
     book.submit(pair[0], journal("a", move("a/0", CASH, SALES)))
-    execute(pair[0], "COMMIT")
+    commit(pair[0])
     begin(pair[0])
     begin(pair[1], wait=False)
 
@@ -87,8 +100,7 @@ def test_undo_forgets_accounts_that_are_not_there(pair: tuple[PostgresTx, Postgr
     tx = pair[0]
     begin(tx)
     book.submit(tx, journal("a", move("a/0", CASH, SALES)))
-    execute(tx, "ROLLBACK")
-    tx.undo()
+    roll_back(tx)
     begin(tx)
 
     assert tx.account(CASH.id) is None
@@ -100,11 +112,12 @@ def test_forgetting_known_accounts_changes_no_answer(
     pair: tuple[PostgresTx, PostgresTx], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The memory of accounts is bounded and may be dropped at any moment."""
-    monkeypatch.setattr(transaction, "_KNOWN_MAX", 1)
+    monkeypatch.setattr(directory, "_KNOWN_MAX", 1)
     tx = pair[0]
     begin(tx)
     assert book.submit(tx, journal("a", move("a/0"), hold("a/1"), post("a/2", "a/1", 60))) == Created(1)
-    tx.begin(wait=True)
+    commit(tx)
+    begin(tx)
     assert book.submit(tx, journal("b", move("b/0", units=5))) == Created(2)
 
     assert tx.balance(BUYER.id).debits_posted == 60

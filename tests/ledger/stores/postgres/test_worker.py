@@ -1,6 +1,8 @@
 """A worker's group is durable, or nothing, whatever happens to its connection and to its commit."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -8,12 +10,15 @@ import psycopg
 import pytest
 
 from ledger import book
-from ledger.book import Created, Exists
-from ledger.store import StorageAway, StorageDead
+from ledger.balances import Balance
+from ledger.book import Created, Exists, Rejected
+from ledger.statuses import Status
+from ledger.store import Rollback, StorageAway, StorageDead
 from ledger.stores.postgres import worker
 from ledger.stores.postgres.connecting import connect
 from ledger.stores.postgres.store import PostgresStore, PostgresTx
-from tests.ledger.examples import BUYER, journal
+from ledger.transfers import Kind
+from tests.ledger.examples import BUYER, CASH, SALES, hold, journal, move, post, void
 from tests.ledger.stores.postgres.shared import shared_store
 
 END_OTHERS = (
@@ -144,3 +149,77 @@ async def test_a_unit_that_ends_the_transaction_is_the_end(store: PostgresStore[
     with pytest.raises(StorageDead, match="a unit ended the transaction"):
         await store.run(lambda tx: tx.connection.execute("COMMIT").close())
     assert store.failed is not None
+
+
+async def test_what_cannot_be_written_is_its_units_own_fault(store: PostgresStore[PostgresTx]) -> None:
+    """It is found out when the group is written; then each of it has a group of its own."""
+    bad = replace(journal("bad"), note="\0")
+    good = (submit(store, f"j{n}") for n in range(20))
+
+    found = await asyncio.gather(
+        *good, store.run(partial(book.submit, journal=bad)), submit(store, "late"), return_exceptions=True
+    )
+
+    assert [type(each).__name__ for each in found] == ["Created"] * 20 + ["DataError", "Created"]
+    assert await store.run(lambda tx: tx.balance(BUYER.id).credits_posted) == 21 * 100
+
+
+async def test_a_unit_that_is_refused_spoils_no_other(store: PostgresStore[PostgresTx]) -> None:
+    """Without a savepoint its group is undone and run again; with one only itself."""
+
+    def refused(tx: PostgresTx) -> object:
+        return tx.connection.postgres.execute("SELECT 1 / 0")
+
+    def saved(tx: PostgresTx) -> object:
+        return tx.connection.execute("SELECT 1 / 0")
+
+    units: list[Any] = [partial(book.submit, journal=journal(f"j{n}")) for n in range(9)]
+    found = await asyncio.gather(
+        *map(store.run, (*units[:3], refused, *units[3:6], saved, *units[6:])), return_exceptions=True
+    )
+
+    names = [type(each).__name__ for each in found]
+    assert names == [*["Created"] * 3, "DivisionByZero", *["Created"] * 3, "DivisionByZero", *["Created"] * 3]
+
+
+async def test_a_unit_sees_what_its_group_has_booked(store: PostgresStore[PostgresTx]) -> None:
+    """Before it is written too: journals, holds and how they ended, balances of every kind, and sums."""
+
+    def unit(tx: PostgresTx) -> tuple[object, ...]:
+        first = book.submit(tx, journal("a", move("a/0"), hold("h", BUYER, SALES, 60)))
+        second = book.submit(tx, journal("b", post("b/0", "h", 50)))
+        again = book.submit(tx, journal("a", move("a/0"), hold("h", BUYER, SALES, 60)))
+        late = book.submit(tx, journal("c", void("c/0", "h")))
+        held = tx.transfer("h")
+        assert isinstance(first, Created)
+        assert isinstance(second, Created)
+        assert isinstance(again, Exists)
+        assert held is not None
+        return late, held.resolution, tx.balance(SALES.id), tx.balance(BUYER.id)
+
+    expected = (
+        Rejected(Status.PENDING_ALREADY_POSTED, 0, "pending_id"),
+        Kind.POST,
+        Balance(credits_posted=50),
+        Balance(debits_posted=50, credits_posted=100),
+    )
+    assert await store.run(unit) == expected
+    assert await store.run(lambda tx: (tx.balance(SALES.id), tx.balance(BUYER.id))) == expected[2:]
+
+
+async def test_what_a_unit_booked_and_undid_is_seen_by_nobody(store: PostgresStore[PostgresTx]) -> None:
+    """Neither in its group nor after it, whether or not it had been written for a sum."""
+
+    def undone(tx: PostgresTx, look: bool) -> None:
+        book.submit(tx, journal("a", move("a/0", CASH, SALES), hold("h", SALES, BUYER, 5)))
+        if look:
+            assert tx.balance(SALES.id).credits_posted == 107
+        raise Rollback(None)
+
+    await store.run(partial(book.submit, journal=journal("first", move("first/0", CASH, SALES, 7))))
+    looks = [store.run(partial(undone, look=look)) for look in (False, True, False)]
+    sums = [store.run(lambda tx: (tx.balance(SALES.id).credits_posted, tx.journal("a"))) for _ in range(3)]
+    found = await asyncio.gather(*(each for pair in zip(looks, sums, strict=True) for each in pair))
+
+    assert found == [None, (7, None)] * 3
+    assert isinstance(await submit(store, "a"), Created)
