@@ -84,6 +84,9 @@ _KIND: Final[dict[type[Entry], Kind]] = {
     Expire: Kind.EXPIRE,
 }
 
+_MOVES: Final = (Transfer, Pending)
+_NONE: Final = Constraint.NONE
+
 _RESOLVED: Final = {
     Kind.POST: Status.PENDING_ALREADY_POSTED,
     Kind.VOID: Status.PENDING_ALREADY_VOIDED,
@@ -138,47 +141,60 @@ def _entry_difference(row: Row, entry: Entry) -> str | None:
     return None
 
 
+class _Place:
+    """An account in the draft: as it was first used, and the balance it has by now if it is constrained."""
+
+    __slots__ = ("account", "balance")
+
+    def __init__(self, account: Account, balance: Balance | None) -> None:
+        self.account = account
+        self.balance = balance
+
+
 class _Draft:
     """The book as it would stand after the entries taken so far."""
 
-    __slots__ = ("_accounts", "_balances", "_changed", "_opened", "_resolutions", "_rows", "_view")
+    __slots__ = ("_changed", "_opened", "_places", "_resolutions", "_rows", "_view")
 
     def __init__(self, view: View) -> None:
         self._view = view
         self._rows: dict[str, Row] = {}
         self._resolutions: dict[str, Kind] = {}
-        self._accounts: dict[AccountId, Account] = {}
-        self._balances: dict[AccountId, Balance] = {}
-        self._changed: dict[AccountId, Account] = {}
+        self._places: dict[AccountId, _Place] = {}
+        self._changed: dict[AccountId, _Place] = {}
         self._opened: list[Account] = []
 
     def accepted(self) -> Accepted:
-        changed = tuple((account, self._balances[name]) for name, account in self._changed.items())
-        return Accepted(tuple(self._rows.values()), tuple(self._opened), changed)
+        changed = [
+            (each.account, each.balance) for each in self._changed.values() if each.balance is not None
+        ]
+        return Accepted(tuple(self._rows.values()), tuple(self._opened), tuple(changed))
 
     def take(self, entry: Entry) -> _Refusal | None:
         """Add *entry*, or say why not; after a refusal the draft is of no further use."""
         if entry.id in self._rows or self._view.transfer(entry.id) is not None:
             return Status.ENTRY_ID_TAKEN, "id"
-        if isinstance(entry, Transfer | Pending):
+        if isinstance(entry, _MOVES):
             return self._move(entry)
         return self._resolve(entry)
 
     def _move(self, entry: Transfer | Pending) -> _Refusal | None:
-        debit, credit, amount = entry.debit, entry.credit, entry.amount
-        if amount.units <= 0:
+        debit, credit, units, asset = entry.debit, entry.credit, entry.amount.units, entry.amount.asset
+        if units <= 0:
             return Status.AMOUNT_NOT_POSITIVE, "amount"
-        if debit.asset != credit.asset:
+        if debit.asset is not credit.asset and debit.asset != credit.asset:
             return Status.ASSETS_DIFFER, "credit"
-        if amount.asset != debit.asset:
+        if asset is not debit.asset and asset != debit.asset:
             return Status.ASSETS_DIFFER, "amount"
         if debit.id == credit.id:
             return Status.ACCOUNTS_SAME, "credit"
-        for name, account in (("debit", debit), ("credit", credit)):
-            field = accounts.difference(self._load(account), account)
-            if field is not None:
-                return Status.ACCOUNT_DIFFERS, f"{name}.{field}"
-        return self._apply(Row(entry.id, _KIND[type(entry)], debit, credit, amount.units, None), held=0)
+        field = accounts.difference(self._place(debit).account, debit)
+        if field is not None:
+            return Status.ACCOUNT_DIFFERS, f"debit.{field}"
+        field = accounts.difference(self._place(credit).account, credit)
+        if field is not None:
+            return Status.ACCOUNT_DIFFERS, f"credit.{field}"
+        return self._apply(Row(entry.id, _KIND[type(entry)], debit, credit, units, None), held=0)
 
     def _resolve(self, entry: Post | Void | Expire) -> _Refusal | None:
         if isinstance(entry, Post) and entry.amount.units <= 0:
@@ -203,17 +219,21 @@ class _Draft:
     def _apply(self, row: Row, held: int) -> _Refusal | None:
         """Add the row, and refuse it if a balance it leaves breaks a bound."""
         self._rows[row.id] = row
-        debit = self._after(row, row.debit, Side.DEBIT, held)
-        credit = self._after(row, row.credit, Side.CREDIT, held)
-        if debit is not None and _is_negative(row.debit, debit):
+        paying, receiving = row.debit, row.credit
+        debit = credit = None
+        if paying.constraint is not _NONE:
+            debit = self._after(row, paying, Side.DEBIT, held)
+        if receiving.constraint is not _NONE:
+            credit = self._after(row, receiving, Side.CREDIT, held)
+        if debit is not None and _is_negative(paying, debit):
             return Status.EXCEEDS_CREDITS, "debit"
-        if credit is not None and _is_negative(row.credit, credit):
+        if credit is not None and _is_negative(receiving, credit):
             return Status.EXCEEDS_DEBITS, "credit"
         # Only what increases an account is held against its limit: a limit may have been lowered since.
         if row.pending_id is None:
-            if debit is not None and _is_beyond(row.debit, Side.DEBIT, debit):
+            if debit is not None and _is_beyond(paying, Side.DEBIT, debit):
                 return Status.EXCEEDS_LIMIT, "debit"
-            if credit is not None and _is_beyond(row.credit, Side.CREDIT, credit):
+            if credit is not None and _is_beyond(receiving, Side.CREDIT, credit):
                 return Status.EXCEEDS_LIMIT, "credit"
         if row.units > INT64_MAX:
             return Status.OVERFLOW, "amount"
@@ -232,30 +252,26 @@ class _Draft:
             return found
         return TransferState(found.row, self._resolutions.get(pending_id))
 
-    def _load(self, account: Account) -> Account:
-        """Return the account as first used, which may be now; know its balance if it is constrained."""
-        known = self._accounts.get(account.id)
-        if known is not None:
-            return known
-        state = self._view.account(account.id)
-        if state is None:
-            state = AccountState(account, None if account.constraint is Constraint.NONE else ZERO)
-            self._opened.append(account)
-        self._accounts[account.id] = state.account
-        if state.balance is not None:
-            self._balances[account.id] = state.balance
-        return state.account
+    def _place(self, account: Account) -> _Place:
+        """Return the account as first used, which may be now, with its balance if it is constrained."""
+        known = self._places.get(account.id)
+        if known is None:
+            state = self._view.account(account.id)
+            if state is None:
+                known = _Place(account, None if account.constraint is _NONE else ZERO)
+                self._opened.append(account)
+            else:
+                known = _Place(state.account, state.balance)
+            self._places[account.id] = known
+        return known
 
-    def _after(self, row: Row, account: Account, side: Side, held: int) -> Balance | None:
-        """Return, and keep, the balance that *row* leaves; None for an append-only account."""
-        if account.constraint is Constraint.NONE:
-            return None
-        if account.id not in self._accounts:
-            self._load(account)
-        balance = balances.apply(self._balances[account.id], side, row.kind, row.units, held)
-        self._balances[account.id] = balance
-        self._changed[account.id] = self._accounts[account.id]
-        return balance
+    def _after(self, row: Row, account: Account, side: Side, held: int) -> Balance:
+        """Return, and keep, the balance that *row* leaves on a constrained account."""
+        place = self._place(account)
+        assert place.balance is not None, "a constrained account has a balance"
+        place.balance = balances.apply(place.balance, side, row.kind, row.units, held)
+        self._changed[account.id] = place
+        return place.balance
 
 
 def _is_negative(account: Account, balance: Balance) -> bool:

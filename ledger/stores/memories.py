@@ -10,7 +10,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 KEPT_MAX: Final = 65_536
-"""How many entries a memory has at the end of a unit; when there are more, all memories are emptied."""
+"""How many entries a memory has at the end of a unit; when there are more, it is emptied."""
 
 
 class Memories:
@@ -38,8 +38,9 @@ class Memories:
     def begin(self) -> None:
         """Start a unit: the one before has ended, and is undone alone no more."""
         self._touched.clear()
-        if any(len(memory) > (kept_max or KEPT_MAX) for memory, kept_max in self._all):
-            self.clear()
+        for memory, kept_max in self._all:
+            if len(memory) > (kept_max or KEPT_MAX):
+                memory.clear()
 
     def undo(self) -> None:
         """Forget what the unit that was just rolled back has touched."""

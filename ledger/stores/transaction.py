@@ -72,6 +72,7 @@ class SqliteTx:
         self.memories = Memories()
         self._by_id: dict[AccountId, _Known] = self.memories.add({})
         self._by_no: dict[int, _Known] = self.memories.add({})
+        self._absent: dict[AccountId, bool] = self.memories.add({})  # accounts that nobody has opened yet
         self._balances: dict[int, Balance] = self.memories.add({})  # of constrained accounts, by number
         self._entries: dict[str, TransferState] = self.memories.add({})
         self._new: frozenset[str] = frozenset()  # ids that are nobody's, as was just found out
@@ -229,17 +230,16 @@ class SqliteTx:
         return OPEN if through_us is None else through_us
 
     def _transfers(self, seq: int, rows: Iterable[Row]) -> list[int | str | None]:
-        known = self._by_id  # the decision over these rows has looked every account up
         values: list[int | str | None] = []
         for position, row in enumerate(rows):
-            debit, credit = known[row.debit.id].no, known[row.credit.id].no
+            debit, credit = self._number_of(row.debit), self._number_of(row.credit)
             values += (seq, position, row.id, row.kind.value, debit, credit, row.units, row.pending_id)
         return values
 
     def _balances_of(self, accepted: Accepted) -> list[int | str]:
         values: list[int | str] = []
         for account, balance in accepted.changed:
-            no = self._by_id[account.id].no
+            no = self._number_of(account)
             self.memories.keep(self._balances, no, balance)
             values += (no, to.floor(account), balance.debits_posted, balance.credits_posted)
             values += (balance.debits_pending, balance.credits_pending)
@@ -248,7 +248,7 @@ class SqliteTx:
     def _note(self, row: Row) -> None:
         """Remember a hold that was booked, with its accounts as booked; of one that was resolved, how."""
         if row.kind is Kind.PENDING:
-            debit, credit = self._by_id[row.debit.id].account, self._by_id[row.credit.id].account
+            debit, credit = self._by_id[row.debit.id].account, self._by_id[row.credit.id].account  # just used
             booked = Row(row.id, row.kind, debit, credit, row.units, None)
             self.memories.keep(self._entries, row.id, TransferState(booked, None))
         elif row.pending_id is not None:
@@ -261,14 +261,23 @@ class SqliteTx:
         values = (name, asset.code, asset.decimals, account.kind, account.side, account.constraint)
         no = self.connection.execute(_ADD_ACCOUNT, values).lastrowid
         assert no is not None, "an inserted row has a number"
+        self._absent.pop(account.id, None)
         self._remember(_Known(no, account if account.limit is None else replace(account, limit=None)))
 
     def _known(self, account_id: AccountId) -> _Known | None:
         known = self._by_id.get(account_id)
-        if known is None:
+        if known is None and account_id not in self._absent:
             found = self.connection.execute(_ACCOUNT_BY_ID, (accounts.text(account_id),)).fetchone()
-            known = None if found is None else self._remember(_Known(found[0], to.account(found)))
+            if found is None:
+                self.memories.keep(self._absent, account_id, True)
+                return None
+            known = self._remember(_Known(found[0], to.account(found)))
         return known
+
+    def _number_of(self, account: Account) -> int:
+        known = self._by_id.get(account.id) or self._known(account.id)
+        assert known is not None, "an account of a decision is booked by now"
+        return known.no
 
     def _numbered(self, no: int) -> Account:
         known = self._by_no.get(no)

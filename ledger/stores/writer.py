@@ -1,8 +1,9 @@
 """The writer: one thread that owns the one connection, runs units of work and commits them in groups.
 
-Knows no table. A group is one transaction and one fsync; each unit in it is a
-savepoint, so that one unit's failure is its own. What a commit could not make
-durable is never answered as done.
+Knows no table. A group is one transaction and one fsync. A unit that fails before
+it has written anything is alone with that; if it fails later, its group is undone
+and run again, each unit now in a savepoint, so that its failure is its own. What
+a commit could not make durable is never answered as done.
 """
 
 import contextlib
@@ -56,6 +57,10 @@ class Transaction(Protocol):
 
 
 T = TypeVar("T", bound=Transaction)
+
+
+class _Half(Exception):
+    """A unit failed after it had written: without a savepoint of its own it cannot be undone alone."""
 
 
 class _GroupLost(Exception):
@@ -132,41 +137,59 @@ class Writer(Generic[T]):
             return [Raised(StorageDead(self._failed)) for _ in jobs]
         before = self._tx.head
         try:
-            return self._group(jobs)
+            return self._group(jobs, before)
         except _GroupLost as lost:
             fault = self._abandon(before, lost.fault)
         except BaseException as error:
             fault = self._abandon(before, StorageDead(f"the writer failed: {error!r}"))
         return [Raised(type(fault)(str(fault))) for _ in jobs]
 
-    def _group(self, jobs: list[Job[T]]) -> list[Any]:
+    def _group(self, jobs: list[Job[T]], before: Head) -> list[Any]:
         self._execute("BEGIN IMMEDIATE")
-        outcomes = [self._unit(job.unit) for job in jobs]
+        try:
+            outcomes = [self._unit(job.unit) for job in jobs]
+        except _Half:
+            self._execute("ROLLBACK")
+            self._tx.lose(before)
+            self._execute("BEGIN IMMEDIATE")
+            outcomes = [self._unit_apart(job.unit) for job in jobs]
         self._execute("COMMIT")
         return outcomes
 
     def _unit(self, unit: Callable[[T], Any]) -> Any:
-        """Run one unit in its savepoint; raises _GroupLost when the fault is not the unit's own."""
-        tx = self._tx
-        head = tx.head
+        """Run one unit; raises _Half if it fails and has written, _GroupLost if the fault is not its own."""
+        head, written = self._tx.head, self._connection.total_changes
+        outcome, kept = self._outcome(unit)
+        if not kept:
+            if self._connection.total_changes != written:
+                raise _Half
+            self._tx.undo(head)
+        return outcome
+
+    def _unit_apart(self, unit: Callable[[T], Any]) -> Any:
+        """Run one unit in its savepoint; raises _GroupLost if the fault is not its own."""
+        head = self._tx.head
         self._execute("SAVEPOINT unit")
+        outcome, kept = self._outcome(unit)
+        if not kept:
+            self._execute("ROLLBACK TO unit")
+        self._execute("RELEASE unit")
+        if not kept:
+            self._tx.undo(head)
+        return outcome
+
+    def _outcome(self, unit: Callable[[T], Any]) -> tuple[Any, bool]:
+        """Return what a unit comes to, and whether what it wrote is to be kept."""
         try:
-            tx.begin()
-            outcome = unit(tx)
+            self._tx.begin()
+            return unit(self._tx), True
         except Rollback as rollback:
-            outcome = rollback.value
+            return rollback.value, False
         except BaseException as error:
             fault = _fault(error)
             if fault is not None:
                 raise _GroupLost(fault) from error
-            outcome = Raised(raisable(error))
-        else:
-            self._execute("RELEASE unit")
-            return outcome
-        self._execute("ROLLBACK TO unit")
-        self._execute("RELEASE unit")
-        tx.undo(head)
-        return outcome
+            return Raised(raisable(error)), False
 
     def _execute(self, sql: str) -> None:
         """Run a statement of the group itself: when one fails, so does the group."""

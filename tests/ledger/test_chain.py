@@ -1,11 +1,15 @@
 """A journal's hash covers every sealed field of it, and everything before it."""
 
 import hashlib
+import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from ledger.accounts import Account, AccountClass, Constraint, Side
+from ledger.accounts import Account, AccountClass, Constraint, Side, text
 from ledger.chain import GENESIS, Head, canonical, extend
 from ledger.money import Asset
 from ledger.transfers import Booked, Kind, Row
@@ -80,3 +84,34 @@ def test_the_definition_of_an_account_is_sealed_when_it_is_opened(other: Account
 def test_a_limit_is_not_sealed() -> None:
     """The limit is a setting of one use."""
     assert extend(GENESIS, BOOKED, [limited(SALES, 5)]) == extend(GENESIS, BOOKED, [SALES])
+
+
+words = st.text(max_size=8)
+numbers = st.integers(-(2**63), 2**63 - 1)
+assets = st.builds(Asset, words, st.integers(0, 18))
+parts = st.lists(words, min_size=1, max_size=3).map(tuple)
+kinds, sides, bounds = map(st.sampled_from, (AccountClass, Side, Constraint))
+accounts = st.builds(Account, parts, assets, kinds, sides, bounds)
+rows = st.builds(Row, words, st.sampled_from(Kind), accounts, accounts, numbers, st.none() | words)
+journals = st.builds(Booked, numbers, words, words, numbers, numbers, words, words, st.tuples(rows, rows))
+
+
+@given(journals, st.lists(accounts, max_size=2))
+def test_the_sealed_bytes_are_json(booked: Booked, opened: list[Account]) -> None:
+    """Whatever stands in a journal: what is written is what any writer of JSON writes."""
+    definitions = [[text(a.id), a.asset.code, a.asset.decimals, a.kind, a.side, a.constraint] for a in opened]
+    entries = [
+        [row.id, row.kind, text(row.debit.id), text(row.credit.id), row.units, row.pending_id]
+        for row in booked.rows
+    ]
+    head = [booked.seq, booked.id, booked.kind, booked.happened_us, booked.recorded_us]
+    whole = [*head, booked.subject, booked.note, definitions, entries]
+
+    assert canonical(booked, opened) == json.dumps(whole, separators=(",", ":")).encode("ascii")
+
+
+def test_a_row_that_lacks_a_member_has_no_journals_bytes() -> None:
+    """Only what was tampered with lacks one, and it has no hash that follows."""
+    lacking: Any = None
+
+    assert canonical(replace(BOOKED, id=lacking), []) == b"null"

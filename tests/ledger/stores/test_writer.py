@@ -12,7 +12,7 @@ import pytest
 
 from ledger import book
 from ledger.book import Created
-from ledger.store import StorageDead, StorageFull
+from ledger.store import Rollback, StorageDead, StorageFull
 from ledger.stores import migrate
 from ledger.stores.transaction import SqliteTx
 from ledger.stores.writer import Writer
@@ -108,8 +108,6 @@ async def test_a_full_commit_refuses_the_group(writer: Writer[SqliteTx], connect
         ("COMMIT", sqlite3.SQLITE_BUSY),
         ("COMMIT", sqlite3.SQLITE_CONSTRAINT),
         ("BEGIN IMMEDIATE", sqlite3.SQLITE_BUSY),
-        ("SAVEPOINT unit", sqlite3.SQLITE_IOERR),
-        ("RELEASE unit", sqlite3.SQLITE_ERROR),
     ],
 )
 async def test_any_other_fault_of_the_group_is_the_end(
@@ -125,6 +123,74 @@ async def test_any_other_fault_of_the_group_is_the_end(
     assert "the medium failed" in str(writer.failed)
     with pytest.raises(StorageDead, match="the medium failed"):
         await submit(writer, "c")
+
+
+def fail_late(tx: SqliteTx) -> None:
+    """Fail after having written, so that the group is run again, each unit apart."""
+    book.submit(tx, journal("late"))
+    raise LookupError("late")
+
+
+@pytest.mark.parametrize(
+    ("statement", "code"),
+    [
+        ("ROLLBACK", sqlite3.SQLITE_IOERR),
+        ("SAVEPOINT unit", sqlite3.SQLITE_IOERR),
+        ("ROLLBACK TO unit", sqlite3.SQLITE_ERROR),
+        ("RELEASE unit", sqlite3.SQLITE_ERROR),
+    ],
+)
+async def test_what_cannot_be_undone_is_the_end(
+    writer: Writer[SqliteTx], connection: Faulty, statement: str, code: int
+) -> None:
+    """A unit whose writes cannot be taken out of its group takes the group with it, and the store."""
+    connection.faults = {statement: code}
+
+    refused = await asyncio.gather(writer.run(fail_late), submit(writer, "a"), return_exceptions=True)
+
+    connection.faults = {}
+    assert [type(each) for each in refused] == [StorageDead] * 2
+    assert "the medium failed" in str(writer.failed)
+
+
+async def test_a_unit_that_fails_late_fails_alone(writer: Writer[SqliteTx], connection: Faulty) -> None:
+    """Its group is run again, and all but that unit are booked, with numbers that have no gap."""
+    await submit(writer, "first")
+    before, runs = connection.committed, list[str]()
+
+    def note(tx: SqliteTx, name: str) -> Any:
+        runs.append(name)
+        return book.submit(tx, journal(name))
+
+    answers = await asyncio.gather(
+        writer.run(partial(note, name="a")),
+        writer.run(fail_late),
+        writer.run(partial(note, name="b")),
+        return_exceptions=True,
+    )
+
+    assert (answers[0], type(answers[1]), answers[2]) == (Created(2), LookupError, Created(3))
+    assert (runs, connection.committed) == (["a", "a", "b"], before + 1)
+    assert await writer.run(lambda tx: tx.journal("late")) is None
+
+
+async def test_a_unit_that_fails_early_disturbs_nobody(writer: Writer[SqliteTx]) -> None:
+    """What has written nothing needs no undoing: the units beside it run once."""
+    runs = list[str]()
+
+    def note(tx: SqliteTx, name: str) -> Any:
+        runs.append(name)
+        return book.submit(tx, journal(name))
+
+    def refuse(tx: SqliteTx) -> Any:
+        raise Rollback(tx.journal("a") and "seen")
+
+    answers = await asyncio.gather(
+        writer.run(partial(note, name="a")), writer.run(refuse), writer.run(partial(note, name="b"))
+    )
+
+    assert [*answers] == [Created(1), "seen", Created(2)]
+    assert runs == ["a", "b"]
 
 
 async def test_units_that_wait_behind_the_end_hear_of_it(
