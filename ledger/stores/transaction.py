@@ -21,25 +21,16 @@ from ledger.stores.migrate import SQL
 from ledger.transfers import Booked, Journal, Kind, Row
 
 _SQL: Final = {name: query.sql for name, query in queries.load(SQL / "book.sql").items()}
-_HEAD: Final = _SQL["head"]
 _JOURNAL_BY_ID: Final = _SQL["journal_by_id"]
 _ROWS_OF_JOURNAL: Final = _SQL["rows_of_journal"]
 _TRANSFER_BY_ID: Final = _SQL["transfer_by_id"]
 _ACCOUNT_BY_ID: Final = _SQL["account_by_id"]
 _ACCOUNT_BY_NO: Final = _SQL["account_by_no"]
 _BALANCE_OF: Final = _SQL["balance_of"]
-_SUMS_OF: Final = _SQL["sums_of"]
 _ADD_ACCOUNT: Final = _SQL["add_account"]
 _ADD_JOURNAL: Final = _SQL["add_journal"]
 _ADD_TRANSFER: Final = _SQL["add_transfer"]
 _SAVE_BALANCE: Final = _SQL["save_balance"]
-_LAST_CHECKPOINT: Final = _SQL["last_checkpoint"]
-_HASHES: Final = _SQL["hashes"]
-_ADD_CHECKPOINT: Final = _SQL["add_checkpoint"]
-_LAST_PERIOD: Final = _SQL["last_period"]
-_CLOSED_THROUGH: Final = _SQL["closed_through"]
-_HAPPENED_SINCE: Final = _SQL["happened_since"]
-_ADD_PERIOD: Final = _SQL["add_period"]
 
 _TAKEN: Final = tuple(
     " UNION ALL ".join([_SQL["journal_taken"], *[_SQL["entry_taken"]] * entries]) for entries in range(9)
@@ -65,7 +56,7 @@ class SqliteTx:
     def __init__(self, connection: sqlite3.Connection, now_us: Callable[[], int]) -> None:
         self.connection = connection
         self._now_us = now_us
-        last = connection.execute(_HEAD).fetchone()
+        last = connection.execute(_SQL["head"]).fetchone()
         self._head = GENESIS if last is None else Head(last[0], last[1])
         self._recorded_us: int = 0 if last is None else last[2]
         self._closed_us = self._closed_through()
@@ -162,7 +153,7 @@ class SqliteTx:
             return Balance()
         if known.account.constraint is not Constraint.NONE:
             return self._kept(known.no)
-        return to.balance(self.connection.execute(_SUMS_OF, (known.no,)))
+        return to.balance(self.connection.execute(_SQL["sums_of"], (known.no,)))
 
     def append(self, journal: Journal, accepted: Accepted) -> int:
         """See `ledger.store.Tx`."""
@@ -199,34 +190,34 @@ class SqliteTx:
 
     def last_checkpoint(self) -> Signed | None:
         """See `ledger.store.SealableTx`."""
-        found = self.connection.execute(_LAST_CHECKPOINT).fetchone()
+        found = self.connection.execute(_SQL["last_checkpoint"]).fetchone()
         return None if found is None else Signed(*found)
 
     def hashes(self, *, first: int, count: int) -> list[bytes]:
         """See `ledger.store.SealableTx`."""
-        return [found for (found,) in self.connection.execute(_HASHES, (first, count))]
+        return [found for (found,) in self.connection.execute(_SQL["hashes"], (first, count))]
 
     def add_checkpoint(self, seq: int, signed: Signed) -> None:
         """See `ledger.store.SealableTx`."""
-        self.connection.execute(_ADD_CHECKPOINT, (seq, signed.statement, signed.signature))
+        self.connection.execute(_SQL["add_checkpoint"], (seq, signed.statement, signed.signature))
 
     def last_period(self) -> Signed | None:
         """See `ledger.store.ClosableTx`."""
-        found = self.connection.execute(_LAST_PERIOD).fetchone()
+        found = self.connection.execute(_SQL["last_period"]).fetchone()
         return None if found is None else Signed(*found)
 
     def happened_since(self, *, seq: int, through_us: int) -> bool:
         """See `ledger.store.ClosableTx`."""
-        return bool(self.connection.execute(_HAPPENED_SINCE, (seq, through_us)).fetchone()[0])
+        return bool(self.connection.execute(_SQL["happened_since"], (seq, through_us)).fetchone()[0])
 
     def add_period(self, period: Period, signed: Signed) -> None:
         """See `ledger.store.ClosableTx`."""
         row = (period.number, period.through_us, period.head.seq, signed.statement, signed.signature)
-        self.connection.execute(_ADD_PERIOD, row)
+        self.connection.execute(_SQL["add_period"], row)
         self._closed_us = period.through_us
 
     def _closed_through(self) -> int:
-        (through_us,) = self.connection.execute(_CLOSED_THROUGH).fetchone()
+        (through_us,) = self.connection.execute(_SQL["closed_through"]).fetchone()
         return OPEN if through_us is None else through_us
 
     def _transfers(self, seq: int, rows: Iterable[Row]) -> list[int | str | None]:

@@ -4,7 +4,7 @@ Claims the payment, binds it to the request, books the authorized money and
 holds the price. A refused admit leaves nothing behind.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ledger import book
 from ledger.book import Rejected
@@ -66,9 +66,10 @@ def admit_unit(
     it stands all the same, and that nobody could settle does not matter to a call on credit.
     """
     stored = tx.payment(verified.evidence.claim_key)
-    entering = _payment(verified, bounds.owner, from_block, now_us)
-    payer = standing(tx.debts(entering.payer), tx.credit_units(entering.buyer))
-    entering = replace(entering, on_credit=payer.credit_nano >= entering.price_nano)
+    buyer = verified.evidence.payer
+    payer = standing(tx.debts(buyer), tx.credit_units(chart.hexed(buyer)))
+    on_credit = payer.credit_nano >= verified.context.endpoint.price.units
+    entering = _payment(verified, bounds.owner, from_block, now_us, on_credit=on_credit)
     if stored is not None:
         answer = _again(stored, verified, bounds.reentries, on_credit=entering.on_credit)
         if answer is not None:
@@ -85,13 +86,14 @@ def admit_unit(
         return spent
     for debt in payer.repaid:
         repaid_unit(tx, debt, now_us)
-    entering = _claim(tx, stored, entering)
-    if verified.identifier:
-        identifiers.bind(tx, entering, verified.identifier, named)
+    # First of all: a refusal has then written nothing, and costs the units beside it nothing.
     booked = book.submit(tx, entries.admit(entering, bounds.exposure, now_us))
     if isinstance(booked, Rejected):
         assert booked.status is Status.EXCEEDS_LIMIT, f"an admit is refused only by exposure: {booked}"
         raise Rollback(Refusal(Code.EXPOSURE_EXCEEDED, policy="exposure.per_payer", retry_after_s=30))
+    entering = _claim(tx, stored, entering)
+    if verified.identifier:
+        identifiers.bind(tx, entering, verified.identifier, named)
     tx.open_call(_call_row(verified, entering))
     authorized = tx.authorized(entering.network, entering.buyer)
     before = stored or named
@@ -122,14 +124,11 @@ def _of_the_day(
 def _claim(tx: RecordsTx, stored: Payment | None, entering: Payment) -> Payment:
     """Let the payment enter, for the first time or again; where it has moved money, that stays with it."""
     if stored is None:
-        if entering.on_credit:
-            entering = replace(entering, state=State.SPENDING, watched=True)
         claimed = tx.claim(entering)
         assert claimed, "a claim key that was just absent can be claimed in the same transaction"
         return entering
     proven = stored.proof is not Proof.NONE
-    again = replace(
-        entering,
+    again = entering._replace(
         state=after(stored.state, Fact.SPENT if entering.on_credit else Fact.ENTERED),
         entries=stored.entries + 1,
         from_block=stored.from_block or entering.from_block,
@@ -137,9 +136,9 @@ def _claim(tx: RecordsTx, stored: Payment | None, entering: Payment) -> Payment:
         facilitator=stored.facilitator if proven else "",
         transaction=stored.transaction,
         proof=stored.proof,
-    )
-    tx.change(again)
-    return again
+    )._asdict()
+    del again["claim_key"]
+    return tx.change(stored, **again)
 
 
 def _again(
@@ -180,7 +179,8 @@ def _standing(payment: Payment) -> Repeated | Refusal:
             raise AssertionError(f"a purchase that is {payment.state} may be tried again")
 
 
-def _payment(verified: Verified, owner: str, from_block: int, now_us: int) -> Payment:
+def _payment(verified: Verified, owner: str, from_block: int, now_us: int, *, on_credit: bool) -> Payment:
+    """Return the payment as it enters for the first time."""
     offer, evidence = verified.offer, verified.evidence
     authorization = verified.payment.authorization
     context = verified.context
@@ -189,7 +189,7 @@ def _payment(verified: Verified, owner: str, from_block: int, now_us: int) -> Pa
         payment_digest=evidence.payment_digest,
         request_digest=context.request_digest,
         call=context.call,
-        state=State.OPEN,
+        state=State.SPENDING if on_credit else State.OPEN,
         entries=1,
         chain_id=offer.chain_id,
         network=offer.network,
@@ -210,7 +210,8 @@ def _payment(verified: Verified, owner: str, from_block: int, now_us: int) -> Pa
         from_block=from_block,
         admitted_us=now_us,
         changed_us=now_us,
-        proof=Proof.NONE,
+        watched=on_credit,
+        on_credit=on_credit,
     )
 
 

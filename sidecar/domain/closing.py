@@ -7,7 +7,7 @@ from pricing.cost import CostLine, Kind
 from sidecar.domain import entries
 from sidecar.domain.cost_entries import kind_booked
 from sidecar.domain.payments import Fact, State, after, settlement
-from sidecar.domain.records import Closing, Payment, RecordsTx
+from sidecar.domain.records import Closing, Money, Payment, RecordsTx
 from sidecar.domain.reporting import Booked, close_costs
 from sidecar.domain.settling import record, release_unit, stored
 
@@ -49,14 +49,14 @@ def close_unit(
     The call is named by the caller's copy of the payment: once released, the
     same payment may already have entered again for another call.
     """
-    if not tx.close_call(payment.call, closing):
-        return Booked()
     if ending.served:
-        fact = Fact.DELIVERED if ending is Ending.DELIVERED else Fact.DEFERRED
-        _deliver(tx, _of_call(tx, payment), fact, platform_fee, now_us)
-    elif ending is Ending.UNDELIVERED and _of_call(tx, payment).state is State.SETTLED:
-        give_credit(tx, _of_call(tx, payment), Fact.UNDELIVERED, now_us)
-    elif ending is Ending.UNDELIVERED:
+        return _deliver(tx, payment, ending, closing, platform_fee, now_us)
+    if not tx.close_call(payment.call, closing, None):
+        return Booked()
+    current = _of_call(tx, payment) if ending is Ending.UNDELIVERED else None
+    if current is not None and current.state is State.SETTLED:
+        give_credit(tx, current, Fact.UNDELIVERED, now_us)
+    elif current is not None:
         release_unit(tx, payment.claim_key, now_us, reason="undelivered", final=False, watch=True)
     return _book_costs(tx, payment.call, payment.endpoint, ending, closing.lines, now_us)
 
@@ -84,8 +84,7 @@ def abandon_unit(tx: RecordsTx, claim_key: bytes, call: str, closing: Closing, n
         payment = release_unit(tx, claim_key, now_us, reason="abandoned", final=False, watch=True)
     elif payment.state in {State.SENDING, State.COLLECTING}:
         state = after(payment.state, Fact.LOST)
-        payment = replace(payment, state=state, reason="abandoned", changed_us=now_us)
-        tx.change(payment)
+        payment = tx.change(payment, state=state, reason="abandoned", changed_us=now_us)
         tx.note_settlement(call, "unknown", "", None)
     elif payment.state is State.SETTLED:
         payment = give_credit(tx, payment, Fact.UNDELIVERED, now_us)
@@ -95,42 +94,66 @@ def abandon_unit(tx: RecordsTx, claim_key: bytes, call: str, closing: Closing, n
 
 def close_orphan_unit(tx: RecordsTx, call: str, endpoint: str, closing: Closing, now_us: int) -> None:
     """Close a call whose money was settled one way or the other before its run ended."""
-    if tx.close_call(call, closing):
+    if tx.close_call(call, closing, None):
         _book_costs(tx, call, endpoint, Ending.AS_IT_IS, closing.lines, now_us)
 
 
 def give_credit(tx: RecordsTx, payment: Payment, fact: Fact, now_us: int) -> Payment:
     """Turn what was paid and not delivered into the buyer's credit."""
-    moved = replace(payment, state=after(payment.state, fact), changed_us=now_us)
-    tx.change(moved)
+    moved = tx.change(payment, state=after(payment.state, fact), changed_us=now_us)
     record(tx, entries.undelivered(moved, now_us))
-    tx.note_money(moved.call, captured_nano=0, credited_nano=moved.amount_nano)
+    tx.note_money(moved.call, Money(credited_nano=moved.amount_nano))
     return moved
 
 
-def _deliver(tx: RecordsTx, payment: Payment, fact: Fact, platform_fee: CostLine | None, now_us: int) -> None:
-    moved = replace(payment, state=after(payment.state, fact), changed_us=now_us)
-    tx.change(moved)
+def _deliver(
+    tx: RecordsTx,
+    payment: Payment,
+    ending: Ending,
+    closing: Closing,
+    platform_fee: CostLine | None,
+    now_us: int,
+) -> Booked:
+    """Close a call whose answer was delivered: what was held for it is earned, paid already or not."""
+    current = stored(tx, payment.claim_key)
+    fact = Fact.DELIVERED if ending is Ending.DELIVERED else Fact.DEFERRED
+    settled = None
+    if current.on_credit:
+        settled = "settled"
+    elif ending is Ending.OWED:
+        settled = settlement(State.OWED, current.proof)
+    money = Money(captured_nano=payment.price_nano, settlement=settled)
+    if not tx.close_call(payment.call, closing, money):
+        return Booked()
+    _same_call(current, payment)
+    moved = tx.change(current, state=after(current.state, fact), changed_us=now_us)
     fee = platform_fee.amount if platform_fee else None
     record(tx, entries.delivered(moved, fee, now_us))
-    tx.add_cost_lines(moved.call, (platform_fee,) if platform_fee else ())
-    tx.note_money(moved.call, captured_nano=moved.price_nano, credited_nano=0)
-    if moved.on_credit:
-        tx.note_settlement(moved.call, "settled", "", None)
-    elif fact is Fact.DEFERRED:
-        tx.note_settlement(moved.call, settlement(moved.state, moved.proof), "", None)
+    fees = (platform_fee,) if platform_fee else ()
+    return _book_costs(tx, payment.call, payment.endpoint, ending, closing.lines, now_us, fees)
 
 
 def _of_call(tx: RecordsTx, payment: Payment) -> Payment:
     current = stored(tx, payment.claim_key)
-    assert current.call == payment.call, "a payment that was asked for stays with its call"
+    _same_call(current, payment)
     return current
 
 
+def _same_call(current: Payment, payment: Payment) -> None:
+    assert current.call == payment.call, "a payment that was asked for stays with its call"
+
+
 def _book_costs(
-    tx: RecordsTx, call: str, endpoint: str, ending: Ending, lines: tuple[CostLine, ...], now_us: int
+    tx: RecordsTx,
+    call: str,
+    endpoint: str,
+    ending: Ending,
+    lines: tuple[CostLine, ...],
+    now_us: int,
+    fees: tuple[CostLine, ...] = (),
 ) -> Booked:
-    booked = close_costs(tx, call, lines, retry=not ending.served)
+    """Book what the work cost; *fees* are owed by the sale, which was booked, and are noted beside it."""
+    booked = close_costs(tx, call, lines, fees, retry=not ending.served)
     if not ending.served:
         tx.uncount_call(call, _uncharged_nano(booked.lines))
     journal = entries.costs(call, endpoint, booked.lines, now_us, retry=not ending.served)

@@ -4,7 +4,7 @@ Whom each is asked of is one commit, and what came of all of them another one.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from ledger.money import Amount
@@ -44,7 +44,7 @@ def naming_unit(tx: RecordsTx, named: Mapping[bytes, str], owner: str, now_us: i
     """
     payments = (stored(tx, claim_key) for claim_key in named)
     return [
-        send(tx, replace(payment, owner=owner), named[payment.claim_key], now_us)
+        send(tx, payment, named[payment.claim_key], now_us, owner)
         for payment in payments
         if payment.state is State.OWED
     ]

@@ -47,12 +47,13 @@ class ReportedCall:
 class CostsTx(Protocol):
     """A transaction that keeps evidence and reports. What is stored of them is never changed or removed."""
 
-    def add_cost_lines(self, call: str, lines: Sequence[CostLine]) -> None:
-        """Append booked lines to the call's evidence, those with an unknown amount too."""
-        ...
+    def add_evidence(
+        self, call: str, lines: Sequence[CostLine], *, booked: Sequence[bool], retry: bool
+    ) -> int:
+        """Append *lines*, those with an unknown amount too, and return the number of the first.
 
-    def add_evidence(self, call: str, line: CostLine, *, booked: bool, retry: bool) -> int:
-        """Append one line and return its number. *retry*: booked or not, its work was not delivered."""
+        *booked* tells of each whether it is. *retry*: booked or not, their work was not delivered.
+        """
         ...
 
     def change_booked(self, call: str, n: int, *, booked: bool, because: int) -> None:

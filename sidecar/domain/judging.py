@@ -24,6 +24,8 @@ class Judged:
 
 def judge(known: Sequence[Evidence], new: Sequence[CostLine]) -> Judged:
     """Hold *new* lines of a call against all that is known of it; both in the order they came."""
+    if not known and len(new) <= 1:
+        return Judged((True,) * len(new), (), (), ())  # alone it is the strongest, and agrees with itself
     lines = [each.line for each in known]
     booked = standing([*lines, *new])
     told = set(disputes(*strongest(lines)))

@@ -6,7 +6,7 @@ ask again, not the payment document.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ledger.money import Amount, nano
 from ledger.store import Tx
@@ -17,8 +17,7 @@ from sidecar.domain.days import PayerDay
 from sidecar.domain.payments import Proof, State
 
 
-@dataclass(frozen=True, slots=True)
-class Payment:
+class Payment(NamedTuple):
     """A claim on one signed authorization, as stored.
 
     `claim_key` is (chain id, asset, payer, nonce) as raw bytes. `amount` is in
@@ -27,6 +26,8 @@ class Payment:
     the process run that works on it. `on_credit`: its call is paid from the
     buyer's credit, so the price alone is held, and what was signed is never sent.
     `repaid_nano`: what the buyer's credit paid for it after it was delivered unpaid.
+
+    A tuple, because each step of a call makes a copy: that of a frozen dataclass takes ten times as long.
     """
 
     claim_key: bytes
@@ -118,6 +119,18 @@ class Closing:
     lines: tuple[CostLine, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Money:
+    """What became of a call's money: earned, or the buyer's credit.
+
+    `settlement`: how it stands; None leaves that as it is.
+    """
+
+    captured_nano: int = 0
+    credited_nano: int = 0
+    settlement: str | None = None
+
+
 class RecordsTx(CostsTx, Tx, Protocol):
     """A ledger transaction that also keeps payments and calls. All of it commits or none of it.
 
@@ -132,8 +145,8 @@ class RecordsTx(CostsTx, Tx, Protocol):
         """Store a new payment; False, and nothing written, if its claim key was used before."""
         ...
 
-    def change(self, payment: Payment) -> None:
-        """Store *payment* over the row of its claim key, which must exist."""
+    def change(self, payment: Payment, **changes: object) -> Payment:
+        """Store *changes* to fields of *payment*, which is as it is stored; return it as it is then."""
         ...
 
     def unresolved(self, payer: bytes, request_digest: bytes) -> Payment | None:
@@ -209,12 +222,12 @@ class RecordsTx(CostsTx, Tx, Protocol):
         """Note on the call how its settlement stands; `settle_us` None leaves the time as it is."""
         ...
 
-    def note_money(self, call: str, *, captured_nano: int, credited_nano: int) -> None:
-        """Note on the call what was earned and what became the buyer's credit."""
+    def note_money(self, call: str, money: Money) -> None:
+        """Note on the call what became of its money."""
         ...
 
-    def close_call(self, call: str, closing: Closing) -> bool:
-        """Close the call; False if it was closed before, and nothing is changed."""
+    def close_call(self, call: str, closing: Closing, money: Money | None) -> bool:
+        """Close the call, and note what became of its *money*; False, and no change, if it was closed."""
         ...
 
     def price_version(self, endpoint: str, terms: str, since_us: int) -> int:

@@ -99,19 +99,23 @@ def pending_lines(tx: CostsTx, call: str) -> list[Evidence]:
     return [Evidence(n, line, booked=False) for n, line in enumerate(tx.pending_lines(call))]
 
 
-def close_costs(tx: CostsTx, call: str, lines: Sequence[CostLine], *, retry: bool) -> Booked:
+def close_costs(
+    tx: CostsTx, call: str, lines: Sequence[CostLine], fees: Sequence[CostLine] = (), *, retry: bool
+) -> Booked:
     """Store all that is known of the cost of a call that closes; return what of it is to be booked.
 
-    *lines* is what was metered, declared and agreed; the reports are on disk.
-    *retry*: the work was not delivered.
+    *lines* is what was metered, declared and agreed; the reports are on disk. *fees* are
+    stored before them, and booked already. *retry*: the work was not delivered.
     """
     pending = pending_lines(tx, call)
     judged = judge(pending, lines)
     known = [(each.line, each in judged.risen) for each in pending]
     every = [*known, *zip(lines, judged.new, strict=True)]
-    for line, booked in every:
-        tx.add_evidence(call, line, booked=booked, retry=retry)
-    return Booked(tuple(line for line, booked in every if booked), judged.disputes)
+    told = [(fee, True) for fee in fees] + every
+    if told:
+        booked = [stands for _, stands in told]
+        tx.add_evidence(call, [line for line, _ in told], booked=booked, retry=retry)
+    return Booked(tuple(line for line, stands in every if stands), judged.disputes)
 
 
 def notes(call: str, disputes: Sequence[Dispute]) -> list[NeedsAttention]:
@@ -158,15 +162,13 @@ def _book(
     tx: RecordsTx, about: ReportedCall, fresh: Sequence[Report], judged: Judged, now_us: int
 ) -> list[CostLine]:
     """Append what came late and correct what it proves wrong; return the lines that are booked now."""
-    numbers = [
-        tx.add_evidence(about.id, report.line, booked=booked, retry=about.retry)
-        for report, booked in zip(fresh, judged.new, strict=True)
-    ]
+    told = [report.line for report in fresh]
+    first = tx.add_evidence(about.id, told, booked=judged.new, retry=about.retry)
     for each in (*judged.risen, *judged.fallen):
-        tx.change_booked(about.id, each.n, booked=not each.booked, because=numbers[0])
+        tx.change_booked(about.id, each.n, booked=not each.booked, because=first)
     lines = [report.line for report, booked in zip(fresh, judged.new, strict=True) if booked]
     lines += [each.line for each in judged.risen]
-    journal = cost_entries.late(about, numbers[0], lines, judged.fallen, now_us)
+    journal = cost_entries.late(about, first, lines, judged.fallen, now_us)
     if journal is not None:
         record(tx, journal)
     return lines

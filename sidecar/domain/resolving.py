@@ -4,15 +4,14 @@ Every unit looks at the stored state first: evidence that comes again, or too
 late, changes nothing.
 """
 
-from dataclasses import replace
 from typing import Final
 
 from pricing.cost import CostLine
 from sidecar.domain import entries
 from sidecar.domain.closing import give_credit
 from sidecar.domain.payments import SERVED_FIRST, Fact, Proof, State, after, settlement
-from sidecar.domain.records import Payment, RecordsTx
-from sidecar.domain.settling import record, stored
+from sidecar.domain.records import Money, Payment, RecordsTx
+from sidecar.domain.settling import add_fee, record, stored
 from sidecar.domain.transfers import TransferLog
 
 _BUSY: Final = frozenset({State.OPEN, State.SPENDING, State.SENDING, State.COLLECTING})
@@ -35,28 +34,33 @@ def arrived_unit(
         return False
     if payment.facilitator == "" or payment.state is State.RELEASED:
         fee = None  # nothing was sent to anybody, so nobody is owed for it
-    proven = replace(
-        payment, proof=Proof.CHAIN, transaction=log.transaction, watched=False, changed_us=now_us
+    late = payment.state in {State.RELEASED, State.FAILED, State.DELIVERED}
+    confirmed = payment.proof is not Proof.WORD and (
+        payment.state in SERVED_FIRST or (late and payment.proof is Proof.NONE)
+    )
+    proven = tx.change(
+        payment,
+        state=after(payment.state, Fact.CONFIRMED) if confirmed else payment.state,
+        proof=Proof.CHAIN,
+        transaction=log.transaction,
+        watched=False,
+        changed_us=now_us,
     )
     if payment.proof is Proof.WORD:
-        tx.change(proven)
         record(tx, entries.seen(proven, now_us))
     elif payment.state is State.UNKNOWN:
-        tx.change(proven)
         record(tx, entries.settled_by_chain(proven, fee.amount if fee else None, now_us))
-        tx.add_cost_lines(proven.call, (fee,) if fee else ())
+        add_fee(tx, proven.call, fee)
         give_credit(tx, proven, Fact.CONFIRMED, now_us)
     elif payment.state in SERVED_FIRST:
-        tx.change(replace(proven, state=after(payment.state, Fact.CONFIRMED)))
         booking = entries.debt_arrived if payment.state is State.DEFAULTED else entries.settled_by_chain
         record(tx, booking(proven, fee.amount if fee else None, now_us))
-        tx.add_cost_lines(proven.call, (fee,) if fee else ())
-    elif payment.proof is Proof.NONE and payment.state in {State.RELEASED, State.FAILED, State.DELIVERED}:
-        tx.change(replace(proven, state=after(payment.state, Fact.CONFIRMED)))
+        add_fee(tx, proven.call, fee)
+    elif confirmed:
         record(tx, entries.late(proven, fee.amount if fee else None, now_us))
-        tx.add_cost_lines(proven.call, (fee,) if fee else ())
+        add_fee(tx, proven.call, fee)
         captured_nano = proven.price_nano if payment.state is State.DELIVERED else 0
-        tx.note_money(proven.call, captured_nano=captured_nano, credited_nano=proven.amount_nano)
+        tx.note_money(proven.call, Money(captured_nano, proven.amount_nano))
     else:
         raise AssertionError(f"a payment that is {payment.state} has no late evidence")
     if not (payment.on_credit and payment.proof is Proof.WORD):  # that money has paid for an earlier call
@@ -77,13 +81,13 @@ def confirmed_by_word_unit(
         return False
     if tx.transaction_taken(payment.network, transaction, claim_key):
         return False
-    proven = replace(payment, proof=Proof.WORD, transaction=transaction, changed_us=now_us)
+    unknown = payment.state is State.UNKNOWN
+    state = payment.state if unknown else after(payment.state, Fact.CONFIRMED)
+    proven = tx.change(payment, state=state, proof=Proof.WORD, transaction=transaction, changed_us=now_us)
     record(tx, entries.settled_by_word(proven, fee.amount if fee else None, now_us))
-    tx.add_cost_lines(proven.call, (fee,) if fee else ())
-    if payment.state is State.UNKNOWN:
+    add_fee(tx, proven.call, fee)
+    if unknown:
         give_credit(tx, proven, Fact.CONFIRMED, now_us)
-    else:
-        tx.change(replace(proven, state=after(payment.state, Fact.CONFIRMED)))
     tx.note_settlement(proven.call, "settled", transaction, None)
     return True
 
@@ -93,21 +97,21 @@ def dead_unit(tx: RecordsTx, claim_key: bytes, now_us: int) -> Payment:
     payment = stored(tx, claim_key)
     if payment.state is State.COLLECTING:
         return payment  # whoever is asked has the first word
-    moved = replace(payment, watched=False, changed_us=now_us)
     if payment.state in {State.OWED, State.DOUBTFUL}:
-        return _lose(tx, moved, Fact.EXPIRED, "authorization_expired")
+        return _lose(tx, payment, Fact.EXPIRED, "authorization_expired", now_us)
     if payment.state is State.UNKNOWN:
-        moved = replace(moved, state=after(payment.state, Fact.EXPIRED), reason="authorization_expired")
-        tx.change(moved)
-        record(tx, entries.release(moved, now_us))
-        tx.note_settlement(moved.call, "failed", "", None)
-    elif payment.proof is Proof.WORD:
-        moved = replace(moved, proof=Proof.DISPROVED)
-        tx.change(moved)
-        record(tx, entries.disproved(moved, now_us))
-    else:
-        tx.change(moved)
-    return moved
+        state = after(payment.state, Fact.EXPIRED)
+        dead = tx.change(
+            payment, state=state, reason="authorization_expired", watched=False, changed_us=now_us
+        )
+        record(tx, entries.release(dead, now_us))
+        tx.note_settlement(dead.call, "failed", "", None)
+        return dead
+    if payment.proof is Proof.WORD:
+        dead = tx.change(payment, proof=Proof.DISPROVED, watched=False, changed_us=now_us)
+        record(tx, entries.disproved(dead, now_us))
+        return dead
+    return tx.change(payment, watched=False, changed_us=now_us)
 
 
 def undecidable_unit(tx: RecordsTx, claim_key: bytes, now_us: int) -> Payment:
@@ -117,13 +121,10 @@ def undecidable_unit(tx: RecordsTx, claim_key: bytes, now_us: int) -> Payment:
     """
     payment = stored(tx, claim_key)
     if payment.state in {State.OWED, State.DOUBTFUL}:
-        moved = replace(payment, watched=False, changed_us=now_us)
-        return _lose(tx, moved, Fact.UNDECIDABLE, "settlement_undecidable")
+        return _lose(tx, payment, Fact.UNDECIDABLE, "settlement_undecidable", now_us)
     if payment.state is State.UNKNOWN:
-        moved = replace(
-            payment, state=after(payment.state, Fact.UNDECIDABLE), watched=False, changed_us=now_us
-        )
-        tx.change(moved)
+        state = after(payment.state, Fact.UNDECIDABLE)
+        moved = tx.change(payment, state=state, watched=False, changed_us=now_us)
         record(tx, entries.undecidable(moved, now_us))
         return moved
     return dead_unit(tx, claim_key, now_us)
@@ -132,16 +133,15 @@ def undecidable_unit(tx: RecordsTx, claim_key: bytes, now_us: int) -> Payment:
 def repaid_unit(tx: RecordsTx, debt: Payment, now_us: int) -> None:
     """The payer's credit covers this debt, and pays it."""
     state = after(debt.state, Fact.REPAID)
-    moved = replace(debt, state=state, repaid_nano=debt.amount_nano, changed_us=now_us)
-    tx.change(moved)
+    moved = tx.change(debt, state=state, repaid_nano=debt.amount_nano, changed_us=now_us)
     record(tx, entries.repaid(moved, now_us))
     tx.note_settlement(moved.call, "settled", "", None)
 
 
-def _lose(tx: RecordsTx, payment: Payment, fact: Fact, reason: str) -> Payment:
+def _lose(tx: RecordsTx, payment: Payment, fact: Fact, reason: str, now_us: int) -> Payment:
     """Book what was delivered and will not be paid as a debt of its payer."""
-    moved = replace(payment, state=after(payment.state, fact), reason=reason)
-    tx.change(moved)
-    record(tx, entries.defaulted(moved, moved.changed_us))
+    state = after(payment.state, fact)
+    moved = tx.change(payment, state=state, reason=reason, watched=False, changed_us=now_us)
+    record(tx, entries.defaulted(moved, now_us))
     tx.note_settlement(moved.call, settlement(moved.state, moved.proof), "", None)
     return moved

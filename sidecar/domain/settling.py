@@ -4,7 +4,7 @@ Each unit changes the payment by the table in `payments.py` and books the journa
 that belongs to the change, in one transaction.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from ledger import book
@@ -39,17 +39,16 @@ def sending_unit(tx: RecordsTx, claim_key: bytes, facilitator: str, now_us: int)
     return send(tx, stored(tx, claim_key), facilitator, now_us)
 
 
-def send(tx: RecordsTx, payment: Payment, facilitator: str, now_us: int) -> Payment:
-    """Note on a payment that *facilitator* is about to be asked for its money."""
-    moved = replace(
+def send(tx: RecordsTx, payment: Payment, facilitator: str, now_us: int, owner: str = "") -> Payment:
+    """Note on a payment that *facilitator* is about to be asked for its money, by *owner* if it is given."""
+    return tx.change(
         payment,
         state=after(payment.state, Fact.SENT),
+        owner=owner or payment.owner,
         facilitator=facilitator,
         changed_us=now_us,
         watched=True,
     )
-    tx.change(moved)
-    return moved
 
 
 def renamed_unit(tx: RecordsTx, claim_key: bytes, facilitator: str, now_us: int) -> Payment:
@@ -61,9 +60,7 @@ def renamed_unit(tx: RecordsTx, claim_key: bytes, facilitator: str, now_us: int)
     if payment.state in _LEFT_TO_EVIDENCE:
         return payment
     state = after(payment.state, Fact.RENAMED)
-    moved = replace(payment, state=state, facilitator=facilitator, changed_us=now_us)
-    tx.change(moved)
-    return moved
+    return tx.change(payment, state=state, facilitator=facilitator, changed_us=now_us)
 
 
 def result_unit(
@@ -86,11 +83,10 @@ def result_unit(
         return Recorded(payment, Unknown("abandoned", payment.transaction))
     if isinstance(outcome, Paid) and tx.transaction_taken(payment.network, outcome.transaction, claim_key):
         outcome = Unknown("duplicate_settlement")
-    moved = _after_result(payment, outcome, now_us)
-    tx.change(moved)
+    moved = tx.change(payment, changed_us=now_us, **_after_result(payment, outcome))
     if isinstance(outcome, Paid):
         record(tx, entries.settled_by_word(moved, fee.amount if fee else None, now_us))
-        tx.add_cost_lines(moved.call, (fee,) if fee else ())
+        add_fee(tx, moved.call, fee)
     elif moved.state is State.DEFAULTED:
         record(tx, entries.defaulted(moved, now_us))
     elif moved.state in {State.FAILED, State.RELEASED}:
@@ -110,33 +106,37 @@ def release_unit(
     fact = Fact.REFUSED if final else Fact.RELEASED
     if payment.on_credit and payment.proof is not Proof.NONE:
         fact = Fact.RETURNED  # its money is ours since an earlier call, and the buyer's credit again
-    moved = replace(
+    moved = tx.change(
         payment,
         state=after(payment.state, fact),
         reason=reason,
         changed_us=now_us,
         watched=payment.watched or (watch and payment.proof is Proof.NONE),
     )
-    tx.change(moved)
     record(tx, entries.release(moved, now_us))
     return moved
 
 
-def _after_result(payment: Payment, outcome: Outcome, now_us: int) -> Payment:
-    moved = replace(payment, changed_us=now_us)
+def _after_result(payment: Payment, outcome: Outcome) -> dict[str, object]:
     match outcome:
         case Paid(transaction=transaction):
             state = after(payment.state, Fact.CONFIRMED)
-            return replace(moved, state=state, transaction=transaction, proof=Proof.WORD)
+            return {"state": state, "transaction": transaction, "proof": Proof.WORD}
         case Failed(reason=reason):
-            return replace(moved, state=after(payment.state, Fact.REJECTED), reason=reason)
+            return {"state": after(payment.state, Fact.REJECTED), "reason": reason}
         case NotSent():
             state = after(payment.state, Fact.NOT_SENT)
             named = "" if state is State.OWED else payment.facilitator  # it waits for whoever can be asked
-            return replace(moved, state=state, facilitator=named)
+            return {"state": state, "facilitator": named}
         case Unknown(reason=reason, transaction=transaction):
             state = after(payment.state, Fact.LOST)
-            return replace(moved, state=state, reason=reason, transaction=transaction)
+            return {"state": state, "reason": reason, "transaction": transaction}
+
+
+def add_fee(tx: RecordsTx, call: str, fee: CostLine | None) -> None:
+    """Add a facilitator's *fee* to what the call cost, an unknown one too."""
+    if fee is not None:
+        tx.add_evidence(call, (fee,), booked=(True,), retry=False)
 
 
 def stored(tx: RecordsTx, claim_key: bytes) -> Payment:

@@ -21,10 +21,11 @@ from ledger.money import Amount, nano
 from pricing.cost import CostLine
 from pricing.price import FixedPrice, Price
 from sidecar.adapters.storage.auditing import CHECKS
+from sidecar.adapters.storage.opening import OpenStorage
 from sidecar.adapters.storage.postgres import PostgresStorage
 from sidecar.adapters.storage.reading import open_read_only
-from sidecar.adapters.storage.records import RecordsSqliteTx
 from sidecar.adapters.storage.sqlite import SqliteStorage
+from sidecar.adapters.storage.sqlite_records import RecordsSqliteTx
 from sidecar.domain import verification
 from sidecar.domain.admission import Bounds, Repeated, admit_unit
 from sidecar.domain.call import Admitted, CallContext, Endpoint, Flow, Offer, Verified
@@ -229,11 +230,12 @@ class Books:
 
     def __init__(self, folder: Path, address: str = "") -> None:
         self.place = address or folder / "sidecar.db"
-        self.storage = shared_storage(address) if address else a_storage(folder)
+        self.storage: OpenStorage = shared_storage(address) if address else a_storage(folder)
 
     async def run(self, unit: Callable[..., R], *given: Any, **named: Any) -> R:
-        """Run a unit of work with *given* after the transaction."""
-        return await self.storage.run(lambda tx: unit(tx, *given, **named))
+        """Run a unit of work with *given* after the transaction; a method is that of its own class."""
+        name = getattr(unit, "__name__", "")
+        return await self.storage.run(lambda tx: getattr(type(tx), name, unit)(tx, *given, **named))
 
     async def admit(
         self,

@@ -15,8 +15,8 @@ from ledger.signing import Signer
 from ledger.stores.sqlite import SqliteStore
 from pricing.cost import Basis, CostLine, Kind, Source
 from sidecar.adapters.secrets import load as load_secrets
-from sidecar.adapters.storage.records import RecordsSqliteTx
 from sidecar.adapters.storage.schema import SCHEMA
+from sidecar.adapters.storage.sqlite_records import RecordsSqliteTx
 from sidecar.domain import entries
 from sidecar.domain.closing import Ending, close_unit, release_and_close_unit
 from sidecar.domain.collecting import Answered, answers_unit, naming_unit

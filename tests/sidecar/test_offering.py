@@ -13,7 +13,7 @@ from x402.schemas import PaymentRequired
 from ledger.money import nano
 from pricing.price import FixedPrice
 from sidecar.adapters.storage.reading import open_read_only
-from sidecar.adapters.storage.records import RecordsSqliteTx
+from sidecar.adapters.storage.sqlite_records import RecordsSqliteTx
 from sidecar.domain.verification import max_timeout_s
 from sidecar.offering import REPLACED_MAX, _payable
 from tests.sidecar.assembled import CONFIG, ask, built, payment

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
 from ledger.money import nano
-from ledger.queries import Reads
+from ledger.queries import Reads, several
 from ledger.store import Tx
 from pricing.cost import Basis, CostLine, Kind, Source
 from sidecar.domain.costs import Evidence, Report, ReportedCall
@@ -47,15 +47,20 @@ class CostsOf(Tx, Protocol):
             """The transaction's connection."""
             ...
 
-    def add_cost_lines(self, call: str, lines: Sequence[CostLine]) -> None:
-        """Append booked lines to the call's evidence."""
-        for line in lines:
-            self.add_evidence(call, line, booked=True, retry=False)
+    def add_evidence(
+        self, call: str, lines: Sequence[CostLine], *, booked: Sequence[bool], retry: bool
+    ) -> int:
+        """Append *lines* and return the number of the first."""
+        first = self.lines_of(call)
+        values: list[object] = []
+        for n, (line, stands) in enumerate(zip(lines, booked, strict=True), first):
+            values += (call, n, *_values(line), int(stands), int(retry))
+        self.connection.execute(several(_ADD, len(lines)), values)
+        return first
 
-    def add_evidence(self, call: str, line: CostLine, *, booked: bool, retry: bool) -> int:
-        """Append one line and return its number."""
+    def lines_of(self, call: str) -> int:
+        """Return how many lines of evidence the call has."""
         n: int = self.connection.execute(_COUNT, (call,)).fetchone()[0]
-        self.connection.execute(_ADD, (call, n, *_values(line), int(booked), int(retry)))
         return n
 
     def change_booked(self, call: str, n: int, *, booked: bool, because: int) -> None:

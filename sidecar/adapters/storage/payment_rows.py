@@ -1,34 +1,51 @@
 """Payment rows: a payment as the columns of its table, and back. Asks no database."""
 
-from collections.abc import Sequence
-from dataclasses import fields
+from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Final
 
 from sidecar.domain.payments import Proof, State
 from sidecar.domain.records import Payment
 
 _RENAMED: Final = {"call": "call_id", "transaction": "transaction_hash"}
-_FIELDS: Final = tuple(field.name for field in fields(Payment))
-COLUMNS: Final = tuple(_RENAMED.get(name, name) for name in _FIELDS)
-"""The columns, in the order of the dataclass."""
+COLUMNS: Final = tuple(_RENAMED.get(name, name) for name in Payment._fields)
+"""The columns, in the order of the fields."""
+
+_STATES: Final = {state.value: state for state in State}
+_PROOFS: Final = {proof.value: proof for proof in Proof}
+_STATE, _PROOF, _WATCHED, _ON_CREDIT = map(Payment._fields.index, ("state", "proof", "watched", "on_credit"))
 
 
 def payment_from(row: Sequence[object]) -> Payment:
-    """Return the payment of a row selected in the order of the dataclass."""
-    values = dict(zip(_FIELDS, row, strict=True))
-    values["state"] = State(str(values["state"]))
-    values["proof"] = Proof(str(values["proof"]))
-    for name in ("watched", "on_credit"):
-        values[name] = bool(values[name])
-    return Payment(**values)  # type: ignore[arg-type]  # STRICT columns hold the types the schema names
+    """Return the payment of a row selected in the order of the fields."""
+    values = [*row]
+    values[_STATE] = _STATES[str(values[_STATE])]
+    values[_PROOF] = _PROOFS[str(values[_PROOF])]
+    values[_WATCHED] = bool(values[_WATCHED])
+    values[_ON_CREDIT] = bool(values[_ON_CREDIT])
+    return Payment._make(values)
 
 
 def values_of(payment: Payment) -> list[object]:
     """Return what each of the columns holds of a payment."""
-    return [_plain(getattr(payment, name)) for name in _FIELDS]
+    values: list[object] = [*payment]
+    values[_STATE] = payment.state.value
+    values[_PROOF] = payment.proof.value
+    values[_WATCHED] = int(payment.watched)
+    values[_ON_CREDIT] = int(payment.on_credit)
+    return values
 
 
-def _plain(value: object) -> object:
-    if isinstance(value, State | Proof):
-        return value.value
-    return int(value) if isinstance(value, bool) else value
+def plain(values: Iterable[object]) -> list[object]:
+    """Return values of fields as their columns hold them."""
+    return [
+        value.value if isinstance(value, State | Proof) else int(value) if isinstance(value, bool) else value
+        for value in values
+    ]
+
+
+@cache
+def change(names: tuple[str, ...]) -> str:
+    """Write an UPDATE of the columns of these fields, of the row of a claim key."""
+    columns = ", ".join(f"{_RENAMED.get(name, name)} = ?" for name in names)
+    return f"UPDATE payments SET {columns} WHERE claim_key = ?"  # noqa: S608 own names only

@@ -6,17 +6,18 @@ over is its own from the reading on: `/* locked */` rows, and names it is `alone
 
 from collections.abc import Sequence
 from dataclasses import fields
+from operator import attrgetter
 from typing import Final, Protocol
 
 from ledger.money import nano
-from ledger.stores.sqlite import SqliteTx
 from sidecar.adapters.storage.costs import CostsOf, insert
-from sidecar.adapters.storage.payment_rows import COLUMNS, payment_from, values_of
+from sidecar.adapters.storage.payment_rows import COLUMNS, change, payment_from, plain, values_of
 from sidecar.domain import chart
 from sidecar.domain.days import DAY_US, PayerDay, day_of
-from sidecar.domain.records import Authorized, CallRow, Closing, Payment
+from sidecar.domain.records import Authorized, CallRow, Closing, Money, Payment
 
 _CALL_COLUMNS: Final = tuple(field.name for field in fields(CallRow))
+_CALL_VALUES: Final = attrgetter(*_CALL_COLUMNS)
 
 
 def _among(column: str, values: Sequence[str]) -> str:
@@ -25,13 +26,10 @@ def _among(column: str, values: Sequence[str]) -> str:
 
 # The column lists follow the dataclasses, so a field cannot be forgotten in one of them.
 _CLAIM: Final = insert("payments", COLUMNS, " ON CONFLICT (claim_key) DO NOTHING")
-_CHANGE: Final = (
-    f"UPDATE payments SET {', '.join(f'{name} = ?' for name in COLUMNS[1:])} "  # noqa: S608
-    "WHERE claim_key = ?"
-)
 # Word for word as the partial index has it: SQLite uses the index only where it finds its condition again.
 _UNFINISHED: Final = (
-    "state IN ('open', 'spending', 'sending', 'settled', 'unknown', 'owed', 'collecting', 'doubtful')"
+    "(state = 'open' OR state = 'spending' OR state = 'sending' OR state = 'settled' OR state = 'unknown' "
+    "OR state = 'owed' OR state = 'collecting' OR state = 'doubtful')"
 )
 _RUNNING: Final = "state IN ('open', 'spending', 'sending', 'settled', 'collecting')"
 _SELECT: Final = f"SELECT {', '.join(COLUMNS)} FROM payments"  # noqa: S608
@@ -64,6 +62,10 @@ _SETTLEMENT: Final = (
 _MONEY: Final = "UPDATE calls SET captured_nano = ?, credited_nano = ? WHERE id = ?"
 _CLOSE: Final = (
     "UPDATE calls SET outcome = ?, status = ?, latency_us = ?, closed_us = ? WHERE id = ? AND outcome = ''"
+)
+_CLOSE_WITH_MONEY: Final = (
+    "UPDATE calls SET outcome = ?, status = ?, latency_us = ?, closed_us = ?, "
+    "captured_nano = ?, credited_nano = ?, settlement = coalesce(?, settlement) WHERE id = ? AND outcome = ''"
 )
 _NEWEST_TERMS: Final = (
     "SELECT version, terms FROM price_versions WHERE endpoint = ? ORDER BY version DESC LIMIT 1"
@@ -194,10 +196,12 @@ class RecordsOf(CostsOf, Protocol):
         """Store a new payment; False if its claim key was used before."""
         return self.connection.execute(_CLAIM, values_of(payment)).rowcount == 1
 
-    def change(self, payment: Payment) -> None:
-        """Store *payment* over the row of its claim key."""
-        changed = self.connection.execute(_CHANGE, (*values_of(payment)[1:], payment.claim_key)).rowcount
+    def change(self, payment: Payment, **changes: object) -> Payment:
+        """Store *changes* to fields of *payment*, and only those."""
+        values = (*plain(changes.values()), payment.claim_key)
+        changed = self.connection.execute(change((*changes,)), values).rowcount
         assert changed == 1, "a payment that changes is stored"
+        return payment._replace(**changes)  # type: ignore[arg-type]  # by the names of its fields
 
     def unresolved(self, payer: bytes, request_digest: bytes) -> Payment | None:
         """Return a payment of this payer for the same request whose settlement is unknown."""
@@ -239,7 +243,7 @@ class RecordsOf(CostsOf, Protocol):
 
     def open_call(self, call: CallRow) -> None:
         """Store a call that has been admitted; its price counts as spent on its buyer's day."""
-        self.connection.execute(_OPEN_CALL, [getattr(call, name) for name in _CALL_COLUMNS])
+        self.connection.execute(_OPEN_CALL, _CALL_VALUES(call))
         self.connection.execute(_COUNT, (call.buyer, day_of(call.at_us), call.price_nano))
 
     def uncount_call(self, call: str, uncharged_nano: int) -> None:
@@ -262,14 +266,17 @@ class RecordsOf(CostsOf, Protocol):
         """Note on the call how its settlement stands."""
         self.connection.execute(_SETTLEMENT, (settlement, transaction, settle_us, call))
 
-    def note_money(self, call: str, *, captured_nano: int, credited_nano: int) -> None:
-        """Note on the call what was earned and what became credit."""
-        self.connection.execute(_MONEY, (captured_nano, credited_nano, call))
+    def note_money(self, call: str, money: Money) -> None:
+        """Note on the call what became of its money."""
+        self.connection.execute(_MONEY, (money.captured_nano, money.credited_nano, call))
 
-    def close_call(self, call: str, closing: Closing) -> bool:
+    def close_call(self, call: str, closing: Closing, money: Money | None) -> bool:
         """Close the call; False if it was closed before."""
-        row = (closing.outcome, closing.status, closing.latency_us, self.recorded_us, call)
-        return self.connection.execute(_CLOSE, row).rowcount == 1
+        row = (closing.outcome, closing.status, closing.latency_us, self.recorded_us)
+        if money is None:
+            return self.connection.execute(_CLOSE, (*row, call)).rowcount == 1
+        earned = (money.captured_nano, money.credited_nano, money.settlement)
+        return self.connection.execute(_CLOSE_WITH_MONEY, (*row, *earned, call)).rowcount == 1
 
     def authorized(self, network: str, payer: str) -> Authorized:
         """Return the payer's authorizations on the network."""
@@ -277,15 +284,3 @@ class RecordsOf(CostsOf, Protocol):
         return Authorized(
             open=nano(balance.debits_posted - balance.credits_posted), ever=nano(balance.debits_posted)
         )
-
-
-class RecordsSqliteTx(SqliteTx, RecordsOf):
-    """The ledger's transaction in SQLite, with the sidecar's own tables. Units run one after the other."""
-
-    def alone(self, *names: str) -> bool:  # noqa: ARG002 who is alone anyway needs no names
-        """See `RecordsOf`; nobody else decides meanwhile."""
-        return False
-
-    def living(self, owner: str) -> Sequence[str]:
-        """See `RecordsOf`; one process writes."""
-        return (owner,)

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 from ledger.store import Lag, StorageDead, StorageFull
 from ledger.stores.sqlite import SqliteStore
-from sidecar.adapters.storage.records import RecordsSqliteTx
 from sidecar.adapters.storage.schema import SCHEMA
+from sidecar.adapters.storage.sqlite_records import RecordsSqliteTx
 from sidecar.ports import StorageGone, StorageUnavailable
 
 R = TypeVar("R")

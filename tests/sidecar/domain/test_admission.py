@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ledger.money import nano
-from sidecar.adapters.storage.records import RecordsSqliteTx
+from sidecar.adapters.storage.sqlite_records import RecordsSqliteTx
 from sidecar.domain.admission import Bounds, Repeated, admit_unit
 from sidecar.domain.call import Admitted, Endpoint, Flow, Verified
 from sidecar.domain.closing import Ending

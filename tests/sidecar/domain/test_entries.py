@@ -1,7 +1,6 @@
 """Entries: each event is one balanced journal on the chart, and its name says which event it is."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
 
 import pytest
@@ -136,7 +135,7 @@ def test_delivery_posts_both_holds_whole(payment: Payment) -> None:
 
 def test_on_credit_the_price_alone_is_held_out_of_the_credit(payment: Payment) -> None:
     """Nothing comes in, nothing is rounded: hold, void and post are of the price, out of the credit."""
-    spending = replace(payment, on_credit=True)
+    spending = payment._replace(on_credit=True)
     admit, release = entries.admit(spending, AMPLE, 1), entries.release(spending, 1)
     (hold,) = admit.entries
 

@@ -94,17 +94,17 @@ def test_any_other_reason_proves_nothing(payment: Payment, reason: str | None, t
 @pytest.mark.parametrize("state", [State.OWED, State.COLLECTING, State.DOUBTFUL, State.DEFAULTED])
 def test_what_is_not_paid_has_no_receipt(payment: Payment, state: State) -> None:
     """Delivered is not paid: a receipt proves to a third party that money moved."""
-    assert receipt(replace(payment, state=state)) is None
+    assert receipt(payment._replace(state=state)) is None
 
 
 @pytest.mark.parametrize("paid_by", [{"on_credit": True}, {"repaid_nano": 50_000_000}])
 def test_what_credit_paid_for_moved_nothing(payment: Payment, paid_by: dict[str, Any]) -> None:
     """Amount zero and no transaction, whether it was paid before the call or after it."""
-    paid = replace(payment, state=State.DELIVERED, transaction=TRANSACTION, **paid_by)
+    paid = payment._replace(state=State.DELIVERED, transaction=TRANSACTION, **paid_by)
 
     assert receipt(paid) == SettleReply(True, "", OFFER.network, PAYER, 0)
 
 
 def test_a_settled_payment_has_the_receipt_of_its_transaction(payment: Payment) -> None:
     """As the facilitator told it."""
-    assert receipt(replace(payment, state=State.SETTLED, transaction=TRANSACTION)) == SETTLED
+    assert receipt(payment._replace(state=State.SETTLED, transaction=TRANSACTION)) == SETTLED

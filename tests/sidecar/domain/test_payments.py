@@ -5,7 +5,6 @@ import itertools
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -38,6 +37,7 @@ from tests.sidecar.domain.lives import (
     an_outcome,
     on_chain,
 )
+from tests.sidecar.remembering import Undoing
 from tests.sidecar.shop import FEE, line
 from tests.sidecar.x402.signing import WALLET
 
@@ -112,7 +112,10 @@ def test_a_settlement_has_a_word_for_reports(state: State, proof: Proof, word: s
 
 
 def test_every_payments_money_is_in_one_place_whatever_happens() -> None:
-    """Calls, crashes, late answers and evidence in any order: the book is explained, and the audit clean."""
+    """Calls, crashes, late answers and evidence in any order: the book is explained, and the audit clean.
+
+    Every step is undone once before it is made, and what is remembered is what the file says.
+    """
     deep = settings(
         max_examples=120, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
     )
@@ -127,6 +130,7 @@ class Lives(RuleBasedStateMachine):
         self.runner = asyncio.Runner()
         self.folder = tempfile.TemporaryDirectory()
         self.books = Books(Path(self.folder.name))
+        self.books.storage = Undoing(self.books.storage)
         odd = an_endpoint(nano(1_500), name="GET /odd%3A:price")
         self.lives = [
             Life(0, an_endpoint(), WALLET),
@@ -272,7 +276,7 @@ class Lives(RuleBasedStateMachine):
         runs = not closed and life.call == call and life.state in RUNNING
         if not closed and ending not in (ENDINGS[life.state] if runs else {Ending.AS_IT_IS}):
             return
-        copy = replace(self.stored(life), call=call)
+        copy = self.stored(life)._replace(call=call)
         self.do(self.books.close(copy, ending, MODEL))
         if runs and ending is Ending.DELIVERED:
             self.credit[life.wallet.address] -= life.price if life.on_credit else 0

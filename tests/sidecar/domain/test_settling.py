@@ -1,7 +1,5 @@
 """Settling: the intent is on disk before anybody is asked, and what comes back moves the money once."""
 
-from dataclasses import replace
-
 import pytest
 
 from ledger.accounts import Account, AccountClass, Side
@@ -97,7 +95,7 @@ async def test_another_name_keeps_the_money_held(books: Books) -> None:
     payment = await books.sending(await books.admitted())
     renamed = await books.run(renamed_unit, payment.claim_key, "https://other.example", NOW_US + 1)
 
-    assert renamed == replace(payment, facilitator="https://other.example", changed_us=NOW_US + 1)
+    assert renamed == payment._replace(facilitator="https://other.example", changed_us=NOW_US + 1)
     assert await books.payment(payment) == renamed
     assert books.balances() == HELD
 

@@ -56,7 +56,7 @@ async def test_one_file_may_hold_several_tills(shop: Shop) -> None:
     await shop.serve(Sale(1))
     payment = await shop.admit(Sale(2))
     other = bytes([0xDD]) * 20
-    await shop.store.run(lambda tx: tx.change(replace(payment, pay_to=other, from_block=0)))
+    await shop.store.run(lambda tx: tx.change(payment, pay_to=other, from_block=0))
     found, known = read(shop)
 
     assert [(till.pay_to, till.first_block) for till in found] == [(PAY_TO, 7), (other, None)]

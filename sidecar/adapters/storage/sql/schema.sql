@@ -1,7 +1,7 @@
 -- The sidecar's own tables, in the ledger's database so that a claim and its journal commit together.
 
 CREATE TABLE payments (
-    claim_key       BLOB PRIMARY KEY,    -- chain id, asset, payer, nonce as raw bytes: one authorization, one claim
+    claim_key       BLOB NOT NULL PRIMARY KEY,  -- chain id, asset, payer, nonce as raw bytes: one authorization, one claim
     payment_digest  BLOB NOT NULL,       -- tells the same payload from another with the same nonce
     request_digest  BLOB NOT NULL,       -- binds method, target and body: a payment pays for one request
     call_id         TEXT NOT NULL,       -- the call it pays for now
@@ -33,10 +33,11 @@ CREATE TABLE payments (
     watched         INTEGER NOT NULL,    -- 1: a late transfer counts, until the authorization is dead
     on_credit       INTEGER NOT NULL,    -- 1: its call is paid from the buyer's credit
     repaid_nano     INTEGER NOT NULL CHECK (repaid_nano >= 0)  -- its debt, paid from the buyer's credit
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE INDEX payments_unfinished ON payments (state)
-    WHERE state IN ('open', 'spending', 'sending', 'settled', 'unknown', 'owed', 'collecting', 'doubtful');
+    WHERE state = 'open' OR state = 'spending' OR state = 'sending' OR state = 'settled' OR state = 'unknown'
+    OR state = 'owed' OR state = 'collecting' OR state = 'doubtful';  -- OR: an IN would build a table for each row
 CREATE INDEX payments_debts ON payments (payer) WHERE state = 'defaulted';
 CREATE INDEX payments_proven ON payments (payer) WHERE proof = 'chain';
 CREATE INDEX payments_unresolved ON payments (payer, request_digest) WHERE state = 'unknown';

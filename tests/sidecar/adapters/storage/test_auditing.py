@@ -12,7 +12,7 @@ from ledger.transfers import Journal, Transfer
 from pricing.cost import Source
 from sidecar.adapters.storage.auditing import CHECKS, COMPUTED, SHOWN_MAX, audit_books, audit_object
 from sidecar.adapters.storage.reading import Unreadable, open_read_only
-from sidecar.adapters.storage.records import RecordsSqliteTx
+from sidecar.adapters.storage.sqlite_records import RecordsSqliteTx
 from sidecar.domain import chart
 from sidecar.domain.outcomes import Failed, Unknown
 from sidecar.domain.resolving import arrived_unit, dead_unit, repaid_unit, undecidable_unit

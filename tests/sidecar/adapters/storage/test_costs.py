@@ -10,7 +10,7 @@ import pytest
 
 from pricing.cost import Basis, CostLine, Kind, Source
 from sidecar.adapters.storage.costs import CostsOf
-from sidecar.adapters.storage.records import RecordsSqliteTx
+from sidecar.adapters.storage.sqlite_records import RecordsSqliteTx
 from sidecar.domain.closing import Ending
 from sidecar.domain.costs import Evidence, ReportedCall
 from tests.sidecar.builders import NOW_US, Books, open_books
@@ -57,8 +57,8 @@ async def planted(tmp_path: Path) -> Books:
 async def test_evidence_comes_back_as_it_was_told(tmp_path: Path, line: CostLine) -> None:
     """Every member, the unknown amount and the kind, also where the line is booked as a retry."""
     books = await planted(tmp_path)
-    first = await run(books, CostsOf.add_evidence, line, booked=True, retry=True)
-    second = await run(books, CostsOf.add_evidence, line, booked=False, retry=False)
+    first = await run(books, CostsOf.add_evidence, [line], booked=[True], retry=True)
+    second = await run(books, CostsOf.add_evidence, [line], booked=[False], retry=False)
     stored = await run(books, CostsOf.evidence)
 
     assert (first, second) == (1, 2)
@@ -70,8 +70,8 @@ async def test_only_what_is_booked_is_a_cost_line(tmp_path: Path) -> None:
     """Undelivered work is a line of its own kind; a fee, a zero and an unknown are lines too."""
     books = await planted(tmp_path)
     for line in (told(1), replace(RICH, kind=Kind.FEE), UNKNOWN, told(0, Source.HEADER)):
-        await run(books, CostsOf.add_evidence, line, booked=True, retry=True)
-    await run(books, CostsOf.add_evidence, told(9), booked=False, retry=False)
+        await run(books, CostsOf.add_evidence, [line], booked=[True], retry=True)
+    await run(books, CostsOf.add_evidence, [told(9)], booked=[False], retry=False)
 
     assert [line[0] for line in books.lines()] == ["fee", "retry", "fee", "retry", "retry"]
     await books.storage.close()
@@ -80,7 +80,7 @@ async def test_only_what_is_booked_is_a_cost_line(tmp_path: Path) -> None:
 async def test_the_last_change_of_a_line_holds(tmp_path: Path) -> None:
     """A line may be booked, be evidence, and be booked again; every turn stays on disk."""
     books = await planted(tmp_path)
-    n = await run(books, CostsOf.add_evidence, told(1), booked=True, retry=False)
+    n = await run(books, CostsOf.add_evidence, [told(1)], booked=[True], retry=False)
     for booked in (False, True, False):
         await run(books, CostsOf.change_booked, n, booked=booked, because=n)
         stored = await run(books, CostsOf.evidence)

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import AsyncIterator, Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from pricing.cost import Kind
-from sidecar.adapters.storage.records import RecordsSqliteTx
+from sidecar.adapters.storage.sqlite_records import RecordsSqliteTx
 from sidecar.domain.closing import Ending
 from sidecar.domain.days import PayerDay
 from sidecar.domain.outcomes import Failed, Paid, Unknown
 from sidecar.domain.payments import Proof, State
-from sidecar.domain.records import Closing, Payment
+from sidecar.domain.records import Closing, Money, Payment
 from tests.sidecar.builders import (
     NOW_US,
     PAYER,
@@ -55,45 +55,49 @@ async def several(books: Books, number: int) -> list[Payment]:
     return [await books.admitted(verified(nonce=n, call=f"call_{n}")) for n in range(1, number + 1)]
 
 
-def other(payment: Payment) -> Payment:
-    """Return a payment in which every field but the claim key is another, valid one."""
+def others(payment: Payment) -> dict[str, Any]:
+    """Return another, valid value for every field of a payment but its claim key."""
     changed: dict[str, Any] = {}
-    for field in fields(Payment)[1:]:
-        value = getattr(payment, field.name)
+    for name, value in payment._asdict().items():
         match value:
             case State():
-                changed[field.name] = State.UNKNOWN
+                changed[name] = State.UNKNOWN
             case Proof():
-                changed[field.name] = Proof.WORD
+                changed[name] = Proof.WORD
             case bool():
-                changed[field.name] = not value
+                changed[name] = not value
             case int():
-                changed[field.name] = value + 1_000
+                changed[name] = value + 1_000
             case bytes():
-                changed[field.name] = b"\1" + value
+                changed[name] = b"\1" + value
             case str():
-                changed[field.name] = value + "%'\u00e9"
-    return replace(payment, **changed)
+                changed[name] = value + "%'\u00e9"
+    del changed["claim_key"]
+    return changed
 
 
 async def test_every_field_of_a_payment_is_stored(tmp_path: Path) -> None:
     """What was claimed and then changed comes back equal, field by field, and typed."""
     books = Books(tmp_path)
     payment = await books.admitted()
-    changed = other(payment)
-    assert all(getattr(changed, f.name) != getattr(payment, f.name) for f in fields(Payment)[1:])
+    changes = others(payment)
+    assert all(payment._asdict()[name] != value for name, value in changes.items())
 
-    await books.run(RecordsSqliteTx.change, changed)
+    changed = await books.run(RecordsSqliteTx.change, payment, **changes)
+    assert changed == payment._replace(**changes)
     assert await books.payment(payment) == changed
-    assert type((await books.payment(payment)).watched) is bool
     await books.storage.close()
+    again = Books(tmp_path)
+    assert await again.payment(payment) == changed
+    assert type((await again.payment(payment)).watched) is bool
+    await again.storage.close()
 
 
 async def test_a_claim_key_is_claimed_once(books: Books) -> None:
     """The second claim changes nothing, whoever makes it."""
     payment = await books.admitted()
 
-    assert await books.run(RecordsSqliteTx.claim, other(payment)) is False
+    assert await books.run(RecordsSqliteTx.claim, payment._replace(**others(payment))) is False
     assert await books.payment(payment) == payment
     assert await books.run(RecordsSqliteTx.payment, b"another") is None
 
@@ -103,7 +107,7 @@ async def test_only_a_stored_payment_changes(books: Books) -> None:
     payment = await books.admitted()
 
     with pytest.raises(AssertionError, match="a payment that changes is stored"):
-        await books.run(RecordsSqliteTx.change, replace(payment, claim_key=b"another"))
+        await books.run(RecordsSqliteTx.change, payment._replace(claim_key=b"another"), watched=True)
 
 
 async def test_a_transaction_is_taken_by_a_settled_payment_on_its_network(books: Books) -> None:
@@ -202,9 +206,9 @@ async def test_a_call_is_closed_once(books: Books) -> None:
     payment = await books.unknown()
     close = RecordsSqliteTx.close_call
 
-    assert await books.run(close, payment.call, Closing("refused:settlement_unknown", 503, 9)) is True
-    assert await books.run(close, payment.call, Closing("failed", 500, 8)) is False
-    assert await books.run(close, "call_9", Closing("failed", 500, 8)) is False
+    assert await books.run(close, payment.call, Closing("refused:settlement_unknown", 503, 9), None) is True
+    assert await books.run(close, payment.call, Closing("failed", 500, 8), Money(1)) is False
+    assert await books.run(close, "call_9", Closing("failed", 500, 8), None) is False
     await books.run(RecordsSqliteTx.uncount_call, payment.call, 0)
     row = books.call()
     assert (row["outcome"], row["status"], row["latency_us"]) == ("refused:settlement_unknown", 503, 9)
@@ -281,9 +285,9 @@ async def test_open_questions_are_asked_oldest_first_and_a_few_at_a_time(books: 
     for number, (payment, outcome) in enumerate(zip(payments, outcomes, strict=False)):
         await books.sending(payment)
         stored = (await books.result(payment, outcome)).payment
-        await books.run(RecordsSqliteTx.change, replace(stored, changed_us=NOW_US - number))
+        await books.run(RecordsSqliteTx.change, stored, changed_us=NOW_US - number)
     watched = await books.release(payments[4], watch=True)
-    await books.run(RecordsSqliteTx.change, replace(watched, valid_before=1))
+    await books.run(RecordsSqliteTx.change, watched, valid_before=1)
     await books.asked(Failed("insufficient_funds"), verified(nonce=8, call="call_8", body=b"other"))
     await books.release(payments[5], watch=False)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from ledger.store import Rollback, StoreLocked
-from sidecar.adapters.storage.records import RecordsSqliteTx
 from sidecar.adapters.storage.sqlite import SqliteStorage
+from sidecar.adapters.storage.sqlite_records import RecordsSqliteTx
 from sidecar.ports import StorageGone, StorageUnavailable
 from tests.sidecar.builders import NOW_US, a_storage
 

@@ -7,4 +7,5 @@ SELECT
     count(*) FILTER (WHERE state IN ('unknown', 'doubtful')) AS unknown_settlements,
     min(admitted_us) FILTER (WHERE state IN ('unknown', 'doubtful')) AS oldest_unknown_us
 FROM payments
-WHERE state IN ('open', 'spending', 'sending', 'settled', 'unknown', 'owed', 'collecting', 'doubtful');
+WHERE (state = 'open' OR state = 'spending' OR state = 'sending' OR state = 'settled' OR state = 'unknown'
+    OR state = 'owed' OR state = 'collecting' OR state = 'doubtful');  -- as the partial index has it

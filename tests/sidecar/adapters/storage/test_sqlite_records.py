@@ -1,0 +1,111 @@
+"""What a transaction remembers is what the file says, and it asks for little else."""
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ledger.store import Rollback
+from ledger.stores import memories
+from sidecar.adapters.storage import sqlite_records
+from sidecar.adapters.storage.sqlite_records import RecordsSqliteTx
+from sidecar.domain.closing import Ending
+from sidecar.domain.outcomes import Failed, Paid
+from sidecar.domain.payments import State
+from sidecar.domain.records import Payment
+from sidecar.domain.reporting import Bounds, report_unit
+from tests.sidecar.builders import NOW_US, OTHER_WALLET, Books, a_log, a_transaction, open_books, verified
+from tests.sidecar.remembering import Undoing, agrees
+from tests.sidecar.shop import TOOL
+from tests.sidecar.told import report
+
+
+@pytest.fixture
+async def books(tmp_path: Path) -> AsyncIterator[Books]:
+    async with open_books(tmp_path) as books:
+        yield books
+
+
+async def lead(books: Books) -> None:
+    """Lead payments of two buyers to every kind of end, with a report that comes early and one late."""
+    first = await books.settled()
+    await books.close(first, Ending.DELIVERED, TOOL)
+    await books.arrived(first)
+    lost = await books.unknown(verified(nonce=2, call="call_2", body=b"2"))
+    await books.close(lost, Ending.AS_IT_IS, TOOL)
+    owed = await books.owed(verified(nonce=3, call="call_3", body=b"3", wallet=OTHER_WALLET))
+    await books.result(await books.collecting(owed), Failed("insufficient_funds"))
+    late = await books.admitted(verified(nonce=4, call="call_4", body=b"4"))
+    bounds = Bounds(reports_max=9, window_us=NOW_US)
+    await books.run(report_unit, late.call, [report("early")], bounds, NOW_US)
+    await books.release(late)
+    await books.close(late, Ending.AS_IT_IS, TOOL)
+    await books.run(report_unit, late.call, [report("late")], bounds, NOW_US)
+    await books.arrived(lost, a_log(lost, 2))
+
+
+async def test_what_is_remembered_is_what_the_file_says(books: Books) -> None:
+    """After each unit, and after each unit that was undone, whatever it read and wrote."""
+    books.storage = Undoing(books.storage)
+
+    await lead(books)
+
+
+async def test_forgetting_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memories that are too full are emptied, in the middle of calls too."""
+    for name in ("_PAYMENTS_MAX", "_CALLS_MAX", "_PAYERS_MAX"):
+        monkeypatch.setattr(sqlite_records, name, 1)
+    monkeypatch.setattr(memories, "KEPT_MAX", 1)
+    async with open_books(tmp_path) as books:
+        books.storage = Undoing(books.storage)
+        await lead(books)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda tx, payment: tx.change(payment, state=State.DEFAULTED),
+        lambda tx, payment: tx.change(payment, state=State.UNKNOWN),
+        lambda tx, payment: tx.uncount_call(payment.call, 5),
+        lambda tx, payment: tx.add_uncharged(payment.call, 5),
+        lambda tx, payment: tx.add_report(payment.call, report("r"), NOW_US),
+        lambda tx, payment: tx.add_evidence(payment.call, [TOOL, TOOL], booked=[True, False], retry=False),
+    ],
+)
+async def test_a_change_is_known_at_once_and_undone_with_its_unit(
+    tmp_path: Path, change: Callable[[RecordsSqliteTx, Payment], Any]
+) -> None:
+    """By the unit itself, by those after it, and by none if it is undone."""
+    books = Books(tmp_path)  # that no auditor will see
+    payment = await books.admitted()
+    await books.run(agrees)
+
+    def undone(tx: RecordsSqliteTx) -> None:
+        change(tx, payment)
+        agrees(tx)
+        raise Rollback(None)
+
+    await books.run(undone)
+    await books.run(agrees)
+    await books.run(change, payment)
+    await books.run(agrees)
+    await books.storage.close()
+
+
+async def test_a_call_asks_for_little(books: Books) -> None:
+    """A buyer who was here before: each commit writes, and asks only what nobody can remember."""
+    await books.close(await books.settled(), Ending.DELIVERED, TOOL)
+    asked: list[str] = []
+    await books.run(lambda tx: tx.connection.set_trace_callback(asked.append))
+
+    payment = await books.sending(await books.admitted(verified(nonce=2, call="call_2", body=b"2")))
+    settled = await books.result(payment, Paid(a_transaction(2)))
+    await books.close(settled.payment, Ending.DELIVERED, TOOL)
+
+    await books.run(lambda tx: tx.connection.set_trace_callback(None))
+    reads = [sql for sql in asked if sql.startswith("SELECT")]
+    writes = {sql for sql in asked if sql.startswith(("INSERT", "UPDATE"))}  # a trigger tells again
+    assert len(reads) == 6, reads  # its claim, its transaction, and for each journal whether it is there
+    assert isinstance(settled.outcome, Paid)
+    assert len(writes) == 21, writes
