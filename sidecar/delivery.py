@@ -13,6 +13,7 @@ from typing import Final, Protocol
 from pricing.extract import Meter, Metered
 from sidecar.domain.refusals import Refusal
 from sidecar.ports import AnswerLost, Headers, Kept, UpstreamAnswer
+from sidecar.room import Room
 from sidecar.x402.documents import SettleReply
 
 SHORT_BYTES: Final = 32 * 1024
@@ -99,24 +100,6 @@ class Bounds:
     drain_s: int
     drain_bytes: int
     keep_bytes: int = 0
-
-
-class Room:
-    """What all calls together may hold in memory while they wait for a settlement."""
-
-    def __init__(self, bytes_max: int) -> None:
-        self._free = bytes_max
-
-    def take(self, size: int) -> bool:
-        """Take *size* bytes; False if there is no room for them."""
-        if size > self._free:
-            return False
-        self._free -= size
-        return True
-
-    def give(self, size: int) -> None:
-        """Give *size* bytes back."""
-        self._free += size
 
 
 class Delivery:
@@ -268,18 +251,28 @@ class Delivery:
 
     def _fill(self, bytes_max: int) -> None:
         self._ahead_max, self._halted = bytes_max, False
-        if self._filling is None and not self._ended:
+        if self._filling is not None or self._ended:
+            return
+        whole = self._answer.whole()
+        if whole is None:
             self._filling = asyncio.create_task(self._read_on())
+        else:
+            self._ended = True
+            self._hold(self._note(whole))
 
     async def _read_on(self) -> None:
         while not self._halted and self._held < self._ahead_max:
             chunk = await self._read()
-            if chunk is None:
+            if chunk is None or not self._hold(chunk):
                 return
-            self._ahead.append(chunk)
-            if not self._room.take(len(chunk)):
-                return
-            self._held += len(chunk)
+
+    def _hold(self, chunk: bytes) -> bool:
+        """Keep *chunk* to be sent; False if there was no room for it, and is none for more."""
+        self._ahead.append(chunk)
+        if not self._room.take(len(chunk)):
+            return False
+        self._held += len(chunk)
+        return True
 
     async def _read(self) -> bytes | None:
         try:
@@ -290,6 +283,9 @@ class Delivery:
         except AnswerLost:
             self._ended = self._lost = True
             return None
+        return self._note(chunk)
+
+    def _note(self, chunk: bytes) -> bytes:
         self._meter.feed(chunk)
         if self._copy is not None:
             self._copy += chunk

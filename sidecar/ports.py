@@ -88,6 +88,10 @@ class UpstreamAnswer(Protocol):
     status: int
     headers: Headers
 
+    def whole(self) -> bytes | None:
+        """Take the whole body, if nothing of it was read and all of it is here; else it comes in `chunks`."""
+        ...
+
     def chunks(self) -> AsyncIterator[bytes]:
         """Yield the body as it comes, untouched, with backpressure. AnswerLost if it breaks off."""
         ...

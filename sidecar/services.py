@@ -9,12 +9,12 @@ from pricing.rates import RateCards
 from pricing.tariffs import NONE, Tariffs
 from sidecar.commits import Commits
 from sidecar.delivery import Bounds as DeliveryBounds
-from sidecar.delivery import Room
 from sidecar.domain.admission import Bounds as AdmissionBounds
 from sidecar.domain.expecting import Expected
 from sidecar.domain.fees import Fees
 from sidecar.domain.purses import Purses
 from sidecar.ports import Answers, Chain, Clock, Facilitators, Observer, Upstream
+from sidecar.room import Room
 
 FAULT_POINTS: Final = (
     "admitted", "funded", "forwarded", "sending", "asked", "recorded", "started", "streamed", "closed",

@@ -27,7 +27,6 @@ from sidecar.adapters.upstream import HttpUpstream
 from sidecar.collecting import Collector, Pace
 from sidecar.commits import Commits
 from sidecar.delivery import Bounds as DeliveryBounds
-from sidecar.delivery import Room
 from sidecar.domain.admission import Bounds as AdmissionBounds
 from sidecar.domain.call import Offer
 from sidecar.domain.days import DayLimits
@@ -50,6 +49,7 @@ from sidecar.pipeline import Pipeline
 from sidecar.ports import Observer
 from sidecar.recovery import Recovery, Watched
 from sidecar.reporting import US_PER_S, Reporting
+from sidecar.room import Room
 from sidecar.services import FAULT_POINTS, Services
 from sidecar.settings import Limits, Settings
 from sidecar.tokens import Tokens

@@ -55,8 +55,9 @@ class Pool:
         while not self._closed:
             while self._idle:
                 connection = self._idle.pop()
-                if connection.usable:
+                if connection.usable and connection.quiet:
                     return connection
+                connection.close()
             if self._has_room:
                 return await self._connect()
             until_s = until_s or asyncio.get_running_loop().time() + self._pool_timeout_s

@@ -5,6 +5,7 @@ carried bytes, so every fault here is AnswerLost. Both bodies have backpressure,
 """
 
 import asyncio
+import select
 from collections import deque
 from collections.abc import AsyncIterable, Callable
 from typing import Any, Final
@@ -61,6 +62,7 @@ class ServerConnection(asyncio.Protocol):
         self._headed = False
         self._whole = False
         self._until_close = False  # the answer has no other end
+        self._begun = False  # something of it was read
         self._last = False  # nothing may follow on this connection
         self._head_bytes = 0
         self._pieces: deque[bytes] = deque()
@@ -74,13 +76,19 @@ class ServerConnection(asyncio.Protocol):
         """Tell whether a request may be sent."""
         return not self._transport.is_closing()
 
-    async def ask(
-        self, head: bytes, body: Body, length: int | None, *, to_head: bool, within_s: float
-    ) -> None:
+    @property
+    def quiet(self) -> bool:
+        """Tell whether the server has neither closed nor said a word that is not read yet: a system call.
+
+        It narrows the moment in which a request could cross a close to what is on the way.
+        """
+        return not self._poll.poll(0)
+
+    async def ask(self, head: bytes, body: Body, *, to_head: bool, within_s: float) -> None:
         """Send a request and wait for the answer's head, then in `status` and `fields`.
 
-        *body* in pieces leaves as the declared *length*, or in chunks; an error of its own passes.
-        TimedOut: no head within *within_s*, however far the body came. Given up on, it is closed.
+        *body* is as it goes on the wire; an error of its own passes. TimedOut: no head within
+        *within_s*, however far the body came. Given up on, the connection is closed.
         """
         self._begin(to_head=to_head)
         self._alarm.set(self._loop.time() + within_s)
@@ -90,7 +98,7 @@ class ServerConnection(asyncio.Protocol):
             else:
                 self._transport.write(head)
                 if body is not None:
-                    self._upload = self._loop.create_task(self._send(body, length))
+                    self._upload = self._loop.create_task(self._send(body))
                     self._upload.add_done_callback(self._uploaded)
             while not self._headed:
                 await self._news()
@@ -106,8 +114,16 @@ class ServerConnection(asyncio.Protocol):
             while not self._pieces and not self._whole:
                 await self._news()
             self._alarm.set(None)
-        if not self._pieces:
+        return self._take() if self._pieces else None
+
+    def whole(self) -> bytes | None:
+        """Return the whole body if its end is here and nothing of it was read; else None."""
+        if not self._whole or self._begun:
             return None
+        return self._take()
+
+    def _take(self) -> bytes:
+        self._begun = True
         piece = self._pieces.popleft() if len(self._pieces) == 1 else b"".join(self._pieces)
         self._pieces.clear()
         self._held = 0
@@ -119,8 +135,6 @@ class ServerConnection(asyncio.Protocol):
     def release(self) -> None:
         """Be done with the answer: what came whole frees the connection, anything else closes it."""
         uploading = self._upload is not None and not self._upload.done()
-        if uploading and self._upload is not None:
-            self._upload.cancel()
         if self._whole and not uploading and not self._last and self.usable:
             self._alarm.set(self._loop.time() + IDLE_S)
             self._free(self)
@@ -128,31 +142,20 @@ class ServerConnection(asyncio.Protocol):
             self.close()
 
     def close(self) -> None:
-        """Close at once."""
+        """Close at once, whatever is under way."""
         self._last = True
+        if self._upload is not None:
+            self._upload.cancel()
         self._transport.abort()
 
     # The request's body.
 
-    async def _send(self, body: AsyncIterable[bytes], length: int | None) -> None:
-        left = length
+    async def _send(self, body: AsyncIterable[bytes]) -> None:
         async for piece in body:
-            if not piece:
-                continue
             await self._writable.wait()
             if self._transport.is_closing():
                 return
-            if left is None:
-                self._transport.writelines([b"%x\r\n" % len(piece), piece, b"\r\n"])
-                continue
-            left -= len(piece)
-            if left < 0:
-                raise AnswerLost(f"{self._whom}: the request body is longer than it was declared")
             self._transport.write(piece)
-        if left:
-            raise AnswerLost(f"{self._whom}: the request body is shorter than it was declared")
-        if left is None:
-            self._transport.write(b"0\r\n\r\n")
 
     def _uploaded(self, upload: asyncio.Task[None]) -> None:
         """Tell whoever waits for the answer why its request broke off."""
@@ -167,6 +170,8 @@ class ServerConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the way out."""
         self._transport: Any = transport
+        self._poll = select.poll()
+        self._poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
 
     def data_received(self, data: bytes) -> None:
         """Read on; what nobody asked for ends the connection."""

@@ -6,7 +6,7 @@ answer framed in two ways at once is not carried on.
 """
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator
 from typing import Final
 
 from pyreqwest.http import Url
@@ -58,10 +58,10 @@ class HttpUpstream:
         length = _declared(request.headers)
         head = self._head(request, length)
         connection = await self._pool.take()
+        body = request.body
         await connection.ask(
             head,
-            request.body,
-            length,
+            body if isinstance(body, bytes | None) else _framed(body, length),
             to_head=request.method == "HEAD",
             within_s=request.headers_timeout_s,
         )
@@ -107,6 +107,23 @@ def _framing(body: Body, length: int | None) -> bytes:
     return b"transfer-encoding: chunked\r\n" if length is None else b"content-length: %d\r\n" % length
 
 
+async def _framed(body: AsyncIterable[bytes], length: int | None) -> AsyncIterator[bytes]:
+    """Write *body* in chunks, or as its declared *length* if it is that long. AnswerLost: it is not."""
+    if length is None:
+        async for piece in body:
+            if piece:
+                yield b"%x\r\n%b\r\n" % (len(piece), piece)
+        yield b"0\r\n\r\n"
+        return
+    async for piece in body:
+        length -= len(piece)
+        if length < 0:
+            raise lost(WHOM, "the request body is longer than it was declared")
+        yield piece
+    if length:
+        raise lost(WHOM, "the request body is shorter than it was declared")
+
+
 def _declared(headers: Headers) -> int | None:
     """Return the length that *headers* declare. NothingSent: two of them, or no number."""
     lengths = {value for name, value in headers if name == b"content-length"}
@@ -137,6 +154,10 @@ class HttpAnswer:
         framing = [(name, value.lower()) for name, value in self.headers if name in FRAMING]
         if len(framing) > 1 or (b"transfer-encoding" in dict(framing) and framing[0][1] != b"chunked"):
             raise lost(WHOM, "the answer's framing is ambiguous")
+
+    def whole(self) -> bytes | None:
+        """Take the whole body if it is here; see the port."""
+        return self._connection.whole()
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Yield the body as it comes; AnswerLost (TimedOut when it stalls) if it breaks off."""

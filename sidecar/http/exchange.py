@@ -1,13 +1,14 @@
 """One buyer's request and the answer to it, as plain ASGI. Nothing here raises when the buyer is gone."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import Any, Final
 
 from sidecar.domain.refusals import Code, Refusal
 from sidecar.http import headers, replies
 from sidecar.http.paid_body import PaidBody
 from sidecar.http.request_rules import LATE
+from sidecar.patience import within
 from sidecar.ports import Headers, Kept
 from sidecar.x402 import version1
 from sidecar.x402.challenge import Challenge
@@ -78,15 +79,22 @@ class BuyerExchange:
             return Refusal(Code.BODY_TOO_LARGE)
         return whole
 
-    async def stream_body(self) -> AsyncIterator[bytes]:
-        """Yield the request body as it comes; BuyerLeft if it breaks off."""
+    async def body(self) -> bytes | AsyncIterator[bytes]:
+        """Return the request body: as bytes if it is short and here, else as it comes; BuyerLeft as there."""
+        piece, more = await self._piece()
+        return self._stream_body(piece) if more else piece
+
+    async def _stream_body(self, piece: bytes) -> AsyncIterator[bytes]:
+        """Yield *piece* and what comes after it; BuyerLeft if it breaks off."""
         self._body_read = asyncio.Event()
+        more = True
         try:
-            more = True
-            while more:
-                piece, more = await self._piece()
+            while True:
                 if piece:
                     yield piece
+                if not more:
+                    return
+                piece, more = await self._piece()
         finally:
             self._body_read.set()
 
@@ -154,6 +162,10 @@ class BuyerExchange:
             return False
         fields = self._passing(kept.status, kept.headers, receipt, owed=receipt is None)
         return await self._answer(kept.status, fields, kept.body, within_s)
+
+    async def hand_over(self, status: int, fields: Headers, content: bytes) -> bool:
+        """Send an agent's whole answer that nobody pays for; False if the buyer is gone or too slow."""
+        return await self._answer(status, self._passing(status, fields, None, owed=False), content)
 
     def status_of(self, refusal: Refusal) -> int:
         """Return the status a refusal is answered with."""
@@ -223,14 +235,16 @@ class BuyerExchange:
         """Give *messages* to the server; False if the buyer is gone or does not take them in time."""
         idle_s = self._write_idle_s
         try:
-            async with asyncio.timeout(idle_s if within_s is None else min(within_s, idle_s)):
-                for message in messages:
-                    await self._send(message)
+            await within(idle_s if within_s is None else min(within_s, idle_s), self._send_all(messages))
         except (TimeoutError, OSError):
             self._stop_watching()
             self._lost = True
             return False
         return True
+
+    async def _send_all(self, messages: Sequence[Message]) -> None:
+        for message in messages:
+            await self._send(message)
 
     async def _until_gone(self) -> None:
         if (

@@ -1,7 +1,9 @@
 """Passing: a free call goes through as it is. No ledger, and both bodies stream."""
 
+from dataclasses import replace
+
 from pricing.extract import meter_for
-from sidecar.delivery import Bounds, Delivery, Room
+from sidecar.delivery import Bounds, Delivery
 from sidecar.domain.admission import RETRY_AFTER_S
 from sidecar.domain.events import NeedsAttention
 from sidecar.domain.refusals import Code, Refusal
@@ -9,6 +11,7 @@ from sidecar.domain.target import Target
 from sidecar.http import headers as hygiene
 from sidecar.http.exchange import BuyerExchange
 from sidecar.ports import Fault, Headers, Observer, TimedOut, Upstream, UpstreamRequest
+from sidecar.room import Room
 
 
 class Passing:
@@ -17,7 +20,7 @@ class Passing:
     def __init__(self, upstream: Upstream, observer: Observer, delivery: Bounds) -> None:
         self._upstream = upstream
         self._observer = observer
-        self._delivery = delivery
+        self._delivery = replace(delivery, keep_bytes=0)
 
     async def pass_on(
         self, method: str, target: Target, fields: Headers, exchange: BuyerExchange, headers_timeout_s: int
@@ -28,7 +31,7 @@ class Passing:
             method=method,
             target=target.target,
             headers=hygiene.free_request(fields, exchange.call),
-            body=exchange.stream_body() if has_body else None,
+            body=await exchange.body() if has_body else None,
             headers_timeout_s=headers_timeout_s,
         )
         try:
@@ -39,6 +42,11 @@ class Passing:
             await exchange.refuse(Refusal(code, retry_after_s=RETRY_AFTER_S))
             return
         try:
+            whole = answer.whole()
+            if whole is not None:
+                await exchange.hand_over(answer.status, answer.headers, whole)
+                exchange.outcome = "free"
+                return
             delivery = Delivery(answer, meter_for(b"", b""), self._delivery, Room(0))
             await exchange.start(answer.status, answer.headers, None)
             exchange.outcome = "free"

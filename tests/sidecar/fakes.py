@@ -232,11 +232,15 @@ class FakeChain:
 
 @dataclass
 class Says:
-    """What the agent answers; an event in its chunks is waited for, an exception raised."""
+    """What the agent answers; an event in its chunks is waited for, an exception raised.
+
+    `here`: all of it came with the head.
+    """
 
     status: int = 200
     headers: Headers = ((b"content-type", b"text/plain"),)
     chunks: Iterable[Step] = (b"done",)
+    here: bool = False
 
 
 class ScriptedAnswer:
@@ -248,6 +252,13 @@ class ScriptedAnswer:
         self.given = 0
         self.closed = 0
         self._steps = says.chunks
+        self._here = says.here
+
+    def whole(self) -> bytes | None:
+        if not self._here or self.given:
+            return None
+        self.given = 1
+        return b"".join(step for step in self._steps if isinstance(step, bytes))
 
     async def chunks(self) -> AsyncIterator[bytes]:
         for step in self._steps:

@@ -17,7 +17,6 @@ from sidecar.adapters.storage.reading import reader_of
 from sidecar.collecting import Collector, Pace
 from sidecar.commits import Commits
 from sidecar.delivery import Bounds as DeliveryBounds
-from sidecar.delivery import Room
 from sidecar.domain.admission import Bounds as AdmissionBounds
 from sidecar.domain.call import Endpoint
 from sidecar.domain.closing import Ending
@@ -42,6 +41,7 @@ from sidecar.http.wallet.proving import Proving
 from sidecar.pipeline import Pipeline
 from sidecar.ports import Facilitator
 from sidecar.recovery import Recovery, Watched
+from sidecar.room import Room
 from sidecar.services import Services
 from sidecar.tokens import Tokens
 from sidecar.x402.challenge import Challenge, prepare

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sidecar.delivery import Bounds, Room
+from sidecar.delivery import Bounds
 from sidecar.domain.call import Flow
 from sidecar.domain.payments import State
 from sidecar.http import buyers as buyers_module
@@ -50,11 +50,12 @@ DECLARED = ((b"content-type", b"text/plain"), (b"content-length", b"4"))
     ("says", "pieces"),
     [
         (Says(headers=DECLARED, chunks=(b"do", b"ne")), [b"done"]),
+        (Says(headers=DECLARED, chunks=(b"do", b"ne"), here=True), [b"done"]),
         (Says(chunks=(b"do", b"ne")), [b"do", b"ne", b""]),  # nobody said that it is short
         (Says(headers=((b"content-length", b"32769"),), chunks=(b"do", b"ne")), [b"do", b"ne", b""]),
         (Says(headers=DECLARED, chunks=(b"x" * 100,)), [b"x" * 100, b""]),  # longer than is read ahead
     ],
-    ids=["short", "not told", "long", "longer than told"],
+    ids=["short", "here", "not told", "long", "longer than told"],
 )
 async def test_an_answer_that_says_it_is_short_leaves_at_once(
     tmp_path: Path, says: Says, pieces: list[bytes]
@@ -293,14 +294,3 @@ async def test_an_answer_without_a_body_is_delivered(tmp_path: Path) -> None:
 
         assert (buyer.status, buyer.body, buyer.ended) == (204, b"", True)
         assert stall.books.balances() == SOLD
-
-
-def test_room_is_finite() -> None:
-    """What does not fit is not taken, and nothing is taken in part."""
-    room = Room(10)
-
-    assert room.take(10)
-    assert not room.take(1)
-    room.give(4)
-    assert not room.take(5)
-    assert room.take(4)

@@ -53,7 +53,7 @@ def pool_of(origin: str, *, connections_max: int = 8, pool_timeout_s: float = 0.
 
 async def asked(connection: ServerConnection) -> bytes:
     """Ask on *connection*, and return the whole body."""
-    await connection.ask(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n", None, None, to_head=False, within_s=5)
+    await connection.ask(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n", None, to_head=False, within_s=5)
     body = b""
     while (piece := await connection.read(5)) is not None:
         body += piece

@@ -1,7 +1,9 @@
 """One connection: what an answer's end is, how much of it waits here, and what ends the connection."""
 
 import asyncio
-from typing import Any
+import socket
+from collections.abc import Iterator
+from typing import Any, ClassVar
 
 import pytest
 
@@ -14,10 +16,14 @@ HEAD = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
 class Transport:
     """Keeps what is written, and says what was done to it."""
 
+    ends: ClassVar[list[socket.socket]] = []
+
     def __init__(self) -> None:
         self.sent = b""
         self.reading = True
         self.over = False
+        self.ours, self.theirs = socket.socketpair()
+        self.ends.extend((self.ours, self.theirs))
 
     def write(self, data: bytes) -> None:
         self.sent += data
@@ -37,6 +43,18 @@ class Transport:
     def abort(self) -> None:
         self.over = True
 
+    def get_extra_info(self, _: str) -> socket.socket:
+        return self.ours
+
+
+@pytest.fixture(autouse=True)
+def ends() -> Iterator[list[socket.socket]]:
+    """Close what the transports of a test have."""
+    Transport.ends = []
+    yield Transport.ends
+    for each in Transport.ends:
+        each.close()
+
 
 class Bench:
     """A connection whose server is the test."""
@@ -55,9 +73,7 @@ class Bench:
 
     async def ask(self, *answer: bytes, body: Any = None, to_head: bool = False, within_s: float = 5) -> None:
         """Ask, and hand over *answer* as soon as that is waited for."""
-        asking = asyncio.create_task(
-            self.connection.ask(HEAD, body, None, to_head=to_head, within_s=within_s)
-        )
+        asking = asyncio.create_task(self.connection.ask(HEAD, body, to_head=to_head, within_s=within_s))
         await asyncio.sleep(0)
         for each in answer:
             self.connection.data_received(each)
@@ -211,7 +227,7 @@ async def test_a_body_in_pieces_waits_for_its_server() -> None:
 
     asking = asyncio.create_task(bench.ask(body=pieces()))
     await asyncio.sleep(0.01)
-    assert bench.transport.sent == HEAD + b"1\r\na\r\n"
+    assert bench.transport.sent == HEAD + b"a"
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking
@@ -233,3 +249,16 @@ async def test_a_body_that_breaks_off_behind_an_early_head_is_a_lost_answer() ->
     assert await bench.connection.read(5) == b"hell"
     with pytest.raises(AnswerLost, match="broke off"):
         await bench.connection.read(5)
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+async def test_a_server_that_left_or_spoke_is_not_quiet(leaves: bool) -> None:
+    """Also before the event loop tells of it."""
+    bench = Bench()
+    assert bench.connection.quiet
+    if leaves:
+        bench.transport.theirs.close()
+    else:
+        bench.transport.theirs.send(b"HTTP/1.1 408 Timeout")
+    assert bench.connection.usable
+    assert not bench.connection.quiet

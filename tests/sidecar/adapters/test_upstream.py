@@ -236,6 +236,28 @@ async def test_the_answer_comes_back_as_it_was_sent(listen: Listen) -> None:
     assert await body_of(answer) == b"\x1f\x8b\x00\xffz"
 
 
+async def test_an_answer_that_is_here_is_taken_whole(listen: Listen) -> None:
+    """Once, and only before anything of it was read."""
+    upstream = HttpUpstream(await listen(replying(OK.replace(b"\r\n", b"\r\nconnection: close\r\n", 1))))
+    answer = await upstream.send(a_request())
+    assert answer.whole() == b"ok"
+    assert answer.whole() is None
+    await answer.close()
+    answer = await upstream.send(a_request())
+    assert await anext(answer.chunks()) == b"ok"
+    assert answer.whole() is None
+    await answer.close()
+    await upstream.close()
+
+
+async def test_an_answer_that_still_comes_is_not_whole(listen: Listen) -> None:
+    """Its pieces are."""
+    answer = await answer_of(listen, replying(b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nok"))
+    assert answer.whole() is None
+    assert await anext(answer.chunks()) == b"ok"
+    await answer.close()
+
+
 @pytest.mark.parametrize(
     ("method", "raw"),
     [

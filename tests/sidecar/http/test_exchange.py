@@ -79,7 +79,8 @@ async def test_an_early_answer_does_not_eat_the_request(tmp_path: object) -> Non
     """An agent may answer while the request still comes: watching for the buyer takes none of it."""
     buyer = Buyer(pieces=(b"a", b"b", b"c"))
     exchange = of(buyer)
-    body = exchange.stream_body()
+    body = await exchange.body()
+    assert isinstance(body, AsyncIterator)
     assert await anext(body) == b"a"
     assert await exchange.start(200, TEXT, None)
     await turns()

@@ -27,7 +27,7 @@ async def test_a_free_call_passes_and_is_not_booked(tmp_path: Path) -> None:
         assert buyer.header(b"payment-response") is None
         assert stall.trace == ["upstream", "start", "body"]
         (request,) = stall.upstream.requests
-        assert (request.target, stall.upstream.bodies) == (b"/free/docs?a=%2F", [b"{}"])
+        assert (request.target, request.body, stall.upstream.bodies) == (b"/free/docs?a=%2F", b"{}", [b"{}"])
         assert list(request.headers) == [(b"content-length", b"2"), (b"sidecar-call-id", b"call_1")]
         assert stall.observer.of(Answered)[-1].outcome == "free"
         assert stall.books.balances() == NOTHING
@@ -78,6 +78,21 @@ async def test_a_free_request_that_breaks_off_is_nobodys_answer(tmp_path: Path) 
         assert (buyer.status, stall.observer.events) == (0, [])
 
 
+@pytest.mark.parametrize("chunks", [(b"he", b"llo"), ()])
+async def test_a_free_answer_that_is_here_leaves_in_one_piece(tmp_path: Path, chunks: tuple[bytes]) -> None:
+    """Its head with its body; fields as of any other, and the agent's connection is released."""
+    async with open_stall(tmp_path) as stall:
+        length = b"%d" % len(b"".join(chunks))
+        fields = ((b"content-length", length), (b"x-agent", b"1"), (b"sidecar-cost", b"1"))
+        stall.upstream.otherwise = Says(201, fields, chunks, here=True)
+        buyer = await stall.answer("GET", b"/free/docs")
+
+        assert (buyer.status, buyer.body, buyer.ended) == (201, b"".join(chunks), True)
+        assert buyer.headers == [*fields[:2], (b"sidecar-call-id", b"call_1")]
+        assert stall.observer.of(Answered)[-1].outcome == "free"
+        assert stall.upstream.answers[0].closed >= 1
+
+
 async def test_a_free_answer_leaves_as_it_is_made(tmp_path: Path) -> None:
     """The first piece is with the buyer before the last one exists."""
     async with open_stall(tmp_path) as stall:
@@ -106,3 +121,14 @@ async def test_a_buyer_who_leaves_a_free_answer_ends_it(tmp_path: Path) -> None:
         assert buyer.body == b"first"
         assert stall.upstream.answers[0].given == 2
         assert stall.upstream.answers[0].closed >= 1
+
+
+async def test_a_free_request_that_still_comes_streams(tmp_path: Path) -> None:
+    """The agent has its first piece before the last one is there."""
+    async with open_stall(tmp_path) as stall:
+        sent = [(b"transfer-encoding", b"chunked")]
+        await stall.answer("GET", b"/free/docs", sent, buyer=Buyer(pieces=(b"a", b"", b"b")))
+
+        (request,) = stall.upstream.requests
+        assert not isinstance(request.body, bytes | None)
+        assert stall.upstream.bodies == [b"ab"]
