@@ -11,6 +11,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from sidecar.configuration.problems import WrongValue
+from sidecar.domain import pointers
 from sidecar.domain.requests import DEPTH_MAX, Judge, Wrong
 from sidecar.x402 import bounded_json
 
@@ -82,12 +83,12 @@ class _References:
         place, _, pointer = reference.partition("#")
         if place or (pointer and not pointer.startswith("/")):
             raise WrongValue("schema_reference", "a $ref may only point into the same document: #/...")
-        found: object = self._root
-        for token in pointer.split("/")[1:]:
-            name = unquote(token).replace("~1", "/").replace("~0", "~")
+        names = pointers.read(unquote(pointer)) if pointer else ()
+        found: object = None if names is None else self._root
+        for name in names or ():
             found = found.get(name) if isinstance(found, dict) else None
-            if found is None:
-                raise WrongValue("schema_reference", "a $ref points to nothing in the document")
+        if found is None:
+            raise WrongValue("schema_reference", "a $ref points to nothing in the document")
         return found
 
 
@@ -117,5 +118,4 @@ def _wrong(path: list[str | int], kind: object) -> Wrong:
     word = type(kind).__name__
     members = [getattr(kind, "property", None)] if word == "Required" else getattr(kind, "unexpected", [])
     tokens = [*path, *(str(member) for member in list(members)[:1])]
-    pointer = "".join("/" + str(token).replace("~", "~0").replace("/", "~1") for token in tokens)
-    return Wrong(pointer, word[:1].lower() + word[1:])
+    return Wrong(pointers.written(map(str, tokens)), word[:1].lower() + word[1:])

@@ -12,9 +12,10 @@ from sidecar.configuration.document import RequestSection, RouteSection, Success
 from sidecar.configuration.model import CostOverride, Costs, Fees, Route
 from sidecar.configuration.places import base_url
 from sidecar.configuration.problems import Path, WrongValue, did_you_mean
+from sidecar.domain import pointers
 from sidecar.domain.requests import Judge
 from sidecar.domain.routes import BadRoutes, compile_routes
-from sidecar.domain.success import Rule, pointer
+from sidecar.domain.success import Rule
 
 RESERVED: tuple[str, ...] = ("/__402", "/.well-known/x402")
 
@@ -79,7 +80,7 @@ def _priced(draft: Draft, path: Path, section: RouteSection, folder: Folder) -> 
 def _success(draft: Draft, path: Path, section: SuccessSection) -> Rule:
     body = {}
     for text, wanted in section.body.items():
-        place = pointer(text)
+        place = pointers.read(text)
         if place is None:
             sentence = "must be a JSON pointer to a member, such as /error or /choices/0/status"
             draft.refuse((*path, "body", text), "pointer", sentence)

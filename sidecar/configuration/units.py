@@ -169,7 +169,7 @@ def name(value: object) -> str:
 
 
 def pointer(value: object) -> str:
-    """Read a JSON pointer to a member (RFC 6901)."""
+    """Check a JSON pointer to a member, as deep as a config may have one; `domain.pointers` reads it."""
     if not isinstance(value, str) or not re.fullmatch(POINTER, value):
         raise WrongValue("pointer", "must be a JSON pointer to a member of the body, such as /max_tokens")
     return value

@@ -14,6 +14,7 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from pricing.price import Misfit
+from sidecar.domain import pointers
 from sidecar.domain.refusals import Code, Refusal
 from sidecar.domain.target import Target
 from sidecar.x402 import bounded_json
@@ -27,7 +28,6 @@ MODEL_PLACE: Final = "body /model"
 _NUMBER: Final = re.compile(rb"0|[1-9][0-9]*")
 _DIGITS_MAX: Final = 18
 _KIND: Final = re.compile(rb'(?i)application/(?:[a-z0-9.+-]+\+)?json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?')
-_INDEX: Final = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
 class Part(StrEnum):
@@ -142,20 +142,18 @@ def _in_body(body: object, place: str) -> object:
 
 def member(body: object, place: str) -> object:
     """Return the member of *body* at *place*, a JSON pointer (RFC 6901); None if there is none."""
+    names = pointers.read(place.partition(" ")[2])
+    assert names is not None, "a place in a body is a pointer, or its config was refused"
     value = body
-    for token in place.partition("/")[2].split("/"):
-        name = token.replace("~1", "/").replace("~0", "~")
-        if isinstance(value, dict):
-            # Some parsers compare names without case, also by Unicode's folding, and take the last one.
-            if any(other != name and other.casefold() == name.casefold() for other in value):
-                return invalid(place, "ambiguous")
-            if name not in value:
-                return None
-            value = value[name]
-        elif isinstance(value, list) and _INDEX.fullmatch(name):
-            if int(name) >= len(value):
-                return None
-            value = value[int(name)]
-        else:
+    for name in names:
+        # Some parsers compare names without case, also by Unicode's folding, and take the last one.
+        if isinstance(value, dict) and any(
+            other != name and other.casefold() == name.casefold() for other in value
+        ):
+            return invalid(place, "ambiguous")
+        value = pointers.step(value, name)
+        if value is pointers.Missing.ABSENT:
+            return None
+        if value is pointers.Missing.IMPOSSIBLE:
             return invalid(place, "no_such_member")
     return invalid(place, "null") if value is None else value

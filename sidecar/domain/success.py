@@ -4,7 +4,6 @@ The status decides first, then members of the JSON body. An answer whose body ca
 needs it is not judged: it is neither charged nor given away, unless the seller says that it is charged.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -12,15 +11,13 @@ from typing import Final
 
 from pricing.extract import Metered, codings_of, is_json
 from pricing.extract.inflate import CODINGS, InflateMeter
+from sidecar.domain import pointers
 from sidecar.x402.bounded_json import read_document
 
 BUFFER_BYTES: Final = 64 * 1024
 DEPTH_MAX: Final = 64
 STATUSES: Final = frozenset(range(200, 300))
 """Only these can ever be charged; a rule may name fewer of them."""
-
-_INDEX: Final = re.compile(r"0|[1-9][0-9]{0,8}")
-_POINTER: Final = re.compile(r"(/([^~/]|~[01])*)+")
 
 
 class Verdict(Enum):
@@ -57,13 +54,6 @@ class Rule:
 
 
 ANY_2XX: Final = Rule()
-
-
-def pointer(text: str) -> tuple[str, ...] | None:
-    """Read a JSON pointer to a member, `/status` or `/choices/0/error`; None if it is none."""
-    if not _POINTER.fullmatch(text):
-        return None
-    return tuple(part.replace("~1", "/").replace("~0", "~") for part in text[1:].split("/"))
 
 
 def readable(content_type: bytes, content_encoding: bytes) -> bool:
@@ -113,13 +103,8 @@ def _member(document: object, path: tuple[str, ...]) -> object:
     """Return the member at *path*; None if there is none, or it is null."""
     value = document
     for name in path:
-        if isinstance(value, dict):
-            value = value.get(name)
-        elif isinstance(value, list) and _INDEX.fullmatch(name) and int(name) < len(value):
-            value = value[int(name)]
-        else:
-            return None
-    return value
+        value = pointers.step(value, name)
+    return None if isinstance(value, pointers.Missing) else value
 
 
 def _holds(wanted: Wanted, value: object) -> bool:

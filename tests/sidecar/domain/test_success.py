@@ -8,14 +8,15 @@ from typing import Any, Final
 
 import pytest
 
-from sidecar.domain.success import ANY_2XX, Presence, Rule, Verdict, Wanted, judge, pointer, readable
+from sidecar.domain.pointers import read
+from sidecar.domain.success import ANY_2XX, Presence, Rule, Verdict, Wanted, judge, readable
 
 ERROR: Final[Mapping[tuple[str, ...], Wanted]] = {("error",): Presence.ABSENT}
 
 
 def verdict(document: Any, path: str, wanted: Wanted) -> Verdict:
     """Judge a document by one member."""
-    place = pointer(path)
+    place = read(path)
     assert place is not None
     return judge(Rule(body={place: wanted}), b"", json.dumps(document).encode())
 
@@ -129,9 +130,3 @@ def test_what_unpacks_beyond_the_buffer_is_not_judged() -> None:
 def test_only_json_is_waited_for(content_type: bytes, encoding: bytes, is_readable: bool) -> None:
     """A stream is not held back for a judgement that cannot come."""
     assert readable(content_type, encoding) is is_readable
-
-
-@pytest.mark.parametrize("text", ["", "error", "#/error", "/a~2b", "/a~", "$.error", "a/b"])
-def test_what_is_no_pointer_is_told(text: str) -> None:
-    """A path in another language would never match, and every error would be sold."""
-    assert pointer(text) is None
