@@ -10,6 +10,8 @@ CALL_PAIRS: Final = 13
 _PAIRS: Final = [first + second for first in CROCKFORD for second in CROCKFORD]
 _SHIFTS: Final = [10 * place for place in reversed(range(CALL_PAIRS))]
 RANDOM_BITS: Final = 70
+RANDOM_BYTES: Final = 9
+DRAWN_FOR: Final = 64
 SUB_MS_BITS: Final = 10
 US_PER_MS: Final = 1_000
 
@@ -45,6 +47,7 @@ class SystemIds:
 
     def __init__(self, entropy: Callable[[int], bytes] = random_bytes) -> None:
         self._entropy = entropy
+        self._drawn = b""
         self._last = 0
 
     def call(self, now_us: int) -> str:
@@ -53,8 +56,11 @@ class SystemIds:
         if self._last >> RANDOM_BITS == moment >> RANDOM_BITS:
             self._last += 1
         else:
+            # Drawn for many at a time: to ask the system costs more than all the rest.
+            drawn = self._drawn or self._entropy(RANDOM_BYTES * DRAWN_FOR)
+            self._drawn = drawn[RANDOM_BYTES:]
             # The top random bit stays clear, so that counting up never reaches the next microsecond.
-            fresh = int.from_bytes(self._entropy(9), "big") & ((1 << RANDOM_BITS - 1) - 1)
+            fresh = int.from_bytes(drawn[:RANDOM_BYTES], "big") & ((1 << RANDOM_BITS - 1) - 1)
             self._last = moment | fresh
         return "call_" + _crockford(self._last)
 

@@ -19,8 +19,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote_to_bytes
+
+TARGETS_KEPT: Final = 256
+"""How many are kept as they were read, a few MB: a request asks more than once, and many ask the same."""
 
 
 class Ambiguity(StrEnum):
@@ -99,6 +103,7 @@ _QUERY_RULES: Final = (
 )
 
 
+@lru_cache(maxsize=TARGETS_KEPT)
 def canonical(raw_path: bytes, raw_query: bytes) -> Target | Ambiguous:
     """The target as it will be matched and forwarded, or why it is refused.
 

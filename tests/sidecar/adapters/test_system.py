@@ -54,6 +54,13 @@ def test_two_processes_make_different_ids_at_the_same_moment() -> None:
     assert SystemIds().call(MOMENT_US) != SystemIds().call(MOMENT_US)
 
 
+def test_many_ids_of_one_process_differ() -> None:
+    """What is drawn for many of them is used once: they differ in more than their time."""
+    ids = SystemIds()
+    made = {value_of(ids.call(MOMENT_US + number)) & ((1 << 70) - 1) for number in range(1_000)}
+    assert len(made) == 1_000
+
+
 def test_random_bytes_are_as_many_as_asked() -> None:
     """And not the same twice."""
     assert len(random_bytes(32)) == 32
