@@ -2,16 +2,17 @@
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-CALL_PAIRS: Final = 13
 _PAIRS: Final = [first + second for first in CROCKFORD for second in CROCKFORD]
-_SHIFTS: Final = [10 * place for place in reversed(range(CALL_PAIRS))]
+_TIME: Final = (50, 40, 30, 20, 10, 0)
+_REST: Final = (60, *_TIME)
 RANDOM_BITS: Final = 70
 RANDOM_BYTES: Final = 9
 DRAWN_FOR: Final = 64
+_RANDOM_MASK: Final = (1 << RANDOM_BITS - 1) - 1
 SUB_MS_BITS: Final = 10
 US_PER_MS: Final = 1_000
 
@@ -48,23 +49,25 @@ class SystemIds:
     def __init__(self, entropy: Callable[[int], bytes] = random_bytes) -> None:
         self._entropy = entropy
         self._drawn = b""
-        self._last = 0
+        self._at_us = -1
+        self._began = ""
+        self._random = 0
 
     def call(self, now_us: int) -> str:
         """Return a call id: `call_` and 26 characters."""
-        moment = (now_us // US_PER_MS << SUB_MS_BITS | now_us % US_PER_MS) << RANDOM_BITS
-        if self._last >> RANDOM_BITS == moment >> RANDOM_BITS:
-            self._last += 1
+        if now_us == self._at_us:
+            self._random += 1
         else:
+            self._at_us = now_us
+            self._began = "call_" + _crockford(now_us // US_PER_MS << SUB_MS_BITS | now_us % US_PER_MS, _TIME)
             # Drawn for many at a time: to ask the system costs more than all the rest.
             drawn = self._drawn or self._entropy(RANDOM_BYTES * DRAWN_FOR)
             self._drawn = drawn[RANDOM_BYTES:]
             # The top random bit stays clear, so that counting up never reaches the next microsecond.
-            fresh = int.from_bytes(drawn[:RANDOM_BYTES], "big") & ((1 << RANDOM_BITS - 1) - 1)
-            self._last = moment | fresh
-        return "call_" + _crockford(self._last)
+            self._random = int.from_bytes(drawn[:RANDOM_BYTES], "big") & _RANDOM_MASK
+        return self._began + _crockford(self._random, _REST)
 
 
-def _crockford(value: int) -> str:
-    """Write *value* in base 32, most significant character first."""
-    return "".join([_PAIRS[value >> shift & 1023] for shift in _SHIFTS])
+def _crockford(value: int, shifts: Sequence[int]) -> str:
+    """Write *value* in base 32, most significant characters first, two for each of *shifts*."""
+    return "".join([_PAIRS[value >> shift & 1023] for shift in shifts])

@@ -8,8 +8,7 @@ what needs no app is answered by whom the listener names, all else by the app.
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NamedTuple
 from urllib.parse import unquote
 
 from uvicorn.config import Config
@@ -41,8 +40,7 @@ def protocol_with(limits: ProtocolLimits, at_once: AtOnce = left_to_the_app) -> 
     return type("LimitedProtocol", (GuardedProtocol,), {"limits": limits, "at_once": staticmethod(at_once)})
 
 
-@dataclass(frozen=True, slots=True)
-class _Prepared:
+class _Prepared(NamedTuple):
     """A request that needs no app, and what answers it."""
 
     head: Head

@@ -32,10 +32,15 @@ def judge(
     """
     if not _ORIGIN_FORM.match(target):
         return AMBIGUOUS
-    hosts = [value for name, value in headers if name == b"host"]
-    if version != "1.1" or len(hosts) != 1 or not _HOST.match(hosts[0]):
+    hosts = 0
+    framing: list[tuple[bytes, bytes]] = []
+    for field in headers:
+        if field[0] == b"host":
+            hosts += 1 if _HOST.match(field[1]) else 2  # a wrong one is one too many
+        elif field[0] in _FRAMING:
+            framing.append(field)
+    if version != "1.1" or hosts != 1 or len(framing) > 1:
         return MALFORMED
-    framing = [field for field in headers if field[0] in _FRAMING]
     if not framing:
         return None
     name, value = framing[0]
@@ -43,4 +48,4 @@ def judge(
         plain = _LENGTH.match(value) is not None and (not upgrading or int(value) == 0)
     else:
         plain = value.lower() == b"chunked" and not upgrading
-    return None if plain and len(framing) == 1 else MALFORMED
+    return None if plain else MALFORMED

@@ -4,8 +4,7 @@ A name or value with a control byte in it is a defect and is never written: it c
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
@@ -21,8 +20,7 @@ class Broken(RuntimeError):
     """An app has sent what is no answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Whole:
+class Whole(NamedTuple):
     """A whole answer, ready to be written. `fields` are whole lines, all but those of the connection."""
 
     status: int
