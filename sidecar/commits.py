@@ -1,8 +1,8 @@
 """Commits: units of work as the paid path runs them, once or until they are on disk."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Final, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, TypeVar
 
 from sidecar.domain.events import NeedsAttention
 from sidecar.ports import Observer, Storage, StorageGone, StorageUnavailable
@@ -19,9 +19,9 @@ class Commits:
         self._storage = storage
         self._observer = observer
 
-    async def once(self, unit: Callable[..., R]) -> R:
+    def once(self, unit: Callable[..., R]) -> Coroutine[Any, Any, R]:
         """Run *unit*; StorageUnavailable if it was not committed."""
-        return await self._storage.run(unit)
+        return self._storage.run(unit)
 
     async def insist(self, unit: Callable[..., R], call: str) -> R:
         """Run *unit* until it is committed: it closes what is open on disk.

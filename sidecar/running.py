@@ -4,7 +4,7 @@ Whatever ends a call early closes it all the same: released, credited, or unknow
 """
 
 from collections.abc import Callable
-from functools import cache, partial
+from functools import partial
 
 from pricing.cost import CostLine
 from sidecar.costing import Costing
@@ -55,7 +55,7 @@ class Running:
         endpoint = admitted.verified.context.endpoint
         self._costing = Costing(services, admitted.payment.call, endpoint.name, endpoint.tariff)
         self._delivered = 0  # the status of the answer that was delivered
-        self._asking = cache(partial(facilitator_body, admitted))
+        self._body = b""  # of what a facilitator is asked, once it is
 
     @property
     def _owed(self) -> bool:
@@ -66,6 +66,11 @@ class Running:
     def _paid(self) -> bool:
         """Tell whether the call's own payment is ours, so that what is not delivered becomes credit."""
         return self._payment.state is State.SETTLED
+
+    def _asking(self) -> bytes:
+        """Return the body of `/verify` and `/settle`, the same bytes for both."""
+        self._body = self._body or facilitator_body(self._admitted)
+        return self._body
 
     async def fund(self) -> bool:
         """Ask whether the payer can pay; False if not, or if nobody could be asked."""

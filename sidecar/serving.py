@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import sys
 from collections.abc import Callable, Sequence
@@ -32,6 +33,8 @@ from sidecar.settings import Settings
 from sidecar.wiring import PaidPath, open_storage, paid_path
 
 STORAGE_CHECK_S: Final = 0.2
+COLLECT_AT: Final = (10_000, 20, 50)
+"""How many objects, and rounds over the younger ones, come before the collector's next round."""
 
 
 class Everybody:
@@ -158,6 +161,7 @@ async def _serve(
     bound = Bound(*(listener.port for listener in listeners))
 
     def started() -> None:
+        _spare_the_collector()
         observer.saw(Lifecycle("serving", f"buyers {bound.buyers}, operator {bound.operator}"))
         on_ready(bound)
 
@@ -175,6 +179,16 @@ async def _serve(
         drain_timeout_ms=settings.limits.drain_s * 1000,
     )
     observer.saw(Lifecycle("stopped"))
+
+
+def _spare_the_collector() -> None:
+    """Let the garbage collector look at what calls leave behind, and at that less often.
+
+    What was built until now lives as long as the process, and is never looked at again. Little of a call is
+    in cycles: with Python's own thresholds the search for them takes a twelfth of a paid call's time.
+    """
+    gc.freeze()
+    gc.set_threshold(*COLLECT_AT)
 
 
 async def _finished(path: PaidPath) -> None:

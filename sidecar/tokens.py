@@ -3,11 +3,11 @@
 A call token is `<call>.<expiry>.<mac>`; it opens the agent listener for this call only.
 """
 
-import hashlib
 import hmac
 from enum import Enum
 from typing import Final
 
+_SHA256: Final = "sha256"
 TOKEN_LIFE_S: Final = 15 * 60
 
 
@@ -44,8 +44,7 @@ class Tokens:
     def origin(self, at_s: int, method: str, target: bytes, body_digest: bytes) -> bytes:
         """Return the `Sidecar-Signature` value by which the agent knows that a call came through us."""
         message = f"{at_s}.{method}.{target.decode('ascii')}.{body_digest.hex()}".encode()
-        mac = hmac.new(self._origin, message, hashlib.sha256).hexdigest()
-        return f"t={at_s},v1={mac}".encode()
+        return f"t={at_s},v1={hmac.digest(self._origin, message, _SHA256).hex()}".encode()
 
     def _mac(self, stem: str) -> str:
-        return hmac.new(self._calls, b"call-token." + stem.encode(), hashlib.sha256).hexdigest()
+        return hmac.digest(self._calls, b"call-token." + stem.encode(), _SHA256).hex()

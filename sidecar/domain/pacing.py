@@ -5,20 +5,23 @@ that is remembered of a caller is one instant: when its last call would have
 come at an even pace.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """So many calls in so many microseconds."""
+    """So many calls in so many microseconds.
+
+    `interval_us` is the even distance between two of them, rounded up: never more than the rate.
+    """
 
     calls: int
     period_us: int
+    interval_us: int = field(init=False, repr=False)
 
-    @property
-    def interval_us(self) -> int:
-        """Return the even distance between two calls, rounded up: never more than the rate."""
-        return -(-self.period_us // self.calls)
+    def __post_init__(self) -> None:
+        """Reckon the distance once."""
+        object.__setattr__(self, "interval_us", -(-self.period_us // self.calls))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,14 @@ A bad payment ends here; a good one becomes evidence that the later steps ask fo
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from sidecar.domain import policies
 from sidecar.domain.call import Endpoint, Offer
 from sidecar.domain.refusals import Code, Refusal
 from sidecar.x402 import codec, identifier, matching, reasons
-from sidecar.x402.documents import ExactPayment, Malformed, TooLarge
+from sidecar.x402.documents import ExactPayment, Malformed, Requirements, TooLarge
 from sidecar.x402.exact import Invalid, LocallyValid, Window
 from sidecar.x402.identifier import Demand, Unechoed
 from sidecar.x402.matching import Mismatch
@@ -43,6 +44,7 @@ def max_timeout_s(route_timeout_s: int) -> int:
     return max(MAX_TIMEOUT_MIN_S, route_timeout_s + SETTLE_DEADLINE_S + SKEW_S)
 
 
+@cache
 def window(route_timeout_s: int) -> Window:
     """Return how long an authorization must and may still be good when it arrives."""
     return Window(route_timeout_s + SETTLE_DEADLINE_S, 2 * max_timeout_s(route_timeout_s))
@@ -63,19 +65,26 @@ def check(payment: ExactPayment, open_to: Sequence[Endpoint], now_s: int) -> Che
 
     *open_to* are the route at every price its payer may have signed, the first match wins.
     """
-    offers = [(endpoint, offer) for endpoint in open_to for offer in endpoint.offers]
-    matched = matching.match(payment, [offer.requirements for _, offer in offers])
-    if isinstance(matched, Mismatch):
-        return Refusal(Code.PAYMENT_INVALID, reason=matched.reason)
-    endpoint, offer = next(each for each in offers if each[1].requirements is matched)
+    found = matching.match(payment, [offer.requirements for endpoint in open_to for offer in endpoint.offers])
+    if isinstance(found, Mismatch):
+        return Refusal(Code.PAYMENT_INVALID, reason=found.reason)
+    endpoint, offer = _ours(found, open_to)
     named = _identifier(payment, endpoint)
     if isinstance(named, Refusal):
         return named
-    scheme = SCHEMES[matched.scheme]
-    evidence = scheme.check(payment, matched, offer.chain_id, now_s, window(endpoint.timeout_s))
+    check_all = SCHEMES[found.scheme].check
+    evidence = check_all(payment, found, offer.chain_id, now_s, window(endpoint.timeout_s))
     if isinstance(evidence, Invalid):
         return Refusal(Code.PAYMENT_INVALID, reason=evidence.reason)
     return policies.decide(endpoint, evidence.payer) or Checked(endpoint, offer, payment, evidence, named)
+
+
+def _ours(matched: Requirements, open_to: Sequence[Endpoint]) -> tuple[Endpoint, Offer]:
+    for endpoint in open_to:
+        for offer in endpoint.offers:
+            if offer.requirements is matched:
+                return endpoint, offer
+    raise AssertionError("what was matched is one of the offers")
 
 
 def recognize(
