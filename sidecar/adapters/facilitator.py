@@ -4,20 +4,19 @@ Decides nothing about money: it only tells a clean reply from everything else. W
 reply proves is the question of `domain.payments`.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 from pyreqwest.http import Url
-from pyreqwest.request import RequestBuilder
 
 from sidecar.adapters.facilitator_auth import TokenFor
 from sidecar.adapters.system import SystemClock
-from sidecar.adapters.wire import Answer, ClientLimits, exchange, lost, open_client, origin_of
+from sidecar.adapters.wire import Answer, Limits, Peer, lost, origin_of, target_of
 from sidecar.domain import clocks
 from sidecar.ports import AnswerLost, Clock
 from sidecar.x402.codec import ANSWER_BYTES_MAX, parse_settle, parse_supported, parse_verify
 from sidecar.x402.documents import Malformed, SettleReply, SupportedKind, VerifyReply
 
-JSON: Final = (("content-type", "application/json"), ("accept", "application/json"))
 MOVED: Final = frozenset({307, 308})
 CLIENT_ERROR: Final = range(400, 500)
 
@@ -52,23 +51,27 @@ class HttpFacilitator:
         self._token_for = token_for
         self._verify_timeout_ms = verify_timeout_ms
         self._settle_timeout_ms = settle_timeout_ms
-        self._answer_bytes_max = answer_bytes_max
-        self._client = open_client(
-            ClientLimits(
+        self._peer = Peer(
+            url,
+            self._whom,
+            Limits(
                 connections_max=connections_max,
-                read_timeout_ms=max(verify_timeout_ms, settle_timeout_ms),
+                answer_bytes_max=answer_bytes_max,
                 connect_timeout_ms=connect_timeout_ms,
                 pool_timeout_ms=pool_timeout_ms,
-            )
+            ),
         )
+        self._verify = self._request("POST", "verify")
+        self._settle = self._request("POST", "settle")
 
     async def supported(self) -> tuple[SupportedKind, ...]:
         """Ask what it settles; follows one 307 or 308 within the same origin (a well-known one sends it)."""
-        url = Url(f"{self._base}/supported")
+        asked = self._request("GET", "supported")
         asked_us = self._clock.now_us()
-        answer = await self._get(url)
+        answer = await self._ask(asked, None, self._verify_timeout_ms)
         if answer.status in MOVED:
-            answer = await self._get(self._moved(url, answer))
+            moved = self._asked("GET", self._moved(asked.url, answer))
+            answer = await self._ask(moved, None, self._verify_timeout_ms)
         supported = parse_supported(answer.body) if answer.status == 200 else None
         if supported is None or isinstance(supported, Malformed):
             raise self._odd(answer)
@@ -80,7 +83,7 @@ class HttpFacilitator:
 
     async def verify(self, body: bytes) -> VerifyReply:
         """Ask whether the payment would settle."""
-        answer = await self._post("verify", body, self._verify_timeout_ms)
+        answer = await self._ask(self._verify, body, self._verify_timeout_ms)
         reply = parse_verify(answer.body) if _may_reply(answer.status) else None
         if not isinstance(reply, VerifyReply) or (reply.valid and answer.status in CLIENT_ERROR):
             raise self._odd(answer)
@@ -88,7 +91,7 @@ class HttpFacilitator:
 
     async def settle(self, body: bytes) -> SettleReply:
         """Ask for settlement; never sent twice by this adapter."""
-        answer = await self._post("settle", body, self._settle_timeout_ms)
+        answer = await self._ask(self._settle, body, self._settle_timeout_ms)
         reply = parse_settle(answer.body) if _may_reply(answer.status) else None
         if not isinstance(reply, SettleReply) or (reply.success and answer.status in CLIENT_ERROR):
             raise self._odd(answer)
@@ -96,24 +99,17 @@ class HttpFacilitator:
 
     async def close(self) -> None:
         """Close the client; nothing can be asked afterwards."""
-        await self._client.close()
+        self._peer.close()
 
-    async def _get(self, url: Url) -> Answer:
-        request = self._signed_in(self._client.get(url), "GET", str(url))
-        return await self._ask(request, self._verify_timeout_ms)
+    def _request(self, method: str, path: str) -> "_Asked":
+        return self._asked(method, Url(f"{self._base}/{path}"))
 
-    async def _post(self, path: str, body: bytes, timeout_ms: int) -> Answer:
-        url = f"{self._base}/{path}"
-        request = self._signed_in(self._client.post(url), "POST", url)
-        return await self._ask(request.body_bytes(body), timeout_ms)
+    def _asked(self, method: str, url: Url) -> "_Asked":
+        return _Asked(method, url, self._peer.head(method, target_of(url)))
 
-    def _signed_in(self, request: RequestBuilder, method: str, url: str) -> RequestBuilder:
-        return request if self._token_for is None else request.bearer_auth(self._token_for(method, url))
-
-    async def _ask(self, request: RequestBuilder, timeout_ms: int) -> Answer:
-        return await exchange(
-            request.headers(JSON), self._whom, timeout_ms=timeout_ms, answer_bytes_max=self._answer_bytes_max
-        )
+    async def _ask(self, asked: "_Asked", body: bytes | None, timeout_ms: int) -> Answer:
+        token = None if self._token_for is None else self._token_for(asked.method, str(asked.url))
+        return await self._peer.ask(asked.head, body, timeout_ms=timeout_ms, token=token)
 
     def _moved(self, url: Url, answer: Answer) -> Url:
         """Return where /supported moved to, if that is on the same origin."""
@@ -127,6 +123,15 @@ class HttpFacilitator:
 
     def _odd(self, answer: Answer) -> AnswerLost:
         return lost(self._whom, f"status {answer.status} without the document asked for")
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request that is made again and again: its method and URL, and the head that says so."""
+
+    method: str
+    url: Url
+    head: bytes
 
 
 def _may_reply(status: int) -> bool:

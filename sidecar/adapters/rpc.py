@@ -6,16 +6,15 @@ on to the next URL; the one that answered last is asked first.
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import TypeVar
 
-from sidecar.adapters.wire import ClientLimits, exchange, lost, open_client, origin_of
+from pyreqwest.http import Url
+
+from sidecar.adapters.wire import Limits, Peer, lost, origin_of, target_of
 from sidecar.ports import Fault
 from sidecar.x402.bounded_json import read_loose_object
 
 T = TypeVar("T")
-
-HEADERS: Final = (("content-type", "application/json"), ("accept", "application/json"))
 
 Question = tuple[str, Sequence[object]]
 """A method and its parameters."""
@@ -25,12 +24,13 @@ class OddAnswer(Exception):
     """A node's answer is not what was asked for; the text says what is odd and quotes nothing."""
 
 
-@dataclass(frozen=True, slots=True)
 class Node:
     """Where to ask, and how it is named in faults: path and query of the URL often hold a key."""
 
-    url: str
-    name: str
+    def __init__(self, url: str, limits: Limits) -> None:
+        self.name = f"rpc {origin_of(url.partition('?')[0])}"
+        self.peer = Peer(url, self.name, limits)
+        self.head = self.peer.head("POST", target_of(Url(url)))
 
 
 class Rpc:
@@ -47,18 +47,15 @@ class Rpc:
         pool_timeout_ms: int = 1_000,
     ) -> None:
         assert urls, "a chain without a node is not configured"
-        self._nodes = [Node(url, f"rpc {origin_of(url.partition('?')[0])}") for url in urls]
+        limits = Limits(
+            connections_max=connections_max,
+            answer_bytes_max=answer_bytes_max,
+            connect_timeout_ms=connect_timeout_ms,
+            pool_timeout_ms=pool_timeout_ms,
+        )
+        self._nodes = [Node(url, limits) for url in urls]
         self._first = 0
         self._timeout_ms = timeout_ms
-        self._answer_bytes_max = answer_bytes_max
-        self._client = open_client(
-            ClientLimits(
-                connections_max=connections_max,
-                read_timeout_ms=timeout_ms,
-                connect_timeout_ms=connect_timeout_ms,
-                pool_timeout_ms=pool_timeout_ms,
-            )
-        )
 
     async def ask(self, questions: Sequence[Question], read: Callable[[Sequence[object]], T]) -> T:
         """Ask all *questions* of one node in one batch; *read* turns the results, in order, into a value.
@@ -85,17 +82,15 @@ class Rpc:
 
     async def close(self) -> None:
         """Close the client; nothing can be asked afterwards."""
-        await self._client.close()
+        for node in self._nodes:
+            node.peer.close()
 
     async def _batch(self, node: Node, questions: Sequence[Question]) -> list[object]:
         body = [
             {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
             for number, (method, params) in enumerate(questions)
         ]
-        request = self._client.post(node.url).headers(HEADERS).body_bytes(json.dumps(body).encode())
-        answer = await exchange(
-            request, node.name, timeout_ms=self._timeout_ms, answer_bytes_max=self._answer_bytes_max
-        )
+        answer = await node.peer.ask(node.head, json.dumps(body).encode(), timeout_ms=self._timeout_ms)
         if answer.status != 200:
             raise OddAnswer(f"status {answer.status}")
         return results(answer.body, len(questions))

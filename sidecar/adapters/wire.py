@@ -1,88 +1,24 @@
-"""The HTTP client of every adapter: how it is built, and what its failures prove.
+"""Short questions to a server that is not the agent: a facilitator, a node. One answer each, read whole.
 
-Knows no route, payment or JSON. The client's exception classes do not tell whether a
-request left (a read timeout is its `ConnectTimeoutError`), so faults are told apart by the
-chain of causes; the tests pin that chain on real sockets.
+Knows no route, payment or JSON. What its faults prove is decided where the connection is: nothing
+was sent by who got none, and whatever happens on one proves nothing.
 """
 
-import atexit
-import time
+import asyncio
+import base64
 from dataclasses import dataclass
-from datetime import timedelta
 from email.utils import parsedate_to_datetime
-from functools import cache
 from typing import Final
+from urllib.parse import unquote_to_bytes, urlsplit
 
-from pyreqwest.client import Client, ClientBuilder
-from pyreqwest.exceptions import PoolTimeoutError, PyreqwestError
 from pyreqwest.http import Url
-from pyreqwest.request import RequestBuilder
-from pyreqwest.response import Response
 
-from sidecar.ports import AnswerLost, Fault, NothingSent, TimedOut
+from sidecar.adapters.connecting import Pool
+from sidecar.adapters.http1 import Fields, ServerConnection
+from sidecar.ports import AnswerLost, NothingSent, TimedOut
 
-USER_AGENT: Final = "x402-sidecar"
-CONNECT_FAILED: Final = "client error (Connect)"
-"""The one cause that proves that no byte of the request left: name, TCP or TLS failed."""
-HAND_OVER_S: Final = 0.1
-"""How long the process waits at its end for the client's threads."""
-
-
-@dataclass(frozen=True, slots=True)
-class ClientLimits:
-    """The bounds of one client. `read_timeout_ms` is also how long a cancelled request may linger.
-
-    An idle connection is dropped before common servers drop it (5 s): a request that
-    crosses such a close is lost without a trace of whether it was read.
-    """
-
-    connections_max: int
-    read_timeout_ms: int
-    connect_timeout_ms: int = 5_000
-    pool_timeout_ms: int = 1_000
-    pool_idle_ms: int = 4_000
-
-
-def ms(value: int) -> timedelta:
-    """Return *value* milliseconds as the client wants them."""
-    return timedelta(milliseconds=value)
-
-
-def open_client(limits: ClientLimits) -> Client:
-    """Build a client that goes where it is told, once, and changes nothing on the way.
-
-    No proxy of the environment, no redirects, no decompression, no cookies, no Referer.
-    """
-    _outlast_its_threads()
-    builder = (
-        ClientBuilder()
-        .no_proxy()
-        .follow_redirects(False)
-        .referer(False)
-        .gzip(False)
-        .brotli(False)
-        .zstd(False)
-        .deflate(False)
-        .http1_only()
-        .http1_lower_case_headers()
-        .user_agent(USER_AGENT)
-        .max_connections(limits.connections_max)
-        .connect_timeout(ms(limits.connect_timeout_ms))
-        .read_timeout(ms(limits.read_timeout_ms))
-        .pool_timeout(ms(limits.pool_timeout_ms))
-        .pool_idle_timeout(ms(limits.pool_idle_ms))
-    )
-    return builder.build()
-
-
-@cache
-def _outlast_its_threads() -> None:
-    """Once, and for all clients: let Python end only after their threads are done with it.
-
-    The thread that hands over a result may still hold it when the event loop has ended; coming back to an
-    interpreter that is being taken down, it aborts the process, whatever the exit code was to be.
-    """
-    atexit.register(time.sleep, HAND_OVER_S)
+_OURS: Final = b"user-agent: x402-sidecar\r\naccept: application/json\r\n"
+_MS_PER_S: Final = 1_000
 
 
 def origin_of(url: str) -> str:
@@ -98,71 +34,134 @@ def origin_of(url: str) -> str:
     return parsed.origin_ascii
 
 
-def fault(error: PyreqwestError, whom: str) -> Fault:
-    """Say what *error* proves about the request to *whom*."""
-    messages = [cause["message"] for cause in (getattr(error, "details", None) or {}).get("causes") or ()]
-    # The outer causes quote the whole URL, which may hold a key; the innermost one names the reason.
-    reason = messages[-1] if messages and "url (" not in messages[-1] else type(error).__name__
-    if isinstance(error, PoolTimeoutError):
-        return NothingSent(f"{whom}: no free connection")
-    if CONNECT_FAILED in messages:
-        return NothingSent(f"{whom}: {reason}")
-    if isinstance(error, TimeoutError):
-        return TimedOut(f"{whom}: {reason}")
-    return AnswerLost(f"{whom}: {reason}")
-
-
 def lost(whom: str, what: str) -> AnswerLost:
     """Return the fault of an answer that came and cannot be used."""
     return AnswerLost(f"{whom}: {what}")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A small answer, read whole. `location` is the Location header, if any.
+class Limits:
+    """The bounds of what one server is asked."""
 
-    `told_s` is what the other side's clock said, in seconds since the epoch; None if it said nothing,
-    or a cache on the way said it.
-    """
+    connections_max: int
+    answer_bytes_max: int
+    connect_timeout_ms: int = 5_000
+    pool_timeout_ms: int = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A small answer, read whole, with its Location and the date by its sender's own clock, if any."""
 
     status: int
     body: bytes
-    location: str | None
-    told_s: int | None
+    location: str | None = None
+    date: str | None = None
+
+    @property
+    def told_s(self) -> int | None:
+        """What the other side's clock said, in seconds since the epoch.
+
+        None if it said nothing, or a cache on the way said it.
+        """
+        try:
+            return int(parsedate_to_datetime(self.date or "").timestamp())
+        except (ValueError, OverflowError):
+            return None
 
 
-async def exchange(request: RequestBuilder, whom: str, *, timeout_ms: int, answer_bytes_max: int) -> Answer:
-    """Send a prepared request and read its whole answer, under one deadline and one cap.
+class Peer:
+    """One server at *url*, named *whom* in faults. It is asked where it stands: no proxy and no redirect."""
 
-    NothingSent, TimedOut and AnswerLost as the ports define them; an answer above the
-    cap, or in a content coding nobody asked for, is AnswerLost.
-    """
-    prepared = request.timeout(ms(timeout_ms)).streamed_read_buffer_limit(0).build_streamed()
-    try:
-        async with prepared as response:
-            if response.get_header("content-encoding") not in {None, "identity"}:
-                raise lost(whom, "the answer is in a content coding that was not asked for")
-            body = await _read(response, whom, answer_bytes_max)
-            told_s = None if response.get_header("age") else _told_s(response.get_header("date"))
-            return Answer(response.status, body, response.get_header("location"), told_s)
-    except PyreqwestError as error:
-        raise fault(error, whom) from None
-    except ValueError:
-        raise lost(whom, "a header of the answer is not text") from None
+    def __init__(self, url: str, whom: str, limits: Limits) -> None:
+        origin = origin_of(url.partition("?")[0])
+        self._whom = whom
+        self._pool = Pool(
+            whom,
+            origin,
+            connections_max=limits.connections_max,
+            connect_timeout_s=limits.connect_timeout_ms / _MS_PER_S,
+            pool_timeout_s=limits.pool_timeout_ms / _MS_PER_S,
+        )
+        self._answer_bytes_max = limits.answer_bytes_max
+        self._lines = b"host: %b\r\n%b%b" % (self._pool.authority, _OURS, _user(url))
+
+    def head(self, method: str, target: str) -> bytes:
+        """Return what a request of *method* for *target*, a path and query, begins with."""
+        return b"%b %b HTTP/1.1\r\n%b" % (method.encode("ascii"), target.encode("ascii"), self._lines)
+
+    async def ask(
+        self, head: bytes, body: bytes | None, *, timeout_ms: int, token: str | None = None
+    ) -> Answer:
+        """Send a request that begins with *head*, JSON if it has a body, and read its whole answer.
+
+        NothingSent, TimedOut and AnswerLost as the ports define them; an answer above the cap, or in a
+        content coding nobody asked for, is AnswerLost.
+        """
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + timeout_ms / _MS_PER_S
+        if token is not None:
+            head += b"authorization: Bearer %b\r\n" % token.encode("ascii")
+        if body is not None:
+            head += b"content-type: application/json\r\ncontent-length: %d\r\n" % len(body)
+        connection = await self._pool.take()
+        left_s = until_s - loop.time()
+        try:
+            if left_s <= 0:
+                raise NothingSent(f"{self._whom}: no connection in time")
+            await connection.ask(head + b"\r\n", body, to_head=False, within_s=left_s)
+            return await self._read(connection, until_s)
+        finally:
+            connection.release()
+
+    def close(self) -> None:
+        """Close every connection; nothing can be asked afterwards."""
+        self._pool.close()
+
+    async def _read(self, connection: ServerConnection, until_s: float) -> Answer:
+        fields = connection.fields
+        if _value(fields, b"content-encoding") not in {None, "identity"}:
+            raise lost(self._whom, "the answer is in a content coding that was not asked for")
+        body = connection.whole()
+        if body is None:
+            body = await self._pieces(connection, until_s)
+        if len(body) > self._answer_bytes_max:
+            raise lost(self._whom, f"the answer is larger than {self._answer_bytes_max} bytes")
+        date = None if _value(fields, b"age") is not None else _value(fields, b"date")
+        return Answer(connection.status, body, _value(fields, b"location"), date)
+
+    async def _pieces(self, connection: ServerConnection, until_s: float) -> bytes:
+        """Read the body, and stop at the first piece above the cap."""
+        loop = asyncio.get_running_loop()
+        body = bytearray()
+        while len(body) <= self._answer_bytes_max:
+            left_s = until_s - loop.time()
+            if left_s <= 0:
+                raise TimedOut(f"{self._whom}: the answer took too long")
+            piece = await connection.read(left_s)
+            if piece is None:
+                break
+            body += piece
+        return bytes(body)
 
 
-async def _read(response: Response, whom: str, bytes_max: int) -> bytes:
-    """Read the body, and stop at the first byte above *bytes_max*."""
-    body = bytearray()
-    while (chunk := await response.body_reader.read_chunk()) is not None:
-        body += chunk.to_bytes()
-        if len(body) > bytes_max:
-            raise lost(whom, f"the answer is larger than {bytes_max} bytes")
-    return bytes(body)
+def target_of(url: Url) -> str:
+    """Return the path and query of *url*, as they are asked for."""
+    return url.path if url.query_string is None else f"{url.path}?{url.query_string}"
 
 
-def _told_s(date: str | None) -> int | None:
-    try:
-        return int(parsedate_to_datetime(date or "").timestamp())
-    except (ValueError, OverflowError):
-        return None
+def _value(fields: Fields, name: bytes) -> str | None:
+    """Return a field's first value, each byte a character: what is not text is nothing that is looked for."""
+    for field, value in fields:
+        if field == name:
+            return value.decode("latin-1")
+    return None
+
+
+def _user(url: str) -> bytes:
+    """Return the line that signs in by a URL's own user and password; some nodes are reached so."""
+    place = urlsplit(url)
+    if place.username is None and place.password is None:
+        return b""
+    pair = unquote_to_bytes(place.username or "") + b":" + unquote_to_bytes(place.password or "")
+    return b"authorization: Basic %b\r\n" % base64.b64encode(pair)

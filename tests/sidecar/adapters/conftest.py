@@ -4,9 +4,12 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Protocol
+from typing import Any, Protocol
 
+import pytest
 import pytest_asyncio
+
+from sidecar.adapters.connecting import Pool
 
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -15,6 +18,23 @@ class Listen(Protocol):
     """Starts a server that runs *script* on each connection, and returns its base URL."""
 
     async def __call__(self, script: Script) -> str: ...
+
+
+@pytest_asyncio.fixture(autouse=True)
+async def hung_up(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+    """Close the connections of adapters that a test has left open."""
+    pools: list[Pool] = []
+    begin = Pool.__init__
+
+    def noting(pool: Pool, *given: Any, **named: Any) -> None:
+        pools.append(pool)
+        begin(pool, *given, **named)
+
+    monkeypatch.setattr(Pool, "__init__", noting)
+    yield
+    for pool in pools:
+        pool.close()
+    await asyncio.sleep(0)
 
 
 @pytest_asyncio.fixture
