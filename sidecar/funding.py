@@ -44,12 +44,21 @@ async def fund(services: Services, admitted: Admitted, asking: Callable[[], byte
     return Funded(admitted, source)
 
 
-def facilitator_body(admitted: Admitted) -> bytes:
-    """Return the body of `/verify` and `/settle` for this payment; the same bytes every time."""
-    payment = admitted.verified.payment
-    return codec.facilitator_body(
-        payment.authorization, payment.signature, admitted.verified.offer.requirements, payment.resource
-    )
+class Asking:
+    """Gives the body of `/verify` and `/settle` for one payment: the same bytes, made when needed."""
+
+    def __init__(self, admitted: Admitted) -> None:
+        self._verified = admitted.verified
+        self._body = b""
+
+    def __call__(self) -> bytes:
+        """Return the body."""
+        if not self._body:
+            payment, terms = self._verified.payment, self._verified.offer.requirements
+            self._body = codec.facilitator_body(
+                payment.authorization, payment.signature, terms, payment.resource
+            )
+        return self._body
 
 
 async def _on_chain(chain: Chain, admitted: Admitted, purses: Purses, now_us: int) -> str:

@@ -28,7 +28,7 @@ from sidecar.domain.refusals import Code, Refusal
 from sidecar.domain.reporting import notes
 from sidecar.domain.settling import release_unit
 from sidecar.fields import combined
-from sidecar.funding import facilitator_body, fund
+from sidecar.funding import Asking, fund
 from sidecar.ports import (
     Fault,
     Kept,
@@ -55,7 +55,7 @@ class Running:
         endpoint = admitted.verified.context.endpoint
         self._costing = Costing(services, admitted.payment.call, endpoint.name, endpoint.tariff)
         self._delivered = 0  # the status of the answer that was delivered
-        self._body = b""  # of what a facilitator is asked, once it is
+        self._asking = Asking(admitted)
 
     @property
     def _owed(self) -> bool:
@@ -66,11 +66,6 @@ class Running:
     def _paid(self) -> bool:
         """Tell whether the call's own payment is ours, so that what is not delivered becomes credit."""
         return self._payment.state is State.SETTLED
-
-    def _asking(self) -> bytes:
-        """Return the body of `/verify` and `/settle`, the same bytes for both."""
-        self._body = self._body or facilitator_body(self._admitted)
-        return self._body
 
     async def fund(self) -> bool:
         """Ask whether the payer can pay; False if not, or if nobody could be asked."""
