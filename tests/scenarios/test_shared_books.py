@@ -2,16 +2,20 @@
 
 import os
 import signal
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from sidecar.sandbox.process import Sandbox
-from tests.postgres_server import url_of
+from tests.postgres_server import own_server, url_of
 from tests.scenarios import money
 from tests.scenarios.stand import Running, Stand, refusal, set_up, until
+from tests.scenarios.test_kill import AFTER
 
 PRICE = 10_000_000  # nano-USD
 UNITS = 10_000
@@ -20,10 +24,33 @@ UNITS = 10_000
 @pytest.fixture
 def stand(tmp_path: Path, sandbox: Sandbox, agent: str, postgres: str) -> Stand:
     """Give a stand whose books are in a PostgreSQL, for as many sidecars as a test starts."""
-    stand = set_up(tmp_path, sandbox, agent)
+    return on_postgres(set_up(tmp_path, sandbox, agent), postgres)
+
+
+def on_postgres(stand: Stand, address: str) -> Stand:
     config = stand.config.read_text(encoding="utf-8")
-    stand.config.write_text(config.replace("sqlite:///books.db", url_of(postgres)), encoding="utf-8")
+    stand.config.write_text(config.replace("sqlite:///books.db", url_of(address)), encoding="utf-8")
     return stand
+
+
+def a_third_is_told(sent: Sequence["Future[tuple[int, str]]"]) -> bool:
+    return sum(each.done() for each in sent) >= len(sent) // 3
+
+
+def is_read(running: Running) -> bool:
+    return running.operator("/api/v1/calls").status_code == 200
+
+
+def is_bought(running: Running, payment: Mapping[str, Any]) -> bool:
+    return told(running, payment)[0] in {200, 410}
+
+
+def told(running: Running, payment: Mapping[str, Any]) -> tuple[int, str]:
+    """Send a payment; (0, "") if nobody answers."""
+    try:
+        return refusal(running.send("/chat", payment))
+    except httpx.TransportError:
+        return 0, ""
 
 
 def outcomes(running: Running) -> list[str]:
@@ -100,3 +127,103 @@ def test_a_stopped_sidecar_is_fenced_out_when_it_wakes_up(stand: Stand, sandbox:
     assert "another process took its work over" in stand.log.read_text(encoding="utf-8")
     assert (books.broken, books.sold_to(payer.address), books.owed_to(payer.address)) == ({}, PRICE, 0)
     assert stand.taken() == {payer.address.lower(): UNITS}
+
+
+@pytest.mark.parametrize("points", [[*AFTER][:5], [*AFTER][5:]], ids=["early", "late"])
+def test_wherever_one_is_killed_the_other_closes_its_call(
+    stand: Stand, sandbox: Sandbox, points: list[str]
+) -> None:
+    """At each named point: the payment took its money once or not at all, and its repeat says so."""
+    payments = {}
+    with stand.serving() as other:
+        # Each has a payer of its own: credit would buy the next call without being asked for money.
+        for point, payer in zip(points, sandbox.buyers, strict=False):
+            with stand.serving(SIDECAR_FAULT=point) as dying:
+                payments[point] = dying.signed(payer, "/chat")
+                told(dying, payments[point])
+                assert dying.ended() == -signal.SIGKILL
+        assert until(lambda: "running" not in outcomes(other))
+        money.settled_down(stand, other)
+
+        found = {point: told(other, payment) for point, payment in payments.items()}
+        books = money.settled_down(stand, other)
+
+    assert books.broken == {}
+    assert all(found[point] in AFTER[point].repeat for point in found), found
+    taken = sum(AFTER[point].taken > 0 for point in payments)
+    assert sum(stand.taken().values()) == UNITS * taken
+    assert sum(books.owed_to(each.address) for each in sandbox.buyers) == 0
+
+
+def test_a_database_that_goes_and_comes_back_loses_nothing(
+    tmp_path: Path, sandbox: Sandbox, agent: str
+) -> None:
+    """Gone as in a crash, amid a load on two: paid work is refused, both live, and each payment ends well."""
+    with own_server(durable=True) as server:
+        stand = on_postgres(set_up(tmp_path, sandbox, agent), server.address)
+        with stand.serving() as one, stand.serving() as other, ThreadPoolExecutor(8) as pool:
+            both = (one, other)
+            payments = [one.signed(each, "/chat") for each in sandbox.buyers for _ in range(6)]
+            sent = [pool.submit(told, both[n % 2], each) for n, each in enumerate(payments)]
+            assert until(partial(a_third_is_told, sent))
+            server.stop(signal.SIGQUIT)
+            amid = {each.result() for each in sent}
+            away = {told(each, payments[n]) for n, each in enumerate(both)}
+            server.start()
+
+            for each in both:  # a reader whose connection is lost has another one for its next answer
+                assert until(partial(is_read, each))
+                assert until(partial(is_bought, each, payments[0]))
+            assert until(lambda: "running" not in outcomes(other))
+            money.settled_down(stand, other)
+            again = [told(both[n % 2], each) for n, each in enumerate(payments)]
+            books = money.settled_down(stand, other)
+            alive = [each.process.poll() for each in both]
+
+    assert {status for status, _ in amid} <= {200, 503}, amid
+    assert away <= {(503, "storage_unavailable"), (200, "")}, "a kept answer needs no database"
+    assert alive == [None, None]
+    assert {status for status, _ in again} <= {200, 410, 503}, again
+    assert books.broken == {}
+    assert {code for _, code in (*amid, *again)} <= {
+        "", "storage_unavailable", "settlement_unknown", "call_in_progress", "answer_gone",
+    }  # fmt: skip
+
+
+def test_two_behind_one_load_survive_kills_and_standstills(stand: Stand, sandbox: Sandbox) -> None:
+    """Killed, started again, and stopped past its lease, while both sell: every unit bought one call."""
+    payments: list[dict[str, Any]] = []
+    with stand.serving() as other, ThreadPoolExecutor(8) as pool:
+
+        def load(running: Running, count: int) -> list[Future[tuple[int, str]]]:
+            fresh = [other.signed(each, "/chat") for each in sandbox.buyers for _ in range(count)]
+            payments.extend(fresh)
+            return [pool.submit(told, each, one) for one in fresh for each in (running, other)]
+
+        for _ in range(2):
+            with stand.serving() as dying:
+                sent = load(dying, 2)
+                assert until(partial(a_third_is_told, sent))
+                dying.killed()
+                wait(sent)
+        with stand.serving() as sleeper:
+            sent = load(sleeper, 2)
+            assert until(partial(a_third_is_told, sent))
+            os.kill(sleeper.process.pid, signal.SIGSTOP)
+            assert until(lambda: "running" not in outcomes(other))
+            money.settled_down(stand, other)
+            os.kill(sleeper.process.pid, signal.SIGCONT)
+            assert sleeper.ended() == 1
+            wait(sent)
+
+        found = [told(other, each) for each in payments]
+        books = money.settled_down(stand, other)
+
+    assert books.broken == {}
+    # Unknown: killed between the commit that says so and the asking. Reused: its credit bought another call.
+    unbought = {(503, "settlement_unknown"), (409, "payment_reused")}
+    assert {*found} <= {(200, ""), (410, "answer_gone")} | unbought
+    bought = sum(each not in unbought for each in found)
+    owed = sum(books.owed_to(each.address) for each in sandbox.buyers)
+    assert sum(books.sold_to(each.address) for each in sandbox.buyers) == PRICE * bought
+    assert sum(stand.taken().values()) * PRICE // UNITS == PRICE * bought + owed

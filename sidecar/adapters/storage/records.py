@@ -76,7 +76,10 @@ _REPLACED_TERMS: Final = (
     "JOIN price_versions AS n ON n.endpoint = v.endpoint AND n.version = v.version + 1 "
     "WHERE v.endpoint = ? AND n.since_us > ? ORDER BY v.version DESC LIMIT ?"
 )
-_ORPHAN_CALLS: Final = "SELECT id, endpoint FROM calls WHERE outcome = ''"
+_ORPHAN_CALLS: Final = (
+    "SELECT id, endpoint FROM calls WHERE outcome = '' "  # noqa: S608
+    f"AND NOT EXISTS (SELECT 1 FROM payments AS p WHERE p.call_id = calls.id AND p.{_RUNNING})"
+)
 _DAY: Final = "SELECT spent_nano, uncharged_nano FROM payer_days WHERE payer = ? AND day = ?"
 _COUNT: Final = (
     "INSERT INTO payer_days (payer, day, spent_nano, uncharged_nano) VALUES (?, ?, ?, 0) "
@@ -133,7 +136,7 @@ class RecordsOf(CostsOf, Protocol):
         return self._where(f"{_UNFINISHED} AND {_RUNNING} AND NOT {_among('owner', living)}", living)
 
     def orphan_calls(self, owner: str) -> list[tuple[str, str]]:
-        """Return (call, endpoint) of calls that another run did not close."""
+        """Return (call, endpoint) of calls that another run did not close, and whose money is settled."""
         living = self.living(owner)
         return self.connection.execute(
             f"{_ORPHAN_CALLS} AND NOT {_among('owner', living)}", living

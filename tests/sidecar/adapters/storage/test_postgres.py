@@ -218,6 +218,7 @@ async def test_work_of_a_living_sidecar_is_no_orphan(books: Books, postgres: str
     assert await other.run(lambda tx: tx.orphans("other")) == []
     await books.storage.close()
     assert [each.call for each in await other.run(lambda tx: tx.orphans("other"))] == [payment.call]
+    assert await other.run(lambda tx: tx.orphan_calls("other")) == [], "it is closed with its money"
     await other.close()
 
 
