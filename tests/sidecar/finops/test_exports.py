@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import subprocess
+import sys
 from collections import defaultdict
 from contextlib import closing
 from decimal import Decimal
@@ -100,6 +102,38 @@ async def test_beancount_finds_our_balances(shop: Shop, tmp_path: Path) -> None:
     await busy(shop)
 
     assert checked(tmp_path, "".join(export(shop.path, "beancount"))) == (0, "")
+
+
+ADD_UP = """
+import json, sys
+from beancount import loader
+entries, errors, _ = loader.load_file(sys.argv[1])
+assert not errors
+ours = {each.account: each.meta["account"] for each in entries if type(each).__name__ == "Open"}
+sums = {}
+for each in entries:
+    for posting in getattr(each, "postings", ()):
+        sums[ours[posting.account]] = sums.get(ours[posting.account], 0) + posting.units.number
+print(json.dumps({name: str(number) for name, number in sums.items()}))
+"""
+"""What somebody else's program makes of the postings, by our names; it reads no balance that we wrote."""
+
+
+def added_up(written: Path) -> dict[str, Decimal]:
+    command = [sys.executable, "-c", ADD_UP, str(written)]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return {name: Decimal(number) for name, number in json.loads(told).items()}
+
+
+async def test_what_beancount_adds_up_is_every_balance_of_ours(shop: Shop, tmp_path: Path) -> None:
+    """Account by account, from the postings alone, against what our reports say."""
+    await busy(shop)
+    written = tmp_path / "books.beancount"
+    written.write_text("".join(export(shop.path, "beancount")), encoding="utf-8")
+
+    posted = {name: counters[:2] for name, counters in ours(shop.path).items() if any(counters[:2])}
+    assert added_up(written) == {name: debits - credits_ for name, (debits, credits_) in posted.items()}
+    assert len(posted) > 5
 
 
 def test_text_of_people_stays_in_its_field() -> None:
