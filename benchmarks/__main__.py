@@ -2,8 +2,12 @@
 
 import argparse
 import json
+import math
 import os
 import platform
+import signal
+import sys
+import time
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -15,6 +19,8 @@ from benchmarks.subjects import SUBJECTS, Subject, can_run
 RESULT: Final = ROOT / "benchmarks/result.json"
 PART_OF_IT: Final = ROOT / "benchmarks/part.json"
 """What a short run found, or a part of a whole one: no page is made of it."""
+QUICK_S: Final = 45.0
+"""When the short run begins nothing more, so that it ends within a minute."""
 PARTS: Final = ("rows", "steps", "streams", "startup", "booked")
 
 
@@ -26,6 +32,7 @@ def main() -> int:
     parser.add_argument("--part", choices=PARTS, action="append", help="only this part, or these")
     parser.add_argument("--page", action="store_true", help="put the last run into docs/performance.md")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started ends too
     if arguments.page:
         page.rewrite(json.loads(RESULT.read_text(encoding="utf-8")))
         return 0
@@ -56,9 +63,12 @@ def machine() -> dict[str, Any]:
 
 
 def _rows(chosen: Iterable[Subject], seconds: float, *, quick: bool) -> Iterable[Row]:
+    until = time.monotonic() + QUICK_S if quick else math.inf
     for subject in chosen:
         wanted = subject.quick if quick else subject.connections
-        if wanted:
+        if wanted and time.monotonic() > until:
+            print(f"{subject.name:<46} no time left: this machine is slow, or busy", flush=True)
+        elif wanted:
             with a_folder() as folder, staged(subject, folder) as stage:
                 yield from (stage.row(connections, seconds) for connections in wanted)
 

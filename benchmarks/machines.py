@@ -21,7 +21,7 @@ SERVER_CORE: Final = str(_CORES[0])
 OTHER_CORE: Final = str(_CORES[-1])
 _TICK_S: Final = 1 / os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
-_WAIT_S: Final = 20.0
+_WAIT_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ async def _measured(stage: Stage) -> dict[str, float]:
         "body_mib": (body - idle) / MIB,
         "streams_mib": (streams - idle) / MIB,
         "passed_on_ms": 1e3 * (passed_s - agent_s),
-        "paid_ms": 1e3 * (paid_s - agent_s),
+        "first_byte_ms": 1e3 * (paid_s - agent_s),
     }
 
 

@@ -27,7 +27,7 @@ def a_run(**parts: Any) -> dict[str, Any]:
         "seconds": 4.0,
         "rows": rows,
         "steps": [{"subject": "sidecar: deferred", "step": "admit", "p50_us": 1500, "cpu_us": 1200}],
-        "streams": {"streams_mib": 100, "passed_on_ms": 1, "paid_ms": 2, "body_mib": 3},
+        "streams": {"streams_mib": 100, "first_byte_ms": 1, "body_mib": 3},
         "startup": {"seconds": 1.2},
         "booked": [
             a_row("sidecar: deferred", 32, booked=0),
