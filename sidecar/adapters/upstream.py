@@ -149,10 +149,11 @@ class HttpAnswer:
         """Judge the head. AnswerLost: what came cannot be carried on as one HTTP answer."""
         if self.status not in STATUS_RANGE:
             raise lost(WHOM, f"status {self.status} cannot be carried on")
-        if not all(value.isascii() for _, value in self.headers):
+        if not b"".join([value for _, value in self.headers]).isascii():
             raise lost(WHOM, "a header of the answer is not ASCII")
-        framing = [(name, value.lower()) for name, value in self.headers if name in FRAMING]
-        if len(framing) > 1 or (b"transfer-encoding" in dict(framing) and framing[0][1] != b"chunked"):
+        framing = [field for field in self.headers if field[0] in FRAMING]
+        coded = [value for name, value in framing if name == b"transfer-encoding"]
+        if len(framing) > 1 or (coded and coded[0].lower() != b"chunked"):
             raise lost(WHOM, "the answer's framing is ambiguous")
 
     def whole(self) -> bytes | None:

@@ -6,6 +6,7 @@ RFC 9110 section 7.6.1: connection fields, and what `Connection` names, end at e
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from sidecar.fields import values
@@ -23,6 +24,8 @@ PAYMENT: Final = frozenset(
         b"settlement-overrides",
     )
 )  # fmt: skip
+NAMES_KEPT: Final = 256
+"""How many names of fields are remembered with what becomes of them; a request has at most a hundred."""
 _OURS: Final = (b"sidecar-", b"alephant-", b"x-litellm-")
 # The client sets its own; identity is asked for because the meter reads what passes.
 _NOT_FORWARDED: Final = frozenset((b"host", b"content-length", b"expect", b"accept-encoding", b"traceparent"))
@@ -57,15 +60,18 @@ def wallet(headers: Headers) -> bytes | None:
 
 def passing(headers: Headers, also: frozenset[bytes] = frozenset()) -> list[tuple[bytes, bytes]]:
     """Return the fields that may cross a hop: not the connection's, not a payment's, not ours, not *also*."""
+    kept = [field for field in headers if field[0] not in also and not _reserved(field[0])]
+    if len(kept) == len(headers):
+        return kept
     named = {token.strip().lower() for value in values(headers, b"connection") for token in value.split(b",")}
-    ending = HOP_BY_HOP | named | also
-    return [(name, value) for name, value in headers if name not in ending and not _reserved(name)]
+    return [field for field in kept if field[0] not in named] if named else kept
 
 
+@lru_cache(maxsize=NAMES_KEPT)
 def _reserved(name: bytes) -> bool:
-    """Tell what is a payment's or ours, also as CGI and WSGI servers read it: to them `_` is `-`."""
+    """Tell what ends here: a connection's, a payment's or ours; CGI servers take `_` for the `-` of a name."""
     plain = name.replace(b"_", b"-")
-    return plain in PAYMENT or plain.startswith(_OURS)
+    return name in HOP_BY_HOP or plain in PAYMENT or plain.startswith(_OURS)
 
 
 @dataclass(frozen=True, slots=True)
