@@ -158,12 +158,16 @@ class HttpAnswer:
 
     def whole(self) -> bytes | None:
         """Take the whole body if it is here; see the port."""
-        return self._connection.whole()
+        return None if self._closed else self._connection.whole()
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Yield the body as it comes; AnswerLost (TimedOut when it stalls) if it breaks off."""
-        while (piece := await self._connection.read(self._body_idle_s)) is not None:
+        while not self._closed:  # released, the connection may be another request's
+            piece = await self._connection.read(self._body_idle_s)
+            if piece is None:
+                return
             yield piece
+        raise lost(WHOM, "the answer was closed before its end")
 
     async def close(self) -> None:
         """Release the connection; safe at any time and more than once."""

@@ -132,6 +132,8 @@ class GuardedProtocol(Reader, asyncio.Protocol):
             self._refuse(refusal)
             return
         for each in judged:
+            if self._transport.is_closing():  # the one before was the last
+                return
             if isinstance(each, Cycle):
                 self._start(each)
             else:

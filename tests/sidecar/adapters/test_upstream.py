@@ -432,6 +432,29 @@ async def test_close_may_be_called_at_any_time_and_twice(listen: Listen) -> None
         await released.wait()
 
 
+@pytest.mark.parametrize("read", [True, False])
+async def test_a_closed_answer_never_reads_another_ones_bytes(read: bool, listen: Listen) -> None:
+    """Its connection may serve the next request already."""
+
+    async def twice(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for body in (b"first", b"other"):
+            await read_request(reader)
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n" + body)
+
+    upstream = HttpUpstream(await listen(twice))
+    answer = await upstream.send(a_request())
+    chunks = answer.chunks()
+    if read:
+        assert await anext(chunks) == b"first"
+    await answer.close()
+    other = await upstream.send(a_request())
+    assert answer.whole() is None
+    with pytest.raises(AnswerLost):
+        await anext(chunks)
+    assert await body_of(other) == b"other"
+    await upstream.close()
+
+
 async def test_a_send_given_up_on_frees_its_connection_at_once(listen: Listen) -> None:
     """With room for one connection, a cancelled send does not block the next one."""
     calls = 0
