@@ -19,7 +19,7 @@ from ledger.stores.migrate import SQL
 _SQL: Final = {name: query.sql for name, query in queries.load(SQL / "folds.sql").items()}
 _SHARED: Final = {name: query.sql for name, query in queries.load(SQL / "postgres" / "folds.sql").items()}
 
-JOURNALS: Final = 2_000
+JOURNALS: Final = 5_000
 """How many journals a fold goes further: what a report has left to add up, and how large the unit becomes."""
 
 _HALF: Final = 31

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from ledger.folding import keep, next_fold
 from ledger.stores import migrate
 from sidecar.adapters.storage.reading import READS, Reader, Unreadable, fetch, open_read_only
 from sidecar.domain.outcomes import Failed, Unknown
 from sidecar.finops import books, buyers, margins, receipts, statements
 from sidecar.finops.calls import one_parameters, page_parameters
 from sidecar.finops.tills import claims_parameters
-from tests.sidecar.shop import NOON_US, PAYER, Sale, Shop
+from tests.sidecar.shop import NOON_US, PAYER, TOOL, Sale, Shop, line
 
 ASKED: Mapping[str, Mapping[str, object]] = {
     "calls": page_parameters(50, None),
@@ -187,8 +188,31 @@ async def test_a_page_of_accounts_adds_up_its_own_entries(shop: Shop) -> None:
     """Balances of one page do not read the whole book."""
     steps = plan(shop, "accounts", ASKED["accounts"])
 
-    assert "SEARCH t USING INDEX transfers_by_debit (debit_no=?)" in steps
+    assert "SEARCH t USING INDEX transfers_by_debit (debit_no=? AND journal_seq>?)" in steps
+    assert "SEARCH s USING PRIMARY KEY (account_no=? AND fold_seq=?)" in steps
     assert "SCAN t" not in steps
+
+
+async def test_a_page_of_accounts_begins_at_what_was_folded(shop: Shop) -> None:
+    """Wherever the folds end, also between a hold and its end, balances are those of all entries."""
+    for number in (1, 2):
+        await shop.serve(Sale(number, surplus_nano=400), line(), TOOL)
+    await shop.lose(Sale(3))
+    with closing(open_read_only(shop.path)) as connection:
+        before = fetch(connection, "accounts", ASKED["accounts"])
+        for _ in range(3):
+            folded = next_fold(connection, "", 3)
+            assert folded is not None
+            await shop.store.run(partial(keep, folded=folded))
+
+            after = fetch(connection, "accounts", ASKED["accounts"])
+            assert [told(row) for row in after] == [told(row) for row in before]
+
+
+def told(row: Mapping[str, object]) -> dict[str, object]:
+    """Return an account as operators read it."""
+    (item,) = books.accounts_object([row], 1)["items"]
+    return dict(item)
 
 
 async def test_journals_are_found_by_number_and_by_subject(shop: Shop) -> None:
