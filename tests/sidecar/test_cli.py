@@ -1,6 +1,7 @@
 """The command line itself."""
 
 import argparse
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -186,7 +187,7 @@ sys.exit(main(["calls"]))
 
 def test_a_reader_that_stops_is_no_error() -> None:
     """`sidecar calls | head` shows what was asked for and nothing else."""
-    piped = f"{sys.executable} -c '{LOUD}' | head -c 10; echo ${{PIPESTATUS[0]}}"
+    piped = f"{shlex.quote(sys.executable)} -c '{LOUD}' | head -c 10; echo ${{PIPESTATUS[0]}}"
     found = subprocess.run(
         ["/bin/bash", "-c", piped], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
     )

@@ -16,7 +16,7 @@ PAYER, SENDER = keys.BUYERS[3], keys.BUYERS[4]
 NOBODY = "0x" + "00" * 19 + "99"
 _TRANSFER = "0xa9059cbb"
 
-_client = httpx.Client()  # one for all: making one costs more than most of the calls
+_client = httpx.Client(timeout=60)  # one for all: making one costs more than most of the calls
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,8 @@ def test_a_child_ends_when_its_input_does(service: str) -> None:
     """Closing the pipe ends the process cleanly, its background work included, and silently."""
     process, url = start(service)
     with process:
-        assert httpx.get(url + "/").status_code in {404, 405}
-        assert process.communicate(timeout=10) == (b"", b"")
+        assert httpx.get(url + "/", timeout=30).status_code in {404, 405}
+        assert process.communicate(timeout=30) == (b"", b"")
         assert process.returncode == 0
 
 
