@@ -69,7 +69,7 @@ def passing(headers: Headers, also: frozenset[bytes] = frozenset()) -> list[tupl
 
 @lru_cache(maxsize=NAMES_KEPT)
 def _reserved(name: bytes) -> bool:
-    """Tell what ends here: a connection's, a payment's or ours; CGI servers take `_` for the `-` of a name."""
+    """Tell what ends here: a connection's, a payment's or ours; a CGI server takes `_` for a name's `-`."""
     plain = name.replace(b"_", b"-")
     return name in HOP_BY_HOP or plain in PAYMENT or plain.startswith(_OURS)
 
