@@ -64,6 +64,7 @@ class RecordsSqliteTx(SqliteTx, RecordsOf):
 
     def change(self, payment: Payment, **changes: object) -> Payment:
         """Store *changes* to fields of *payment*, and only those."""
+        assert self._payments.get(payment.claim_key, payment) == payment, "what changes was just read"
         changed = super().change(payment, **changes)
         self.memories.keep(self._payments, changed.claim_key, changed)
         if State.DEFAULTED in {payment.state, changed.state}:
