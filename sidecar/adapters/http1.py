@@ -278,7 +278,7 @@ class ServerConnection(asyncio.Protocol):
         if self._whole:
             self.close()  # nobody needed it any more
         else:
-            what = "the body stalled" if self._headed else "no headers within the route's timeout"
+            what = "the body stalled" if self._headed else "no headers in time"
             self._fail(TimedOut(f"{self._whom}: {what}"))
 
     def _fail(self, error: BaseException) -> None:
