@@ -102,9 +102,14 @@ def text(amount: Amount) -> str:
 
 def half_even(x: Fraction) -> int:
     """Round to the nearest whole, a tie to the even one: over many cost lines it favours nobody."""
-    floor, rest = divmod(x.numerator, x.denominator)
+    return half_even_of(x.numerator, x.denominator)
+
+
+def half_even_of(numerator: int, denominator: int) -> int:
+    """Do the same for a fraction that nobody has reduced; its denominator is positive."""
+    floor, rest = divmod(numerator, denominator)
     twice = 2 * rest
-    if twice > x.denominator or (twice == x.denominator and floor % 2 == 1):
+    if twice > denominator or (twice == denominator and floor % 2 == 1):
         return floor + 1
     return floor
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Final
 
-from ledger.money import INT64_MAX, Amount, half_even, nano
+from ledger.money import INT64_MAX, Amount, half_even_of, nano
 from pricing.rates import STANDARD_TIERS, Card, RateCards
 from pricing.usage import Unmeasured, Usage
 
@@ -78,15 +78,16 @@ def cost_of(reading: Usage | Unmeasured, cards: RateCards, at_us: int) -> CostLi
     The provider's own figure needs no rate and is taken as it is.
     """
     card = None if reading.model is None else cards.find(reading.provider, reading.model, at_us)
-    exact, rate = None, ""
+    exact: tuple[int, int] | None = None
+    rate = ""
     if card is not None and isinstance(reading, Usage):
-        exact = price_of(reading, card, at_us)
+        exact = _priced(reading, card, at_us)
         rate = card.id if reading.service_tier in STANDARD_TIERS else f"{card.id} {reading.service_tier}"
     amount, basis = None, Basis.UNKNOWN
     if reading.reported is not None:
         amount, basis, rate = reading.reported, Basis.REPORTED, ""
-    elif exact is not None and exact <= INT64_MAX:
-        amount, basis = nano(half_even(exact)), Basis.MEASURED
+    elif exact is not None and exact[0] <= INT64_MAX * exact[1]:
+        amount, basis = nano(half_even_of(*exact)), Basis.MEASURED
     else:
         rate = ""
     return CostLine(
@@ -103,7 +104,13 @@ def cost_of(reading: Usage | Unmeasured, cards: RateCards, at_us: int) -> CostLi
 
 def price_of(usage: Usage, card: Card, at_us: int) -> Fraction | None:
     """Exact nano-USD of *usage* on *card*, or None when the card lacks a rate that is needed."""
-    total, parts = 0, 1  # a fraction, reduced once at the end
+    exact = _priced(usage, card, at_us)
+    return None if exact is None else Fraction(*exact)
+
+
+def _priced(usage: Usage, card: Card, at_us: int) -> tuple[int, int] | None:
+    """The same as a numerator and a denominator, not reduced."""
+    total, parts = 0, 1
     for unit, count in usage.parts(card.rates).items():
         if count == 0:
             continue
@@ -112,7 +119,7 @@ def price_of(usage: Usage, card: Card, at_us: int) -> Fraction | None:
             return None
         total = total * rate.denominator + count * rate.numerator * parts
         parts *= rate.denominator
-    return Fraction(total, parts)
+    return total, parts
 
 
 def strongest(lines: Iterable[CostLine]) -> tuple[tuple[CostLine, ...], tuple[CostLine, ...]]:

@@ -1,6 +1,7 @@
 """Model answers become usage. The registry of wire formats: a new one is a file and a line here."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
 from typing import Final
 
 from pricing.extract import anthropic_messages, gemini, openai_chat, openai_embeddings, openai_responses
@@ -18,6 +19,9 @@ FORMATS: Final[Sequence[Format]] = (
     gemini.FORMAT,
 )
 
+KEPT_BYTES_MAX: Final = 200
+"""Header values that are longer are not kept beside what was chosen for them."""
+
 WANTED: Final = {
     name: max(f.wanted.get(name, 0) for f in FORMATS)
     for name in sorted({n for f in FORMATS for n in f.wanted})
@@ -26,14 +30,23 @@ WANTED: Final = {
 
 def meter_for(content_type: bytes, content_encoding: bytes) -> Meter:
     """Choose the meter for an answer by its two header values, as they came; empty when there was none."""
+    if len(content_type) + len(content_encoding) > KEPT_BYTES_MAX:
+        return _choose(content_type, content_encoding)()
+    return _chosen(content_type, content_encoding)()
+
+
+def _choose(content_type: bytes, content_encoding: bytes) -> Callable[[], Meter]:
     is_object = is_json(content_type)
     if not is_object and _media_type(content_type) != b"text/event-stream":
-        return NullMeter()
+        return NullMeter
     codings = codings_of(content_encoding)
     if len(codings) > 1 or not CODINGS.issuperset(codings):
-        return EncodedMeter()
-    meter = JsonMeter(FORMATS, WANTED) if is_object else SseMeter(FORMATS, WANTED)
-    return InflateMeter(meter) if codings else meter
+        return EncodedMeter
+    reads: Callable[[], Meter] = partial(JsonMeter if is_object else SseMeter, FORMATS, WANTED)
+    return (lambda: InflateMeter(reads())) if codings else reads
+
+
+_chosen = lru_cache(maxsize=64)(_choose)
 
 
 def is_json(content_type: bytes) -> bool:

@@ -88,9 +88,10 @@ class Watched:
 
     def _becomes(self, health: Health) -> None:
         self.health = health
-        ready, detail = self.state
+        ready = health.breaker is Breaker.CLOSED and not self._unlisted
         if self._told is not ready:
             self._told = ready
+            _, detail = self.state
             self._observer.saw(DependencyChanged(f"facilitator:{self.name}", ready, detail))
 
 

@@ -40,6 +40,7 @@ class JsonLines:
         self._queue_max = queue_max
         self._lines: deque[tuple[int, Event | str]] = deque()
         self._dropped = 0
+        self._awake = False
         self._woken = threading.Event()
         self._closing = threading.Event()
         self._writer = threading.Thread(target=self._write, name="log-writer", daemon=True)
@@ -51,7 +52,8 @@ class JsonLines:
             self._dropped += 1
             return
         self._lines.append((self._now_us(), line))
-        if not self._woken.is_set():
+        if not self._awake:
+            self._awake = True
             self._woken.set()
 
     def close(self, timeout_s: int = 2) -> None:
@@ -65,6 +67,7 @@ class JsonLines:
             self._woken.wait()
             last = self._closing.is_set()
             self._woken.clear()
+            self._awake = False  # before the lines are taken: who comes later wakes us again
             try:
                 self._stream.write("".join(self._batch()))
                 self._stream.flush()

@@ -128,6 +128,8 @@ def order(candidates: Sequence[Health], kind: Kind, now_us: int) -> tuple[str, .
     before the slow; then those another call is trying. Equals stay as they are listed.
     """
     able = [each for each in candidates if kind in each.kinds and each.breaker is not Breaker.OPEN]
+    if len(able) == 1:
+        return (able[0].name,)
     return tuple(each.name for each in sorted(able, key=lambda each: _rank(each, now_us)))
 
 
@@ -139,7 +141,11 @@ def _rank(health: Health, now_us: int) -> tuple[int, int]:
 
 def admitting(candidates: Sequence[Health], kind: Kind, now_us: int) -> Health | None:
     """Return who makes it worth to begin a call that pays by *kind*: one that is closed, else a trial."""
-    able = [each for each in candidates if kind in each.kinds]
-    closed = (each for each in able if each.breaker is Breaker.CLOSED)
-    awaiting = (each for each in able if each.awaits_trial(now_us))
-    return next(closed, None) or next(awaiting, None)
+    awaiting: Health | None = None
+    for each in candidates:
+        if kind in each.kinds:
+            if each.breaker is Breaker.CLOSED:
+                return each
+            if awaiting is None and each.awaits_trial(now_us):
+                awaiting = each
+    return awaiting

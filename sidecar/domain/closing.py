@@ -33,7 +33,13 @@ def lines_of(ending: Ending, lines: tuple[CostLine, ...]) -> tuple[CostLine, ...
     work it was.
     """
     retry = not ending.served
-    return tuple(replace(line, kind=kind_booked(line, retry=retry)) for line in lines)
+    kinds = [kind_booked(line, retry=retry) for line in lines]
+    return tuple(
+        [
+            line if line.kind is kind else replace(line, kind=kind)
+            for line, kind in zip(lines, kinds, strict=True)
+        ]
+    )
 
 
 def close_unit(

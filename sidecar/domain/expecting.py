@@ -59,6 +59,7 @@ def decide(endpoint: Endpoint, cost: Amount | None) -> Refusal | None:
     if endpoint.margin_floor is None or cost is None:
         return None
     earned_nano = endpoint.price.units - endpoint.fees.units - cost.units
-    if earned_nano >= endpoint.margin_floor * endpoint.price.units:
+    floor = endpoint.margin_floor
+    if earned_nano * floor.denominator >= floor.numerator * endpoint.price.units:
         return None
     return Refusal(Code.WOULD_LOSE_MONEY, policy="routes.margin_floor")

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from ledger.money import Amount, half_even, nano
+from ledger.money import Amount, half_even_of, nano
 from pricing.cost import Basis, CostLine, Kind, Source
 
 
@@ -37,7 +37,7 @@ def of_sale(fees: Fees, facilitators: Sequence[str], price: Amount) -> Amount:
 
 def of_platform(fees: Fees, revenue: Amount) -> CostLine | None:
     """Return the platform's share of *revenue*, rounded half-even; None when it takes none."""
-    if fees.platform == 0:
+    if not fees.platform:
         return None
-    share = nano(half_even(fees.platform * revenue.units))
+    share = nano(half_even_of(fees.platform.numerator * revenue.units, fees.platform.denominator))
     return CostLine(Kind.FEE, "platform", share, Basis.MEASURED, rate="config fees", source=Source.TARIFF)

@@ -63,12 +63,20 @@ def _read(raw: bytes, decoder: json.JSONDecoder, depth_max: int = DEPTH_MAX) -> 
         text = raw.decode("utf-8")
         if _too_deep(raw, depth_max):
             return None
-        document: object = decoder.decode(text)
+        document = _decoded(text, decoder)
         if "\\u" in text:  # only an escape can bring half a surrogate pair
             json.dumps(document, ensure_ascii=False).encode("utf-8")
     except ValueError:
         return None
     return document
+
+
+def _decoded(text: str, decoder: json.JSONDecoder) -> object:
+    """Read *text*, which mostly has nothing around its value: then nothing is looked for there."""
+    if text[:1].isspace():
+        return decoder.decode(text)
+    document, end = decoder.raw_decode(text)
+    return document if end == len(text) else decoder.decode(text)
 
 
 def _too_deep(raw: bytes, depth_max: int) -> bool:

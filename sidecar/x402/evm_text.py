@@ -15,6 +15,7 @@ import sha3
 UINT256_MAX: Final = 2**256 - 1
 ADDRESS_BYTES: Final = 20
 
+_ADDRESS_CHARS: Final = 2 + 2 * ADDRESS_BYTES
 _ADDRESS: Final = re.compile(r"0x[0-9A-Fa-f]{40}")
 _UINT: Final = re.compile(r"0|[1-9][0-9]{0,77}")
 _HEX: Final = re.compile(r"0x(?:[0-9A-Fa-f]{2})*")
@@ -23,9 +24,12 @@ _TRANSACTION: Final = re.compile(r"0x[0-9A-Fa-f]{64}")
 
 def read_address(text: object) -> bytes | None:
     """20 bytes of 0x and 40 hex digits; any case, as a checksum protects typing and not signing."""
-    if not isinstance(text, str) or not _ADDRESS.fullmatch(text):
-        return None
-    return bytes.fromhex(text[2:])
+    return _address(text) if isinstance(text, str) and len(text) == _ADDRESS_CHARS else None
+
+
+@lru_cache(maxsize=4096)
+def _address(text: str) -> bytes | None:
+    return bytes.fromhex(text[2:]) if _ADDRESS.fullmatch(text) else None
 
 
 @lru_cache(maxsize=1024)
