@@ -27,6 +27,9 @@ from ledger.transfers import Booked, Journal, Pending, Row, Transfer
 
 _SQL: Final = {name: query.sql for name, query in queries.load(SQL / "postgres" / "book.sql").items()}
 _DIRECT: Final = {name: query.sql for name, query in queries.load(SQL / "postgres" / "direct.sql").items()}
+_DIRECT["prepare_holds"] = _DIRECT["prepare"].replace(
+    "account_no = ANY ($1::bigint[])", _DIRECT.pop("of_holds")
+)
 _NO_WAIT: Final = {
     name: sql.replace("FOR NO KEY UPDATE", "FOR NO KEY UPDATE SKIP LOCKED") for name, sql in _DIRECT.items()
 }

@@ -15,25 +15,11 @@ UNION ALL
 SELECT 'journal', seq, happened_us, recorded_us, 0, 0, kind, subject, note, ''
 FROM journals WHERE id = $3;
 
--- prepare_holds: the same, with the counters that these holds are on
-WITH locked AS MATERIALIZED (
-    SELECT account_no, debits_posted, credits_posted, debits_pending, credits_pending
-    FROM balances WHERE account_no IN (
+-- of_holds: the condition of `prepare` where holds are resolved: their counters too
+account_no IN (
         SELECT unnest($1::bigint[])
         UNION SELECT debit_no FROM transfers WHERE id = ANY ($4::text[])
-        UNION SELECT credit_no FROM transfers WHERE id = ANY ($4::text[]))
-    ORDER BY account_no FOR NO KEY UPDATE
-)
-SELECT 'balance', account_no, debits_posted, credits_posted, debits_pending, credits_pending, '', '', '', '' FROM locked
-UNION ALL
-SELECT 'number', nextval('journals_seq_seq'::regclass), n, 0, 0, 0, '', '', '', ''
-FROM (SELECT count(*) AS n FROM locked) AS had
-UNION ALL
-SELECT 'entry', t.debit_no, t.credit_no, t.amount, 0, 0, t.id, t.kind, t.pending_id, r.kind
-FROM transfers AS t LEFT JOIN transfers AS r ON r.pending_id = t.id WHERE t.id = ANY ($2::text[])
-UNION ALL
-SELECT 'journal', seq, happened_us, recorded_us, 0, 0, kind, subject, note, ''
-FROM journals WHERE id = $3;
+        UNION SELECT credit_no FROM transfers WHERE id = ANY ($4::text[]));
 
 -- lock: counters of accounts, alone until the end of this transaction
 SELECT account_no, debits_posted, credits_posted, debits_pending, credits_pending
