@@ -21,11 +21,12 @@ from sidecar.adapters.storage.postgres import PostgresStorage
 from sidecar.adapters.storage.reading import SharedReader, Unreadable, fetch, open_read_only
 from sidecar.adapters.storage.reporting import export, read_statement, read_trial_balance
 from sidecar.adapters.storage.sealed import prove_journal, verify_books
+from sidecar.bookkeeping import Bookkeeping, NotBooked
 from sidecar.domain.call import Admitted
 from sidecar.domain.closing import Ending
 from sidecar.domain.collecting import naming_unit
 from sidecar.domain.outcomes import Failed, Unknown
-from sidecar.finops import margins
+from sidecar.finops import instants, margins
 from sidecar.finops.exports import FORMATS
 from sidecar.ports import StorageGone, StorageUnavailable
 from tests.ledger.stores.postgres.test_store import sealed
@@ -207,6 +208,30 @@ async def test_what_is_signed_is_verified_and_proven(books: Books) -> None:
         verify_books("postgresql://u:secret@127.0.0.1:1/none", bytes(32))
     with pytest.raises(NotAFile, match="copied with its own pg_dump, or pg_basebackup"):
         back_up(books.place, Path("copy.db"))
+
+
+async def test_a_period_is_closed_as_in_a_file(books: Books) -> None:
+    """Over the chain, by the same bookkeeping; what happened before is refused by a person's journal too."""
+    await books.settled()
+    assert isinstance(books.place, str)
+    await sealed(books.place)
+    hour_s = 3600
+    before = instants.text(NOW_US - 2 * hour_s * 1_000_000)
+    by_hand = Bookkeeping(books.storage, books.place, SIGNER, "key")
+
+    closed = await by_hand.close({"before": before})
+
+    assert (closed["number"], closed["before"]) == (1, before)
+    assert await by_hand.close({"before": before}) == closed
+    entry = {"debit": "bank", "credit": "owner", "amount": "1.00"}
+    late = {"id": "late", "kind": "opening", "reason": "found", "entries": [entry]}
+    with pytest.raises(NotBooked, match="period_closed"):
+        await by_hand.post({**late, "happened_at": instants.text(NOW_US - 3 * hour_s * 1_000_000)})
+    assert (await by_hand.post({**late, "happened_at": before}))["status"] == "created"
+    await sealed(books.place)
+    await books.storage.run(partial(sealing.seal, signer=SIGNER))
+    verdict = verify_books(books.place, SIGNER.public_key)
+    assert (verdict["verified"], verdict["periods"]) == (True, 1)
 
 
 async def test_work_of_a_living_sidecar_is_no_orphan(books: Books, postgres: str) -> None:
