@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources.abc import Traversable
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 _TITLE: Final = re.compile(r"^-- ([a-z][a-z0-9_]*): (.+)$", re.MULTILINE)
 
@@ -55,6 +55,15 @@ class Reads(Protocol):
 
     def execute(self, sql: str, parameters: Mapping[str, object] | Sequence[object] = ..., /) -> Rows:
         """Run one statement."""
+        ...
+
+
+@runtime_checkable
+class Scans(Protocol):
+    """What can give a long answer in pieces; a connection that does not reads row by row anyway."""
+
+    def scan(self, sql: str) -> Iterator[Any]:
+        """Run one statement and yield its rows."""
         ...
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from ledger import chain, queries
 from ledger.accounts import Account, AccountId
 from ledger.chain import GENESIS, Head
-from ledger.queries import Reads, Rows
+from ledger.queries import Reads, Rows, Scans
 from ledger.stores import rows
 from ledger.stores.migrate import SQL
 from ledger.transfers import Booked, Row
@@ -49,6 +49,13 @@ def read(connection: Reads, name: str, **parameters: object) -> Rows:
     return connection.execute((_READS if alone(connection) else _SHARED_READS)[name].sql, parameters)
 
 
+def scan(connection: Reads, name: str) -> Iterator[Any]:
+    """Run the statement *name* and yield its rows, of which there may be more than fit in memory."""
+    if isinstance(connection, Scans):
+        return connection.scan(_SHARED_READS[name].sql)
+    return iter(read(connection, name))
+
+
 def head(connection: Reads) -> Head:
     """Return the end of the chain."""
     last = read(connection, "last_hash").fetchone()
@@ -67,9 +74,9 @@ def _lenient(content: bytes) -> str:
 def hash_chain(connection: Reads) -> Iterator[Found]:
     """Find journals, by number, that are missing or are not what was sealed."""
     named = dict(_accounts(connection))
-    transfers = _Groups(_read(connection, "transfers"))
+    transfers = _Groups(scan(connection, "transfers"))
     end, recorded_before, seen = GENESIS, 0, set[AccountId]()
-    for seq, name, kind, happened_us, recorded_us, subject, note, prev_hash, digest in _read(
+    for seq, name, kind, happened_us, recorded_us, subject, note, prev_hash, digest in scan(
         connection, "journals"
     ):
         if seq != end.seq + 1:
@@ -92,8 +99,8 @@ def hash_chain(connection: Reads) -> Iterator[Found]:
 def journals(connection: Reads) -> Iterator[Booked]:
     """Yield every journal in the order of the chain; KeyError or ValueError at one that cannot be read."""
     named = dict(_accounts(connection))
-    transfers = _Groups(_read(connection, "transfers"))
-    for seq, name, kind, happened_us, recorded_us, subject, note, _, _ in _read(connection, "journals"):
+    transfers = _Groups(scan(connection, "transfers"))
+    for seq, name, kind, happened_us, recorded_us, subject, note, _, _ in scan(connection, "journals"):
         booked_rows = _rows(transfers.take(seq), named)
         yield Booked(seq, name, kind, happened_us, recorded_us, subject, note, booked_rows)
 
@@ -151,12 +158,8 @@ def _rows(found: Iterator[Found], named: Mapping[int, Account]) -> tuple[Row, ..
 
 
 def _accounts(connection: Reads) -> Iterator[tuple[int, Account]]:
-    for found in _read(connection, "accounts"):
+    for found in scan(connection, "accounts"):
         try:
             yield found[0], rows.account(found)
         except ValueError:
             continue  # the journals that name it are found to be unreadable
-
-
-def _read(connection: Reads, name: str) -> Iterator[Any]:
-    return iter(read(connection, name))

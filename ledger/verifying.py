@@ -59,7 +59,7 @@ class _Signatures:
     def __init__(self, connection: Reads, public_key: bytes) -> None:
         self._connection = connection
         self._key = public_key
-        self._hashes = iter(sealed.read(connection, "hashes"))
+        self._hashes = sealed.scan(connection, "hashes")
         self._previous = NO_STATEMENT
         self.signed = 0
         self.count = 0

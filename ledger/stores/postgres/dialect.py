@@ -6,12 +6,13 @@ SQLite has no booleans, and names of types are those of the schema.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
 import psycopg
 from psycopg.adapt import Loader
+from psycopg.pq import TransactionStatus
 
 _WORDS: Final = {
     "json_object(": "json_build_object(",
@@ -34,6 +35,10 @@ _SCHEMA: Final = (
         r"\1 FOR EACH ROW EXECUTE FUNCTION refuse(\2);",
     ),
 )
+
+
+PIECE_ROWS: Final = 2_000
+"""How many rows of a long answer are had at a time."""
 
 
 @lru_cache(maxsize=2048)
@@ -76,6 +81,7 @@ class Connection:
     def __init__(self, connection: "psycopg.Connection[Any]") -> None:
         self.postgres = connection
         self.wait = True
+        self._scans = 0
         self.before: Callable[[], None] | None = None
         """What is done before a statement of an application."""
 
@@ -93,6 +99,14 @@ class Connection:
             self.before()
         with self.postgres.cursor() as cursor:
             cursor.executemany(statement(sql, wait=self.wait), rows)
+
+    def scan(self, sql: str) -> Iterator[Any]:
+        """Run one statement and yield its rows, which stay on the server until they are wanted."""
+        outside = self.postgres.info.transaction_status == TransactionStatus.IDLE
+        self._scans += 1
+        with self.postgres.cursor(f"scan_{self._scans}", withhold=outside) as cursor:
+            cursor.itersize = PIECE_ROWS
+            yield from cursor.execute(statement(sql))
 
     def close(self) -> None:
         """Release the connection."""

@@ -4,6 +4,7 @@ from contextlib import closing
 
 import pytest
 
+from ledger.stores.postgres import dialect
 from ledger.stores.postgres.connecting import connect
 from ledger.stores.postgres.dialect import Connection, schema, statement
 
@@ -54,3 +55,21 @@ def test_a_connection_reads_it(postgres: str) -> None:
         connection.executemany("INSERT INTO t VALUES (?)", [(2**62,), (2**62,), (2**62,)])
 
         assert connection.execute("SELECT sum(n) FROM t WHERE n > :n", {"n": 1}).fetchone() == (3 * 2**62,)
+
+
+@pytest.mark.parametrize("begin", ["SELECT 1", "BEGIN"])
+def test_a_long_answer_is_had_in_pieces(postgres: str, monkeypatch: pytest.MonkeyPatch, begin: str) -> None:
+    """In its order, several at once, in a transaction or outside one; who stops early leaves nothing open."""
+    monkeypatch.setattr(dialect, "PIECE_ROWS", 7)
+    rows = "SELECT n FROM generate_series(1, 50) AS n"
+    with closing(Connection(connect(postgres))) as connection:
+        connection.execute(begin)
+        assert [*zip(connection.scan(rows), connection.scan(rows), strict=True)] == [
+            ((n,), (n,)) for n in range(1, 51)
+        ]
+        started = connection.scan(rows)
+        assert next(iter(started)) == (1,)
+        connection.execute("ROLLBACK")
+        del started
+
+        assert connection.execute("SELECT count(*) FROM pg_cursors").fetchone() == (0,)
