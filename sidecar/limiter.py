@@ -1,27 +1,40 @@
 """Rates held per caller, in memory. Bounded: callers that pace themselves need no memory."""
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from ipaddress import IPv6Address, ip_address
 from typing import Final
 
-from sidecar.domain.pacing import Pass, Rate, pace
+from sidecar.domain.pacing import Pass, Rate, pace, shared
 
 CALLERS_MAX: Final = 100_000
 US_PER_S: Final = 1_000_000
 _IPV6_PREFIX: Final = 64
 
 
-class Limiter:
-    """One rate for each of any number of callers."""
+def alone() -> int:
+    """Return how many processes sell from books that are this one's alone."""
+    return 1
 
-    def __init__(self, rate: Rate, callers_max: int = CALLERS_MAX) -> None:
+
+class Limiter:
+    """One rate for each of any number of callers, of which this process has its part.
+
+    So many `processes` as sell from the same books now hold to the rate together.
+    """
+
+    def __init__(
+        self, rate: Rate, callers_max: int = CALLERS_MAX, processes: Callable[[], int] = alone
+    ) -> None:
         self._rate = rate
         self._callers_max = callers_max
+        self._processes = processes
         self._due_us: dict[Hashable, int] = {}
 
     def wait_s(self, caller: Hashable, now_us: int) -> int:
         """Count a call; return 0 if it may go on, else after how many whole seconds to come again."""
-        verdict = pace(self._due_us.get(caller, 0), now_us, self._rate)
+        processes = self._processes()
+        rate = self._rate if processes == 1 else shared(self._rate, processes)
+        verdict = pace(self._due_us.get(caller, 0), now_us, rate)
         if not isinstance(verdict, Pass):
             return -(-verdict.wait_us // US_PER_S)
         self._due_us[caller] = verdict.due_us

@@ -171,7 +171,7 @@ async def paid_path(
     buyers = Buyers(
         entries=entries,
         routes=routes,
-        selling=Selling(Pipeline(services), clock, tokens, _buyer_limits(limits)),
+        selling=Selling(Pipeline(services), clock, tokens, _buyer_limits(limits, storage)),
         passing=Passing(adapters.upstream, observer, delivery),
         pages=_pages(settings, entries, routes, adapters.reader, kept, services),
         clock=clock,
@@ -239,13 +239,14 @@ def _pages(
     )
 
 
-def _buyer_limits(limits: Limits) -> BuyerLimits:
+def _buyer_limits(limits: Limits, storage: OpenStorage) -> BuyerLimits:
     return BuyerLimits(
         limits.payment_header_bytes,
         limits.paid_body_bytes,
         limits.open_calls,
         limits.per_buyer,
         limits.per_address,
+        lambda: storage.processes,
     )
 
 

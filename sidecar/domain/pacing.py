@@ -24,6 +24,12 @@ class Rate:
         object.__setattr__(self, "interval_us", -(-self.period_us // self.calls))
 
 
+def shared(rate: Rate, processes: int) -> Rate:
+    """Return the part of *rate* that each of so many processes lets through: never more than it together."""
+    calls = rate.calls // processes
+    return Rate(calls, rate.period_us) if calls else Rate(1, -(-rate.period_us * processes // rate.calls))
+
+
 @dataclass(frozen=True, slots=True)
 class Pass:
     """It may; `due_us` is what to remember of the caller."""

@@ -5,6 +5,7 @@ depend on the body, it is not read for them.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -51,6 +52,8 @@ class Limits:
     open_calls: int
     per_buyer: Rate
     per_address: Rate
+    processes: Callable[[], int]
+    """How many sell from the same books now; the rates are theirs together."""
 
 
 class Selling:
@@ -61,7 +64,7 @@ class Selling:
         self._clock = clock
         self._tokens = tokens
         self._limits = limits
-        self._paces = Paces(limits.per_address, limits.per_buyer)
+        self._paces = Paces(limits.per_address, limits.per_buyer, limits.processes)
         self._open = 0
         self._idle = asyncio.Event()
         self._busy = 0

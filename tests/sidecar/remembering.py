@@ -23,6 +23,10 @@ class Undoing:
         return self._storage.failed
 
     @property
+    def processes(self) -> int:
+        return self._storage.processes
+
+    @property
     def lag(self) -> Lag:
         return self._storage.lag
 

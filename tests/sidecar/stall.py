@@ -38,6 +38,7 @@ from sidecar.http.sold import Sold
 from sidecar.http.wallet.nonces import Nonces
 from sidecar.http.wallet.pages import Pages
 from sidecar.http.wallet.proving import Proving
+from sidecar.limiter import alone
 from sidecar.pipeline import Pipeline
 from sidecar.ports import Facilitator
 from sidecar.recovery import Recovery, Watched
@@ -174,6 +175,7 @@ class Stall:
             settings.get("open_calls", 1000),
             per_buyer=settings.get("per_buyer", NO_RATE),
             per_address=settings.get("per_address", NO_RATE),
+            processes=alone,
         )
         tokens = Tokens(origin=ORIGIN_SECRET, calls=CALLS_SECRET)
         entries = [_entry(name, endpoint, sales.get(name)) for name, endpoint in endpoints.items()]

@@ -17,6 +17,16 @@ def test_each_caller_has_its_own_rate() -> None:
     assert limiter.wait_s("a", 1 + 30_000_000) == 0
 
 
+def test_processes_hold_to_a_rate_together() -> None:
+    """Each has its part of it from when the other is there, and all of it when it is alone again."""
+    there = 2
+    pair = [Limiter(Rate(4, MINUTE), processes=lambda: there) for _ in range(2)]
+
+    assert [limiter.wait_s("a", 1) for limiter in pair for _ in range(3)] == [0, 0, 30, 0, 0, 30]
+    there = 1
+    assert [pair[0].wait_s("b", 1) for _ in range(5)] == [0, 0, 0, 0, 15]
+
+
 def test_memory_holds_only_who_is_early() -> None:
     """A flood of strangers does not grow the memory, and does not free who was held back."""
     limiter = Limiter(Rate(1, MINUTE), callers_max=10)

@@ -20,7 +20,7 @@ from ledger.stores.postgres import schema
 from ledger.stores.postgres.connecting import WAITS, Waits, connect, opened, place_of, reason
 from ledger.stores.postgres.dialect import Connection
 from ledger.stores.postgres.groups import Groups
-from ledger.stores.postgres.leases import Fenced, Lease, fence_expired
+from ledger.stores.postgres.leases import Fenced, Lease, fence_expired, living
 from ledger.stores.postgres.sealing import Sealer, lag
 from ledger.stores.postgres.transaction import PostgresTx, Times
 
@@ -76,11 +76,17 @@ class PostgresStore(Generic[T]):
         self._keeper = threading.Thread(target=self._keep, name="ledger-keeper", daemon=True)
         self._is_open = False
         self._lag = Lag()
+        self._writers = 1
 
     @property
     def lag(self) -> Lag:
         """How far the chain was behind the book at the last beat, before it was sealed."""
         return self._lag
+
+    @property
+    def writers(self) -> int:
+        """How many may write this book, as of the last beat; this one is among them."""
+        return self._writers
 
     @property
     def failed(self) -> str | None:
@@ -100,6 +106,7 @@ class PostgresStore(Generic[T]):
                 found = connection.execute(_LAST_RECORDED).fetchone()
                 self._times = Times(self._now_us, found[0] if found else 0)
                 self._lease.enter(connection)
+                self._writers = len(living(connection))
             except psycopg.Error as error:
                 raise StoreUnusable(f"{place} cannot be written: {reason(error)}") from error
         self._groups.start()
@@ -150,6 +157,7 @@ class PostgresStore(Generic[T]):
             self._away = self._lease.lease_s * 1000 // self._beat_ms
         if not self._away:
             fence_expired(connection, self._lease.owner)
+        self._writers = len(living(connection))
         self._lag = lag(connection)
         while sealer.seal(connection):
             if not last:

@@ -22,6 +22,11 @@ class OpenStorage(Protocol):
         ...
 
     @property
+    def processes(self) -> int:
+        """Say how many sidecars share the books, this one among them."""
+        ...
+
+    @property
     def lag(self) -> Lag:
         """Say how far the hash chain is behind the books."""
         ...

@@ -57,6 +57,11 @@ class PostgresStorage:
         return self._store.failed
 
     @property
+    def processes(self) -> int:
+        """Say how many sidecars share the books, this one among them."""
+        return self._store.writers
+
+    @property
     def lag(self) -> Lag:
         """Say how far the chain is behind the book."""
         return self._store.lag

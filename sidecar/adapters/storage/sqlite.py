@@ -28,6 +28,11 @@ class SqliteStorage:
         return self._store.failed
 
     @property
+    def processes(self) -> int:
+        """Say how many sidecars share the books: a file is one process's alone."""
+        return 1
+
+    @property
     def lag(self) -> Lag:
         """Say how far the chain is behind the book: here it is made in the commit."""
         return Lag()

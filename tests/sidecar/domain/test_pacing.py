@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.domain.pacing import Pass, Rate, Wait, pace
+from sidecar.domain.pacing import Pass, Rate, Wait, pace, shared
 
 SECOND = 1_000_000
 
@@ -54,3 +54,18 @@ def test_no_period_sees_more_than_twice_the_rate(calls: int, period: int, instan
 
     for start in through:
         assert sum(start <= instant < start + period for instant in through) <= 2 * calls
+
+
+@given(st.integers(1, 1000), st.integers(1, 60 * SECOND), st.integers(1, 50))
+def test_the_parts_of_a_rate_are_never_more_than_it(calls: int, period: int, processes: int) -> None:
+    """However many share it, and also where there are more of them than calls in a period."""
+    part = shared(Rate(calls, period), processes)
+
+    assert part.calls * processes * period <= calls * part.period_us
+    assert shared(Rate(calls, period), 1) == Rate(calls, period)
+
+
+def test_a_part_is_as_large_as_it_can_be() -> None:
+    """Two have half each; of more than there are calls, each has one in a longer time."""
+    assert shared(Rate(100, SECOND), 2) == Rate(50, SECOND)
+    assert shared(Rate(2, SECOND), 5) == Rate(1, 2_500_000)

@@ -247,6 +247,20 @@ async def test_work_of_a_living_sidecar_is_no_orphan(books: Books, postgres: str
     await other.close()
 
 
+async def test_who_shares_the_books_is_counted(books: Books, postgres: str) -> None:
+    """From the start on, and until one has left: rates are theirs together."""
+    other = PostgresStorage(postgres, lambda: NOW_US, "other", beat_ms=20)
+    other.open()
+    assert other.processes == 2
+    while books.storage.processes != 2:  # noqa: ASYNC110 - its keeper looks at each beat
+        await asyncio.sleep(0.01)
+
+    await other.close()
+
+    while books.storage.processes != 1:  # noqa: ASYNC110 - its keeper looks at each beat
+        await asyncio.sleep(0.01)
+
+
 async def test_faults_are_named_as_the_core_knows_them(postgres: str) -> None:
     """A database that is away is unavailable; one that took our work over is gone."""
     storage = PostgresStorage(postgres, lambda: NOW_US, "one", beat_ms=20)
