@@ -71,14 +71,14 @@ class Subject:
 
 SUBJECTS: Final = (
     Subject("plain Starlette + httpx proxy", "proxy", "POST /free", "200", quick=(32,)),
-    Subject("sidecar: free call passed on", "sidecar", "POST /free", "200", quick=(1, 32)),
+    Subject("sidecar: free call passed on", "sidecar", "POST /free", "200", quick=(32,)),
     Subject("sidecar: 402", "sidecar", "POST /paid", "402", quick=(32,)),
     Subject("sidecar: authorization, verify and settle", "sidecar", "POST /paid", "200", paid=True,
-            quick=(1, 32), steps=True),
+            quick=(32,), steps=True),
     Subject("sidecar: authorization, funds by node", "sidecar", "POST /paid", "200", paid=True, node=True,
             steps=True),
     Subject("sidecar: deferred", "sidecar", "POST /paid", "200", paid=True, settle="deferred", node=True,
-            quick=(1, 32), steps=True),
+            quick=(32,), steps=True),
     Subject("sidecar: from credit", "sidecar", "POST /paid", "200", paid=True, credit=True),
     Subject("official FastAPI: 402", "fastapi", "POST /paid", "402"),
     Subject("official FastAPI: paid", "fastapi", "POST /paid", "200", paid=True, connections=(1, 4, 32),
