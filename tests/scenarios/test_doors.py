@@ -4,6 +4,7 @@ import ctypes
 import json
 import os
 import resource
+import shlex
 import socket
 import sqlite3
 import subprocess
@@ -222,6 +223,28 @@ def test_a_python_that_is_too_old(version: str) -> None:
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr.startswith(f"sidecar: this is Python {major}.{minor}, and 3.11 or newer is needed; ")
     assert done.stderr.count("\n") == 1
+
+
+def test_make_with_a_python_that_is_too_old(tmp_path: Path) -> None:
+    """Nothing is begun: the sentence says how to name another one."""
+    old = tmp_path / "python3.9"
+    program = "import sys; sys.version_info = (3, 9, 18); exec(sys.argv[1])"
+    old.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -c "{program}" "$2"\n')
+    old.chmod(0o755)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    done = subprocess.run(
+        ["make", "--file", str(ROOT / "Makefile"), ".venv/bin/python", f"PYTHON={shlex.quote(str(old))}"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout) == (2, "")
+    needed = "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 ..."
+    assert done.stderr.startswith(f"{needed}\n")
+    assert not (tmp_path / ".venv").exists()
 
 
 def test_an_agent_that_is_away_at_the_start(stand: Stand, upstream: Middleman, agent: str) -> None:
