@@ -10,7 +10,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 KEPT_MAX: Final = 65_536
-"""How many entries a memory has at the end of a unit; when there are more, it is emptied."""
+"""How many entries a memory has, give or take as many; when there are more, it is emptied."""
 
 
 class Memories:
@@ -23,10 +23,13 @@ class Memories:
     def __init__(self) -> None:
         self._all: list[tuple[dict[Any, Any], int]] = []
         self._touched: list[tuple[dict[Any, Any], Hashable]] = []
+        self._kept = 0  # since it was last looked how many each has
+        self._least = KEPT_MAX
 
     def add(self, memory: dict[K, V], kept_max: int = 0) -> dict[K, V]:
         """Look after *memory* too, which has at most *kept_max* entries; 0 stands for KEPT_MAX."""
-        self._all.append((memory, kept_max))
+        self._all.append((memory, kept_max or KEPT_MAX))
+        self._least = min(self._least, kept_max or KEPT_MAX)
         return memory
 
     def keep(self, memory: dict[K, V], key: K, value: V) -> V:
@@ -37,10 +40,13 @@ class Memories:
 
     def begin(self) -> None:
         """Start a unit: the one before has ended, and is undone alone no more."""
+        self._kept += len(self._touched)
         self._touched.clear()
-        for memory, kept_max in self._all:
-            if len(memory) > (kept_max or KEPT_MAX):
-                memory.clear()
+        if self._kept > self._least:
+            self._kept = 0
+            for memory, kept_max in self._all:
+                if len(memory) > kept_max:
+                    memory.clear()
 
     def undo(self) -> None:
         """Forget what the unit that was just rolled back has touched."""

@@ -25,7 +25,7 @@ def account(row: AccountRow) -> Account:
 
 def floor(of: Account) -> str:
     """Return the side that may not be overdrawn, as the balance row's check reads it."""
-    return of.side.value if of.constraint is Constraint.NO_NEGATIVE else "none"
+    return str(of.side) if of.constraint is Constraint.NO_NEGATIVE else "none"
 
 
 def balance(sums: Iterable[tuple[str, str, int, int]]) -> Balance:

@@ -64,7 +64,7 @@ class SqliteTx:
         self._by_id: dict[AccountId, _Known] = self.memories.add({})
         self._by_no: dict[int, _Known] = self.memories.add({})
         self._absent: dict[AccountId, bool] = self.memories.add({})  # accounts that nobody has opened yet
-        self._balances: dict[int, Balance] = self.memories.add({})  # of constrained accounts, by number
+        self._states: dict[AccountId, AccountState] = self.memories.add({})
         self._entries: dict[str, TransferState] = self.memories.add({})
         self._new: frozenset[str] = frozenset()  # ids that are nobody's, as was just found out
 
@@ -126,12 +126,16 @@ class SqliteTx:
 
     def account(self, account_id: AccountId) -> AccountState | None:
         """See `ledger.rules.View`."""
-        known = self._known(account_id)
-        if known is None:
-            return None
-        if known.account.constraint is Constraint.NONE:
-            return AccountState(known.account, None)
-        return AccountState(known.account, self._kept(known.no))
+        state = self._states.get(account_id)
+        if state is None:
+            known = self._known(account_id)
+            if known is None:
+                return None
+            balance = None
+            if known.account.constraint is not Constraint.NONE:
+                balance = Balance(*self.connection.execute(_BALANCE_OF, (known.no,)).fetchone())
+            state = self.memories.keep(self._states, account_id, AccountState(known.account, balance))
+        return state
 
     def transfer(self, transfer_id: str) -> TransferState | None:
         """See `ledger.rules.View`."""
@@ -148,12 +152,12 @@ class SqliteTx:
 
     def balance(self, account_id: AccountId) -> Balance:
         """See `ledger.store.Tx`."""
-        known = self._known(account_id)
-        if known is None:
+        state = self.account(account_id)
+        if state is None:
             return Balance()
-        if known.account.constraint is not Constraint.NONE:
-            return self._kept(known.no)
-        return to.balance(self.connection.execute(_SQL["sums_of"], (known.no,)))
+        if state.balance is not None:
+            return state.balance
+        return to.balance(self.connection.execute(_SQL["sums_of"], (self._number_of(state.account),)))
 
     def append(self, journal: Journal, accepted: Accepted) -> int:
         """See `ledger.store.Tx`."""
@@ -185,7 +189,8 @@ class SqliteTx:
         self._new = frozenset()
         self._head = head
         for row in rows:
-            self._note(row)
+            if row.kind is Kind.PENDING or row.pending_id is not None:
+                self._note(row)
         return seq
 
     def last_checkpoint(self) -> Signed | None:
@@ -224,15 +229,15 @@ class SqliteTx:
         values: list[int | str | None] = []
         for position, row in enumerate(rows):
             debit, credit = self._number_of(row.debit), self._number_of(row.credit)
-            values += (seq, position, row.id, row.kind.value, debit, credit, row.units, row.pending_id)
+            values += (seq, position, row.id, str(row.kind), debit, credit, row.units, row.pending_id)
         return values
 
     def _balances_of(self, accepted: Accepted) -> list[int | str]:
         values: list[int | str] = []
         for account, balance in accepted.changed:
-            no = self._number_of(account)
-            self.memories.keep(self._balances, no, balance)
-            values += (no, to.floor(account), balance.debits_posted, balance.credits_posted)
+            known = self._by_id[account.id]  # the decision has looked it up
+            self.memories.keep(self._states, account.id, AccountState(known.account, balance))
+            values += (known.no, to.floor(account), balance.debits_posted, balance.credits_posted)
             values += (balance.debits_pending, balance.credits_pending)
         return values
 
@@ -280,13 +285,6 @@ class SqliteTx:
     def _remember(self, known: _Known) -> _Known:
         self.memories.keep(self._by_id, known.account.id, known)
         return self.memories.keep(self._by_no, known.no, known)
-
-    def _kept(self, no: int) -> Balance:
-        known = self._balances.get(no)
-        if known is None:
-            found = self.connection.execute(_BALANCE_OF, (no,)).fetchone()
-            known = self.memories.keep(self._balances, no, Balance(*found))
-        return known
 
     def _row(
         self, row_id: str, kind: str, debit_no: int, credit_no: int, units: int, pending_id: str | None

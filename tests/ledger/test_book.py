@@ -3,9 +3,11 @@
 import asyncio
 import sqlite3
 import tempfile
+from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -17,7 +19,7 @@ from ledger.audit import audit
 from ledger.balances import Balance
 from ledger.book import Created, Exists, Rejected
 from ledger.money import INT64_MAX, nano
-from ledger.store import Store, Tx
+from ledger.store import Rollback, Store, Tx
 from ledger.stores.memory import MemoryStore
 from ledger.stores.postgres.connecting import connect
 from ledger.stores.postgres.dialect import Connection
@@ -27,6 +29,8 @@ from tests.ledger.examples import BUYER, CASH, OPEN, OWED, SALES, TILL, Ticks, j
 from tests.ledger.model import Naive
 from tests.ledger.stores.postgres.shared import shared_store
 from tests.postgres_server import a_database
+
+R = TypeVar("R")
 
 ACCOUNTS = (CASH, SALES, BUYER, TILL, OPEN, OWED)
 
@@ -119,15 +123,45 @@ class InMemory(Bookkeeping):
         return MemoryStore(now_us=self.clock)
 
 
+class Undoing:
+    """A store that runs every unit in vain first; what it remembers then is what its file says."""
+
+    def __init__(self, store: SqliteStore[SqliteTx]) -> None:
+        self.store = store
+
+    async def run(self, unit: Callable[[SqliteTx], R]) -> R:
+        def in_vain(tx: SqliteTx) -> None:
+            unit(tx)
+            raise Rollback(None)
+
+        await self.store.run(in_vain)
+        await self.store.run(_agrees)
+        outcome = await self.store.run(unit)
+        await self.store.run(_agrees)
+        return outcome
+
+    async def close(self) -> None:
+        await self.store.close()
+
+
+def _agrees(tx: SqliteTx) -> None:
+    """Hold the answers of *tx* against those of one that remembers nothing."""
+    asking = SqliteTx(tx.connection, lambda: 0)
+    assert [tx.account(each.id) for each in ACCOUNTS] == [asking.account(each.id) for each in ACCOUNTS]
+    booked = tx.connection.execute("SELECT id FROM transfers").fetchall()
+    assert [tx.transfer(name) for (name,) in booked] == [asking.transfer(name) for (name,) in booked]
+    assert tx.head == asking.head
+
+
 class InSqlite(Bookkeeping):
-    """The law for SQLite, whose file passes the audit in the end."""
+    """The law for SQLite, whose file passes the audit in the end; its memory never says anything else."""
 
     def opened(self) -> Store[Tx]:
         self.place = tempfile.TemporaryDirectory()
         self.path = Path(self.place.name) / "book.db"
         store: SqliteStore[SqliteTx] = SqliteStore(self.path, now_us=self.clock)
         store.open()
-        return store
+        return Undoing(store)
 
     def teardown(self) -> None:
         super().teardown()

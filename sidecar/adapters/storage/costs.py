@@ -98,12 +98,12 @@ class CostsOf(Tx, Protocol):
 
 def _values(line: CostLine) -> tuple[object, ...]:
     return (
-        line.kind.value,
+        str(line.kind),
         line.name,
         None if line.amount is None else line.amount.units,
-        line.basis.value,
+        str(line.basis),
         line.rate,
-        line.source.value,
+        str(line.source),
         line.provider,
         line.response_id,
         line.step,

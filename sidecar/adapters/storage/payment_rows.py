@@ -29,8 +29,8 @@ def payment_from(row: Sequence[object]) -> Payment:
 def values_of(payment: Payment) -> list[object]:
     """Return what each of the columns holds of a payment."""
     values: list[object] = [*payment]
-    values[_STATE] = payment.state.value
-    values[_PROOF] = payment.proof.value
+    values[_STATE] = str(payment.state)
+    values[_PROOF] = str(payment.proof)
     values[_WATCHED] = int(payment.watched)
     values[_ON_CREDIT] = int(payment.on_credit)
     return values
@@ -39,7 +39,7 @@ def values_of(payment: Payment) -> list[object]:
 def plain(values: Iterable[object]) -> list[object]:
     """Return values of fields as their columns hold them."""
     return [
-        value.value if isinstance(value, State | Proof) else int(value) if isinstance(value, bool) else value
+        str(value) if isinstance(value, State | Proof) else int(value) if isinstance(value, bool) else value
         for value in values
     ]
 

@@ -16,7 +16,7 @@ from sidecar.domain.payments import State
 from sidecar.domain.records import Payment
 from sidecar.domain.reporting import Bounds, report_unit
 from tests.sidecar.builders import NOW_US, OTHER_WALLET, Books, a_log, a_transaction, open_books, verified
-from tests.sidecar.remembering import Undoing, agrees
+from tests.sidecar.remembering import Undoing, agrees, differences
 from tests.sidecar.shop import TOOL
 from tests.sidecar.told import report
 
@@ -80,13 +80,15 @@ async def test_a_change_is_known_at_once_and_undone_with_its_unit(
     books = Books(tmp_path)  # that no auditor will see
     payment = await books.admitted()
     await books.run(agrees)
+    told: list[list[str]] = []
 
     def undone(tx: RecordsSqliteTx) -> None:
         change(tx, payment)
-        agrees(tx)
+        told.append(differences(tx))
         raise Rollback(None)
 
     await books.run(undone)
+    assert told == [[], []]  # in its group, and then by itself
     await books.run(agrees)
     await books.run(change, payment)
     await books.run(agrees)
