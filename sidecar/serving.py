@@ -41,12 +41,12 @@ class Everybody:
     """Tells several observers the same."""
 
     def __init__(self, observers: Sequence[Observer]) -> None:
-        self._observers = observers
+        self._tell = [observer.saw for observer in observers]
 
     def saw(self, event: Event) -> None:
         """Tell all of them that *event* happened."""
-        for observer in self._observers:
-            observer.saw(event)
+        for tell in self._tell:
+            tell(event)
 
 
 @dataclass(frozen=True, slots=True)

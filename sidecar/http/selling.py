@@ -165,13 +165,17 @@ class Selling:
         # This task is the call's, not the connection's: of a buyer who leaves the server only tells.
         self._open += 1
         try:
-            await self._run(asked, checked, exchange)
+            exchange.version = checked.payment.version
+            verified = asked.verified(checked)
+            outgoing = asked.outgoing(verified, self._tokens)
+            await self._pipeline.serve(verified, outgoing, exchange, checked.closed)
         except asyncio.CancelledError:
             # The drain is over and the server ends by force. The call ends as in a crash, so that nothing
             # is charged that nobody gets: the next run puts it to rest by what is on disk.
             await exchange.refuse(Refusal(Code.CALL_IN_PROGRESS, retry_after_s=RETRY_AFTER_S))
             raise
         finally:
+            asked.body.close()
             self._open -= 1
             if not self._open:
                 self._idle.set()
@@ -182,15 +186,6 @@ class Selling:
         if self._busy >= self._limits.open_calls:
             return Refusal(Code.OVERLOADED, retry_after_s=RETRY_AFTER_S)
         return None
-
-    async def _run(self, asked: Asked, checked: Checked, exchange: BuyerExchange) -> None:
-        try:
-            exchange.version = checked.payment.version
-            verified = asked.verified(checked)
-            outgoing = asked.outgoing(verified, self._tokens)
-            await self._pipeline.serve(verified, outgoing, exchange, checked.closed)
-        finally:
-            asked.body.close()
 
 
 @dataclass(frozen=True, slots=True)
