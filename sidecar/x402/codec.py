@@ -179,7 +179,7 @@ def facilitator_body(
     The same values give the same bytes, so a recovery that has only stored columns asks
     about precisely the payment that was asked about before.
     """
-    payload = _dump(SCHEMES[requirements.scheme].write(Signed(authorization, signature)))
+    payload = SCHEMES[requirements.scheme].write(Signed(authorization, signature)).encode("ascii")
     accepted = _accepted(requirements)
     named = b"" if resource is None else b',"resource":%b' % _dump({"url": resource})
     return (

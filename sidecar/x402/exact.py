@@ -99,20 +99,15 @@ def _unread(member: str) -> Malformed:
     return Malformed(reasons.INVALID_PAYLOAD, f"payload.authorization.{member}")
 
 
-def write(signed: Signed) -> dict[str, object]:
-    """The `payload` member again, in one spelling whatever the payer's was."""
+def write(signed: Signed) -> str:
+    """The `payload` member again as JSON, in one spelling whatever the payer's was."""
     message = signed.authorization
-    return {
-        "signature": hex_text(signed.signature),
-        "authorization": {
-            "from": checksummed(message.from_),
-            "to": checksummed(message.to),
-            "value": str(message.value),
-            "validAfter": str(message.valid_after),
-            "validBefore": str(message.valid_before),
-            "nonce": hex_text(message.nonce),
-        },
-    }
+    return (
+        f'{{"signature":"{hex_text(signed.signature)}","authorization":{{'
+        f'"from":"{checksummed(message.from_)}","to":"{checksummed(message.to)}","value":"{message.value}",'
+        f'"validAfter":"{message.valid_after}","validBefore":"{message.valid_before}",'
+        f'"nonce":"{hex_text(message.nonce)}"}}}}'
+    )
 
 
 def check(

@@ -17,7 +17,7 @@ class Scheme:
 
     name: str
     read: Callable[[object], Signed | Malformed]
-    write: Callable[[Signed], dict[str, object]]
+    write: Callable[[Signed], str]
     check: Callable[[ExactPayment, Requirements, int, int, Window], LocallyValid | Invalid]
     identify: Callable[[ExactPayment, Requirements, int], LocallyValid | Invalid]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from sidecar.x402 import exact
 from sidecar.x402.exact import Signed
 from sidecar.x402.schemes import SCHEMES
@@ -19,4 +21,4 @@ def test_what_a_scheme_writes_it_reads() -> None:
     payment = a_payment()
     signed = Signed(payment.authorization, payment.signature)
     for scheme in SCHEMES.values():
-        assert scheme.read(scheme.write(signed)) == signed
+        assert scheme.read(json.loads(scheme.write(signed))) == signed
