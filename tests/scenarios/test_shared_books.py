@@ -68,8 +68,11 @@ def test_what_one_sells_both_know(stand: Stand, sandbox: Sandbox) -> None:
         assert until(lambda: refusal(other.send("/chat", payment)) == (200, ""))
         assert outcomes(one) == outcomes(other) == ["served"]
         books = money.settled_down(stand, other)
+        verdicts = [each.ask("/api/v1/ledger/verify") for each in (one, other)]
 
     assert books.broken == {}
+    assert [each["verified"] for each in verdicts] == [True, True]
+    assert verdicts[0]["public_key"] == verdicts[1]["public_key"]
     assert stand.taken() == {payer.address.lower(): UNITS}
 
 
