@@ -57,6 +57,16 @@ class Account:
     limit: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """An account that takes no new transfers any more: since when, microseconds, why, and by whose key."""
+
+    account: AccountId
+    closed_us: int
+    reason: str
+    key: str
+
+
 @lru_cache(maxsize=65_536)
 def text(account_id: AccountId) -> str:
     """Join the parts with `:`; inside a part `%` is written %25 and `:` %3A. Exact inverse of `parse`."""

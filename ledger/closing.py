@@ -1,4 +1,4 @@
-"""Closing: ends a period for ever, with a signed trial balance. The only writer of periods.
+"""Closing: ends a period for ever, with a signed trial balance, or an account. The only writer of either.
 
 The balance is added up beside the writer, since that takes seconds on a large
 book; the unit only makes sure that nothing came in between.
@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 from ledger import periods
+from ledger.accounts import AccountId, Closure
 from ledger.periods import Period, Standing
 from ledger.signing import NO_STATEMENT, Signed, Signer
 from ledger.store import ClosableTx
@@ -32,6 +33,22 @@ class NotClosed(StrEnum):
     CLOSED_BEFORE = "closed_before"  # a later time is closed already
     NOTHING_BOOKED = "nothing_booked"
     CHANGED_MEANWHILE = "changed_meanwhile"  # after the trial balance was added up: add it up again
+
+
+def close_account(tx: ClosableTx, account_id: AccountId, *, reason: str, key: str) -> Closure | None:
+    """Book nothing new on an account from now on; what it holds may still be resolved, one way or another.
+
+    Returns how it is closed: again, how it was the first time. None: there is no such account.
+    """
+    assert reason, "an account is closed for a reason"
+    before = tx.closure(account_id)
+    if before is not None:
+        return before
+    if tx.account(account_id) is None:
+        return None
+    closure = Closure(account_id, tx.recorded_us, reason, key)
+    tx.add_closure(closure)
+    return closure
 
 
 def close(tx: ClosableTx, signer: Signer, through_us: int, trial: Trial) -> Signed | NotClosed:

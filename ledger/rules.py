@@ -5,6 +5,7 @@ entry that may not happen refuses the whole journal, and of the reasons that
 hold for that entry the one that stands first in `Status` is answered.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -45,6 +46,11 @@ class View(Protocol):
     @property
     def closed_through_us(self) -> int:
         """Return up to when periods are closed, that time included; OPEN if none is."""
+        ...
+
+    @property
+    def closed_accounts(self) -> Collection[AccountId]:
+        """Return the accounts on which nothing new is booked."""
         ...
 
     def account(self, account_id: AccountId) -> AccountState | None:
@@ -194,6 +200,9 @@ class _Draft:
         field = accounts.difference(self._place(credit).account, credit)
         if field is not None:
             return Status.ACCOUNT_DIFFERS, f"credit.{field}"
+        closed = self._view.closed_accounts
+        if closed and (debit.id in closed or credit.id in closed):
+            return Status.ACCOUNT_CLOSED, "debit" if debit.id in closed else "credit"
         return self._apply(Row(entry.id, _KIND[type(entry)], debit, credit, units, None), held=0)
 
     def _resolve(self, entry: Post | Void | Expire) -> _Refusal | None:

@@ -26,6 +26,7 @@ class Status(StrEnum):
     ASSETS_DIFFER = "assets_differ"
     ACCOUNTS_SAME = "accounts_same"
     ACCOUNT_DIFFERS = "account_differs"  # from its first use
+    ACCOUNT_CLOSED = "account_closed"  # by an operator; what it holds may still be resolved
     # The hold that the entry resolves.
     PENDING_NOT_FOUND = "pending_not_found"
     PENDING_NOT_PENDING = "pending_not_pending"

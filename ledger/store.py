@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from ledger.accounts import AccountId
+from ledger.accounts import AccountId, Closure
 from ledger.balances import Balance
 from ledger.chain import Head
 from ledger.periods import Period
@@ -141,7 +141,7 @@ class SealableTx(Tx, Protocol):
 
 
 class ClosableTx(Tx, Protocol):
-    """A transaction of a book whose periods can be closed."""
+    """A transaction of a book whose periods and accounts can be closed."""
 
     @property
     def head(self) -> Head:
@@ -158,6 +158,14 @@ class ClosableTx(Tx, Protocol):
 
     def add_period(self, period: Period, signed: Signed) -> None:
         """Keep the close of a period; what happened in it is refused from now on. Only for `closing`."""
+        ...
+
+    def closure(self, account_id: AccountId) -> Closure | None:
+        """Return how an account was closed, or None. Nobody else books until this unit is committed."""
+        ...
+
+    def add_closure(self, closure: Closure) -> None:
+        """Keep the close of an account; new transfers on it are refused from now on. Only for `closing`."""
         ...
 
 

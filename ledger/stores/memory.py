@@ -4,12 +4,12 @@ Runs the same rules, seals the same chain, and undoes a unit as a database does.
 """
 
 from collections import ChainMap
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 from ledger import chain
-from ledger.accounts import Account, AccountId, Constraint, Side
+from ledger.accounts import Account, AccountId, Closure, Constraint, Side
 from ledger.balances import ZERO, Balance, apply
 from ledger.chain import GENESIS, Head
 from ledger.periods import Period
@@ -36,8 +36,9 @@ class MemoryTx:
         self._hashes: ChainMap[int, bytes] = ChainMap({}, {})
         self._checkpoints: ChainMap[int, Signed] = ChainMap({}, {})
         self._periods: ChainMap[int, Signed] = ChainMap({}, {})  # by the time they are closed through
+        self._closures: ChainMap[AccountId, Closure] = ChainMap({}, {})
         booked = (self._accounts, self._balances, self._journals, self._rows, self._resolutions)
-        signed = (self._hashes, self._checkpoints, self._periods)
+        signed = (self._hashes, self._checkpoints, self._periods, self._closures)
         self._tables: tuple[ChainMap[Any, Any], ...] = (*booked, *signed)
 
     @property
@@ -49,6 +50,11 @@ class MemoryTx:
     def closed_through_us(self) -> int:
         """See `ledger.rules.View`."""
         return max(self._periods, default=OPEN)
+
+    @property
+    def closed_accounts(self) -> Collection[AccountId]:
+        """See `ledger.rules.View`."""
+        return self._closures.keys()
 
     @property
     def head(self) -> Head:
@@ -129,6 +135,14 @@ class MemoryTx:
     def add_period(self, period: Period, signed: Signed) -> None:
         """See `ledger.store.ClosableTx`."""
         self._periods[period.through_us] = signed
+
+    def closure(self, account_id: AccountId) -> Closure | None:
+        """See `ledger.store.ClosableTx`."""
+        return self._closures.get(account_id)
+
+    def add_closure(self, closure: Closure) -> None:
+        """See `ledger.store.ClosableTx`."""
+        self._closures[closure.account] = closure
 
     def begin(self) -> None:
         """Start a unit: what it records has one time, never below the time of the unit before."""

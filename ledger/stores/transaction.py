@@ -12,11 +12,10 @@ from ledger import accounts, chain, queries
 from ledger.accounts import Account, AccountId, Constraint
 from ledger.balances import Balance
 from ledger.chain import GENESIS, Head
-from ledger.periods import Period
-from ledger.rules import OPEN, Accepted, AccountState, TransferState
+from ledger.rules import Accepted, AccountState, TransferState
 from ledger.signing import Signed
 from ledger.stores import rows as to
-from ledger.stores.memories import Memories
+from ledger.stores.closings import ClosingsTx
 from ledger.stores.migrate import SQL
 from ledger.transfers import Booked, Journal, Kind, Row
 
@@ -46,7 +45,7 @@ class _Known:
     account: Account
 
 
-class SqliteTx:
+class SqliteTx(ClosingsTx):
     """See `ledger.store`: Tx, SealableTx and ClosableTx. One object serves all units, one after the other.
 
     An application subclasses it with its own tables, over `connection`. Nobody else writes to
@@ -54,13 +53,11 @@ class SqliteTx:
     """
 
     def __init__(self, connection: sqlite3.Connection, now_us: Callable[[], int]) -> None:
-        self.connection = connection
+        super().__init__(connection)
         self._now_us = now_us
         last = connection.execute(_SQL["head"]).fetchone()
         self._head = GENESIS if last is None else Head(last[0], last[1])
         self._recorded_us: int = 0 if last is None else last[2]
-        self._closed_us = self._closed_through()
-        self.memories = Memories()
         self._by_id: dict[AccountId, _Known] = self.memories.add({})
         self._by_no: dict[int, _Known] = self.memories.add({})
         self._absent: dict[AccountId, bool] = self.memories.add({})  # accounts that nobody has opened yet
@@ -72,11 +69,6 @@ class SqliteTx:
     def recorded_us(self) -> int:
         """See `ledger.store.Tx`."""
         return self._recorded_us
-
-    @property
-    def closed_through_us(self) -> int:
-        """See `ledger.rules.View`."""
-        return self._closed_us
 
     @property
     def head(self) -> Head:
@@ -205,25 +197,6 @@ class SqliteTx:
     def add_checkpoint(self, seq: int, signed: Signed) -> None:
         """See `ledger.store.SealableTx`."""
         self.connection.execute(_SQL["add_checkpoint"], (seq, signed.statement, signed.signature))
-
-    def last_period(self) -> Signed | None:
-        """See `ledger.store.ClosableTx`."""
-        found = self.connection.execute(_SQL["last_period"]).fetchone()
-        return None if found is None else Signed(*found)
-
-    def happened_since(self, *, seq: int, through_us: int) -> bool:
-        """See `ledger.store.ClosableTx`."""
-        return bool(self.connection.execute(_SQL["happened_since"], (seq, through_us)).fetchone()[0])
-
-    def add_period(self, period: Period, signed: Signed) -> None:
-        """See `ledger.store.ClosableTx`."""
-        row = (period.number, period.through_us, period.head.seq, signed.statement, signed.signature)
-        self.connection.execute(_SQL["add_period"], row)
-        self._closed_us = period.through_us
-
-    def _closed_through(self) -> int:
-        (through_us,) = self.connection.execute(_SQL["closed_through"]).fetchone()
-        return OPEN if through_us is None else through_us
 
     def _transfers(self, seq: int, rows: Iterable[Row]) -> list[int | str | None]:
         values: list[int | str | None] = []

@@ -29,6 +29,7 @@ from tests.ledger.examples import (
 CHECKS = [
     "assets_balance",
     "closed_periods_stay",
+    "closed_accounts_stay",
     "transfers_well_formed",
     "holds_resolved_once",
     "folds_follow",

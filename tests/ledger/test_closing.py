@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from ledger import book, closing, periods, reports
+from ledger.accounts import Closure
 from ledger.book import Created, Exists, Rejected
-from ledger.closing import LATE_US, NotClosed, Trial
+from ledger.closing import LATE_US, NotClosed, Trial, close_account
 from ledger.periods import Standing
 from ledger.rules import JOURNAL
 from ledger.signing import Signed, Signer, is_signed_by
@@ -18,7 +19,8 @@ from ledger.statuses import Status
 from ledger.store import ClosableTx, Rollback, Store
 from ledger.stores.memory import MemoryStore
 from ledger.stores.sqlite import SqliteStore, SqliteTx
-from tests.ledger.examples import Ticks, journal, move
+from ledger.transfers import Journal
+from tests.ledger.examples import BUYER, SALES, Ticks, hold, journal, move, post, void
 from tests.ledger.stores.postgres.shared import chained, numbered, shared_store
 
 SIGNER = Signer(bytes(32))
@@ -96,6 +98,47 @@ async def test_the_same_close_again_changes_nothing(store: AnyStore, clock: Tick
     clock.us += 5
 
     assert await close(store) == first
+
+
+async def test_a_closed_account_takes_nothing_more(store: AnyStore, clock: Ticks) -> None:
+    """New transfers and holds on it are refused, and what it holds is resolved as ever."""
+
+    async def booked(asked: Journal) -> Created | Exists | Rejected:
+        return await store.run(partial(book.submit, journal=asked))
+
+    async def ended(reason: str) -> Closure | None:
+        return await store.run(partial(close_account, account_id=SALES.id, reason=reason, key="k"))
+
+    first = journal("first", move("in"), hold("h", units=60), hold("g", units=30))
+    assert await ended("not yet there") is None
+    assert isinstance(await booked(first), Created)
+    closure = Closure(SALES.id, NOW_US, "the endpoint is gone", "k")
+    assert await ended("the endpoint is gone") == closure
+    clock.us += 5
+
+    assert await ended("again") == closure
+    refused = Rejected(Status.ACCOUNT_CLOSED, 0, "credit")
+    assert await booked(journal("hold", hold("n", units=1))) == refused
+    assert await booked(journal("move", move("n", BUYER, SALES, 1))) == refused
+    assert isinstance(await booked(first), Exists)
+    assert isinstance(await booked(journal("post", post("p", "h", 50), void("v", "g"))), Created)
+    assert isinstance(await booked(journal("other", move("m"))), Created)
+
+
+async def test_an_account_whose_close_is_undone_is_open(store: AnyStore) -> None:
+    """What a unit closed and did not commit, no later unit sees."""
+    await store.run(partial(book.submit, journal=journal("in", move("in"), hold("h", units=60))))
+
+    def unit(tx: ClosableTx) -> None:
+        assert close_account(tx, SALES.id, reason="by mistake", key="k") is not None
+        asked = book.submit(tx, journal("no", move("no", BUYER, SALES, 1)))
+        assert asked == Rejected(Status.ACCOUNT_CLOSED, 0, "credit")
+        raise Rollback(None)
+
+    await store.run(unit)
+
+    booked = await store.run(partial(book.submit, journal=journal("yes", move("yes", BUYER, SALES, 1))))
+    assert isinstance(booked, Created)
 
 
 async def test_what_cannot_be_closed_is_told(store: AnyStore) -> None:

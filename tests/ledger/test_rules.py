@@ -6,7 +6,7 @@ from typing import Final
 import pytest
 
 from ledger import book
-from ledger.accounts import AccountClass, Constraint, Side
+from ledger.accounts import AccountClass, Closure, Constraint, Side
 from ledger.book import Created, Rejected
 from ledger.money import INT64_MAX, Amount, Asset
 from ledger.periods import Period
@@ -269,9 +269,29 @@ def test_a_closed_period_is_the_first_thing_that_is_looked_at() -> None:
     assert isinstance(decide(tx, journal("j", move("t"), happened_us=8)), Accepted)
 
 
+def test_a_closed_account_takes_nothing_new() -> None:
+    """On either side, a hold or a transfer; what it held is posted, voided or runs out as ever."""
+    tx = funded()
+    held = hold("h9", BUYER, SALES, 5)
+    assert isinstance(book.submit(tx, journal("held", held)), Created)
+    tx.add_closure(Closure(SALES.id, 9, "the endpoint is gone", "k"))
+
+    for entry in (hold("n", BUYER, SALES, 1), move("n", BUYER, SALES, 1)):
+        assert decide(tx, journal("j", entry)) == Rejected(Status.ACCOUNT_CLOSED, 0, "credit")
+    assert decide(tx, journal("j", move("n", SALES, BUYER, 1))) == Rejected(Status.ACCOUNT_CLOSED, 0, "debit")
+    another = replace(SALES, side=Side.DEBIT)
+    assert decide(tx, journal("j", move("n", another, BUYER, 1))) == Rejected(
+        Status.ACCOUNT_DIFFERS, 0, "debit.side"
+    )
+    for end in (post("r", "h9", 3), void("r", "h9"), expire("r", "h9")):
+        assert isinstance(decide(tx, journal("j", end)), Accepted)
+
+
 def test_every_status_is_reached() -> None:
     """No status is documented that the rules cannot answer."""
-    tested = {Status.PERIOD_CLOSED} | {status for _, status, _ in [*REFUSED, *OTHER_JOURNALS]}
+    tested = {Status.PERIOD_CLOSED, Status.ACCOUNT_CLOSED} | {
+        status for _, status, _ in [*REFUSED, *OTHER_JOURNALS]
+    }
     tested |= {status for _, _, status, _ in OTHER_ENTRIES}
 
     assert tested == set(Status)

@@ -26,10 +26,11 @@ class Fenced(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A transaction that was begun: its number, and up to when periods are closed until it ends."""
+    """A transaction that was begun: its number, and what is closed until it ends, periods and accounts."""
 
     number: str
     closed_us: int
+    closures: bool
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,9 @@ class Lease:
         found = Direct(connection).several(self._begin)
         if not found or found[0][0] != b"f":
             raise self.fenced()
-        _, closed_us, number = found[0]
+        _, closed_us, number, closures = found[0]
         assert number is not None, "a transaction has a number"
-        return Begun(number.decode(), OPEN if closed_us is None else int(closed_us))
+        return Begun(number.decode(), OPEN if closed_us is None else int(closed_us), closures == b"t")
 
     @cached_property
     def _begin(self) -> str:

@@ -4,11 +4,13 @@ What is signed follows on what was signed before, so whoever reads the last one 
 either kind is alone with it until its unit is committed.
 """
 
+from collections.abc import Collection
 from typing import Any, Final
 
 from psycopg import Cursor
 
-from ledger import queries
+from ledger import accounts, queries
+from ledger.accounts import AccountId, Closure
 from ledger.chain import GENESIS, Head
 from ledger.periods import Period
 from ledger.rules import OPEN
@@ -37,6 +39,8 @@ class SignedTx:
         self.is_saved = False
         """Whether this unit can be undone alone: what it writes, and what the server refuses it."""
         connection.before = self.save
+        self._closed: frozenset[AccountId] | None = None  # accounts, once a unit of the group has asked
+        self._before: frozenset[AccountId] | None = None
 
     @property
     def closed_through_us(self) -> int:
@@ -44,20 +48,29 @@ class SignedTx:
         return self._closed_us
 
     @property
+    def closed_accounts(self) -> Collection[AccountId]:
+        """See `ledger.rules.View`; nobody closes an account while a group of units runs, but a unit of it."""
+        if self._closed is None:
+            rows = self.connection.postgres.execute(_SQL["closed_accounts"])  # reads, and needs no savepoint
+            self._closed = frozenset(accounts.parse(name) for (name,) in rows)
+        return self._closed
+
+    @property
     def head(self) -> Head:
         """Return the end of the hash chain, as far as it is sealed by now."""
         found = self._execute("head").fetchone()
         return GENESIS if found is None else Head(*found)
 
-    def begin_group(self, closed_us: int) -> None:
-        """Start a group of units, with periods closed up to that time."""
+    def begin_group(self, closed_us: int, *, closures: bool) -> None:
+        """Start a group of units, with periods closed up to that time, and accounts if *closures*."""
         self._closed_us = closed_us
         self._savepoint = self.is_saved = False
+        self._closed = None if closures else frozenset()
 
     def begin(self, *, wait: bool) -> None:
         """Start a unit; unless it may *wait* it is Taken by whatever another transaction holds."""
         self.connection.wait = wait
-        self._before_us = self._closed_us
+        self._before_us, self._before = self._closed_us, self._closed
         self.is_saved = False
 
     def save(self) -> None:
@@ -74,7 +87,7 @@ class SignedTx:
 
     def undo(self) -> None:
         """Forget what may not be there any more, because the unit, or its whole group, was rolled back."""
-        self._closed_us = self._before_us
+        self._closed_us, self._closed = self._before_us, self._before
 
     def alone(self, *names: str) -> bool:
         """Let nobody else decide over what is called *names* until this unit is committed.
@@ -106,9 +119,7 @@ class SignedTx:
 
         Whoever is in the midst of it is waited for: a unit that holds anything may not.
         """
-        if not self.connection.wait:
-            raise Taken("the periods of the book")
-        self._execute("close_alone")
+        self._close_alone()
         (through_us,) = self._execute("closed_through").fetchone() or (None,)
         self._closed_us = OPEN if through_us is None else through_us
         found = self._execute("last_period").fetchone()
@@ -124,6 +135,24 @@ class SignedTx:
         row = (period.number, period.through_us, period.head.seq, signed.statement, signed.signature)
         self._execute("add_period", row)
         self._closed_us = period.through_us
+
+    def closure(self, account_id: AccountId) -> Closure | None:
+        """See `ledger.store.ClosableTx`; who books is waited for, as for `last_period`."""
+        self._close_alone()
+        self._closed = None
+        found = self._execute("closure", (accounts.text(account_id),)).fetchone()
+        return None if found is None else Closure(account_id, *found)
+
+    def add_closure(self, closure: Closure) -> None:
+        """See `ledger.store.ClosableTx`."""
+        row = (closure.closed_us, closure.reason, closure.key, accounts.text(closure.account))
+        self._execute("add_closure", row)
+        self._closed = None
+
+    def _close_alone(self) -> None:
+        if not self.connection.wait:
+            raise Taken("the periods of the book")
+        self._execute("close_alone")
 
     def _execute(self, name: str, parameters: Any = ()) -> "Cursor[Any]":
         self.save()

@@ -80,9 +80,9 @@ class PostgresTx(SignedTx):
         """See `ledger.store.Tx`."""
         return self._recorded_us
 
-    def begin_group(self, closed_us: int) -> None:
+    def begin_group(self, closed_us: int, *, closures: bool) -> None:
         """Start a group of units, with periods closed up to that time."""
-        super().begin_group(closed_us)
+        super().begin_group(closed_us, closures=closures)
         self._directory.trim()
 
     def begin(self, *, wait: bool) -> None:

@@ -94,7 +94,7 @@ class Worker(Generic[T]):
         outcomes: list[Any] = []
         try:
             begun = self._lease.begin_group(connection)
-            tx.begin_group(begun.closed_us)
+            tx.begin_group(begun.closed_us, closures=begun.closures)
             for n, job in enumerate(jobs):
                 outcomes.append(self._unit(connection, tx, job.unit, wait=n == 0))
             refused = self._write(tx, alone=len(jobs) == 1)

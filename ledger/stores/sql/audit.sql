@@ -8,6 +8,12 @@ HAVING sum(iif(m.side = 'debit', 1, -1) * (m.amount >> 31)) <> 0
 -- closed_periods_stay: a journal that was booked into a period after its close
 SELECT j.seq, p.number FROM periods AS p JOIN journals AS j ON j.seq > p.seq AND j.happened_us <= p.through_us;
 
+-- closed_accounts_stay: an entry, but the end of a hold, that was booked on an account after its close
+SELECT t.id, a.id
+FROM closures AS c JOIN accounts AS a ON a.no = c.account_no
+JOIN transfers AS t ON t.journal_seq > c.seq AND (t.debit_no = c.account_no OR t.credit_no = c.account_no)
+WHERE t.kind IN ('transfer', 'pending');
+
 -- transfers_well_formed: a transfer between two assets, within one account, or of nothing
 SELECT t.id
 FROM transfers AS t

@@ -69,5 +69,15 @@ SELECT max(through_us) FROM periods;
 -- happened_since: whether a journal after a number happened at a time or before
 SELECT EXISTS (SELECT 1 FROM journals WHERE seq > ? AND happened_us <= ?);
 
+-- closed_accounts: accounts on which nothing new is booked
+SELECT a.id FROM closures AS c JOIN accounts AS a ON a.no = c.account_no;
+
+-- closure: how an account was closed
+SELECT c.closed_us, c.reason, c.closed_by FROM closures AS c JOIN accounts AS a ON a.no = c.account_no WHERE a.id = ?;
+
+-- add_closure: close an account
+INSERT INTO closures (account_no, seq, closed_us, reason, closed_by)
+SELECT no, (SELECT max(seq) FROM journals), ?, ?, ? FROM accounts WHERE id = ?;
+
 -- add_period: keep the close of a period
 INSERT INTO periods (number, through_us, seq, statement, signature) VALUES (?, ?, ?, ?, ?);

@@ -6,8 +6,9 @@ VALUES (%(owner)s, clock_timestamp() + make_interval(secs => %(lease_s)s), false
 SELECT pg_advisory_xact_lock_shared(hashtextextended('writer:' || {owner}, 0)),
        pg_advisory_xact_lock_shared(hashtextextended('periods', 0));
 
--- standing: whether somebody took over this writer's work, where no row is as bad; up to when periods are closed; and a number that outlives the connection
-SELECT fenced, (SELECT max(through_us) FROM periods), pg_current_xact_id()::text FROM writers WHERE owner = {owner};
+-- standing: whether somebody took over this writer's work, where no row is as bad; up to when periods are closed; a number that outlives the connection; and whether accounts are closed
+SELECT fenced, (SELECT max(through_us) FROM periods), pg_current_xact_id()::text, EXISTS (SELECT 1 FROM closures)
+FROM writers WHERE owner = {owner};
 
 -- renew: go on being a writer, and whether the lease still ran; no row written means that somebody took over
 UPDATE writers AS w SET until = clock_timestamp() + make_interval(secs => %(lease_s)s)

@@ -34,5 +34,15 @@ SELECT EXISTS (SELECT 1 FROM seals AS s JOIN journals AS j ON j.seq = s.journal_
                WHERE j.seq > (SELECT settled FROM sealing) AND j.happened_us <= %(through_us)s
                  AND NOT EXISTS (SELECT 1 FROM seals AS s WHERE s.journal_seq = j.seq));
 
+-- closed_accounts: accounts on which nothing new is booked
+SELECT a.id FROM closures AS c JOIN accounts AS a ON a.no = c.account_no;
+
+-- closure: how an account was closed
+SELECT c.closed_us, c.reason, c.closed_by FROM closures AS c JOIN accounts AS a ON a.no = c.account_no WHERE a.id = %s;
+
+-- add_closure: close an account
+INSERT INTO closures (account_no, seq, closed_us, reason, closed_by)
+SELECT no, (SELECT max(seq) FROM journals), %s, %s, %s FROM accounts WHERE id = %s;
+
 -- add_period: keep the close of a period
 INSERT INTO periods (number, through_us, seq, statement, signature) VALUES (%s, %s, %s, %s, %s);

@@ -31,7 +31,7 @@ def execute(tx: PostgresTx, sql: str) -> None:
 
 def begin(tx: PostgresTx, *, wait: bool = True) -> None:
     execute(tx, "BEGIN")
-    tx.begin_group(OPEN_PERIODS)
+    tx.begin_group(OPEN_PERIODS, closures=False)
     tx.begin(wait=wait)
 
 
