@@ -5,8 +5,9 @@ WHERE happened_max_us <= :happened_us AND recorded_max_us <= :recorded_us ORDER 
 -- sums: every account that was used up to a fold, after it
 SELECT s.account_no, s.debits_posted_high, s.debits_posted_low, s.credits_posted_high, s.credits_posted_low,
        s.debits_pending_high, s.debits_pending_low, s.credits_pending_high, s.credits_pending_low
-FROM accounts AS a JOIN sums AS s ON s.account_no = a.no
-WHERE s.fold_seq = (SELECT max(n.fold_seq) FROM sums AS n WHERE n.account_no = a.no AND n.fold_seq <= :seq);
+FROM accounts AS a CROSS JOIN sums AS s  -- in this order: each account's last row, and none of the others
+WHERE s.account_no = a.no
+  AND s.fold_seq = (SELECT max(n.fold_seq) FROM sums AS n WHERE n.account_no = a.no AND n.fold_seq <= :seq);
 
 -- sums_of: one account after a fold
 SELECT s.account_no, s.debits_posted_high, s.debits_posted_low, s.credits_posted_high, s.credits_posted_low,

@@ -39,11 +39,14 @@ CREATE TABLE margin_marks (              -- a call of a chunk changed: its chunk
 CREATE INDEX margin_marks_of_call ON margin_marks (call_id);
 
 CREATE FUNCTION mark_call() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    changed text COLLATE "C";
 BEGIN
+    IF TG_TABLE_NAME = 'calls' THEN changed := NEW.id; ELSE changed := NEW.call_id; END IF;
     -- A statement of its own: it sees every chunk that was committed before it, also while its unit ran.
-    INSERT INTO margin_marks (call_id)
-    SELECT changed FROM (SELECT CASE TG_TABLE_NAME WHEN 'calls' THEN to_jsonb(NEW)->>'id' ELSE to_jsonb(NEW)->>'call_id' END AS changed) AS c
-    WHERE changed COLLATE "C" <= (SELECT max(last) FROM margin_chunks);
+    IF changed <= (SELECT max(last) FROM margin_chunks) THEN
+        INSERT INTO margin_marks (call_id) VALUES (changed);
+    END IF;
     RETURN NULL;
 END $$;
 

@@ -8,14 +8,14 @@ chunks AS MATERIALIZED (
     FROM margin_chunks AS c WHERE :by <> '*'
 ),
 -- The calls that are not in what is kept, or of whose chunk only some are of this time.
-ranges AS (
+ranges AS MATERIALIZED (
     SELECT after, last FROM chunks
     WHERE NOT (holds AND (at_min_us >= :to_us OR at_max_us < :from_us
                           OR (at_min_us >= :from_us AND at_max_us < :to_us)))
     UNION ALL
     SELECT coalesce(max(last), :after), :last FROM chunks
 ),
-chosen AS (
+chosen AS MATERIALIZED (
     SELECT
         id, endpoint, agent, workflow, run, session, buyer, workspace, at_us, captured_nano,
         outcome <> '' AND settlement IN ('settled', 'failed', 'none') AS final,
@@ -39,7 +39,9 @@ chosen AS (
     WHERE calls.id > ranges.after AND calls.id <= ranges.last AND at_us >= :from_us AND at_us < :to_us
 ),
 lines AS (
-    SELECT call_id, kind, amount_nano, basis, basis IN ('reported', 'measured') AS known FROM cost_lines
+    SELECT call_id, kind, amount_nano, basis, basis IN ('reported', 'measured') AS known
+    FROM cost_lines
+    WHERE call_id > (SELECT min(after) FROM ranges) AND call_id <= (SELECT max(last) FROM ranges)
 ),
 -- One row a call: its known amounts by kind, and whether all of them are known.
 spent AS MATERIALIZED (
