@@ -127,15 +127,19 @@ class ServerConnection(asyncio.Protocol):
         piece = self._pieces.popleft() if len(self._pieces) == 1 else b"".join(self._pieces)
         self._pieces.clear()
         self._held = 0
+        self._go_on()
+        return piece
+
+    def _go_on(self) -> None:
         if self._paused:
             self._paused = False
             self._transport.resume_reading()
-        return piece
 
     def release(self) -> None:
         """Be done with the answer: what came whole frees the connection, anything else closes it."""
         uploading = self._upload is not None and not self._upload.done()
         if self._whole and not uploading and not self._last and self.usable:
+            self._go_on()  # nobody may have read what stopped its server
             self._alarm.set(self._loop.time() + IDLE_S)
             self._free(self)
         else:

@@ -132,7 +132,7 @@ class Cycle:
         """Write the head or a piece of the body. PeerGone: nobody takes it."""
         if self._wire.flow.write_paused and not self.disconnected:
             await self._wire.flow.drain()
-        if self.disconnected:
+        if self.disconnected or (self.keep_alive and self._wire.transport.is_closing()):
             raise PeerGone
         if self.complete:
             raise Broken(f"{message['type']} after the answer was whole")

@@ -189,6 +189,16 @@ async def test_a_body_waits_within_bounds() -> None:
     assert len(piece) == HIGH_WATER_BYTES + 2
 
 
+async def test_a_whole_answer_that_nobody_reads_leaves_the_connection_as_it_was() -> None:
+    """Its server was made to wait for a reader; the next answer must not wait for that one."""
+    bench = Bench()
+    size = HIGH_WATER_BYTES + 1
+    await bench.ask(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + b"a" * size)
+    assert not bench.transport.reading
+    assert bench.freed_after_release
+    assert bench.transport.reading
+
+
 async def test_a_head_is_bounded() -> None:
     """Also one that never ends a line."""
     for line in (b"X: 1\r\n", b"a"):

@@ -210,6 +210,15 @@ async def test_a_peer_that_leaves_is_no_defect(wrapped: bool, caplog: pytest.Log
     assert (said, bench.transport.sent, caplog.records) == (["http.disconnect"], b"", [])
 
 
+async def test_a_connection_that_is_being_dropped_takes_nothing() -> None:
+    """Also before it is told that it is lost: writing to it then would be a defect."""
+    bench = Bench()
+    await bench.cycle.send({"type": "http.response.start", "status": 200, "headers": []})
+    bench.transport.close()
+    with pytest.raises(PeerGone):
+        await bench.cycle.send({"type": "http.response.body", "body": b"more", "more_body": True})
+
+
 async def test_a_body_is_read_as_it_comes() -> None:
     """Pieces that wait are one; after the last one only the end of the connection is news."""
     bench = Bench("POST")
