@@ -8,7 +8,7 @@ import platform
 import signal
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from benchmarks import bars, books, page, startup, steps, streams
@@ -38,22 +38,21 @@ def main() -> int:
         return 0
     seconds = 1.0 if arguments.quick else 4.0
     parts = ("rows",) if arguments.quick or arguments.only else tuple(arguments.part or PARTS)
+    chosen = [each for each in SUBJECTS if arguments.only in each.name and can_run(each)]
+    measure: dict[str, Callable[[], object]] = {
+        "rows": lambda: list(_shown(_rows(chosen, seconds, quick=arguments.quick))),
+        "steps": lambda: steps.all_of_them(seconds),
+        "streams": streams.measured,
+        "startup": startup.measured,
+        "booked": lambda: list(_shown(books.measured(seconds))),
+    }
     figures: dict[str, Any] = {"machine": machine(), "quick": arguments.quick, "seconds": seconds}
-    if "rows" in parts:
-        chosen = [each for each in SUBJECTS if arguments.only in each.name and can_run(each)]
-        figures["rows"] = list(_shown(_rows(chosen, seconds, quick=arguments.quick)))
-    if "steps" in parts:
-        figures["steps"] = steps.all_of_them(seconds)
-    if "streams" in parts:
-        figures["streams"] = streams.measured()
-    if "startup" in parts:
-        figures["startup"] = startup.measured()
-    if "booked" in parts:
-        figures["booked"] = list(_shown(books.measured(seconds)))
-    figures["bars"] = bars.held(figures)
+    for part in parts:
+        figures[part] = measure[part]()
+        figures["bars"] = bars.held(figures)
+        # Should a later part fail, this one is kept.
+        (RESULT if parts == PARTS else PART_OF_IT).write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
     print(*map(bars.line, figures["bars"]), sep="\n", flush=True)
-    place = RESULT if parts == PARTS else PART_OF_IT
-    place.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     return 0 if all(row["right"] for row in figures.get("rows", [])) else 1
 
 

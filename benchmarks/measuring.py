@@ -1,7 +1,9 @@
 """Measuring: one subject under load; what came back, how soon, and what each process spent on it."""
 
 import json
+import math
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +20,11 @@ PAYMENTS_PER_S: Final = 9_000
 """How many payments are signed for a second of a run, at most; a faster server ends early."""
 FASTER: Final = 2.5
 """How much faster than warming up a run may become before its payments run out."""
+QUIET_S: Final = 1.5
+"""Longer than the sidecar waits for more to settle with."""
+QUIET_MAX_S: Final = 120.0
+IDLE_S: Final = 0.03
+"""What a sidecar uses at the most in that time that has nothing to do."""
 NEIGHBOURS: Final = ("agent", "facilitator", "node")
 Row = dict[str, Any]
 
@@ -34,9 +41,11 @@ class Stage:
     per_s: float = PAYMENTS_PER_S / FASTER
 
     def row(self, connections: int, seconds: float) -> Row:
-        """Return what a run of that many connections comes to."""
+        """Return what a run comes to; what is settled behind counts too, and is waited for."""
+        self._quiet()
         server_s, neighbours_s = self.server.cpu_s, self.neighbours.cpu_s
         run = self.run(connections, seconds)
+        self._quiet()
         count = max(1, run["count"])
         return {
             "subject": self.subject.name,
@@ -50,6 +59,14 @@ class Stage:
             "statuses": run["statuses"],
             "right": run["statuses"].get(self.subject.status, 0) == run["count"] > 0,
         }
+
+    def _quiet(self) -> None:
+        """Wait until nothing is done behind any more."""
+        used_s, until = -math.inf, time.monotonic() + QUIET_MAX_S
+        while self.subject.settle == "deferred" and self.server.cpu_s - used_s > IDLE_S:
+            assert time.monotonic() < until, "what was served first is not settled"
+            used_s = self.server.cpu_s
+            time.sleep(QUIET_S)
 
     def run(
         self, connections: int, seconds: float, *, payments: int = 0, pause_s: float = 0

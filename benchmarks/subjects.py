@@ -27,7 +27,7 @@ accept: [{{network: base-sepolia, asset: USDC, pay_to: "{pay_to}"}}]
 settlement: {{facilitators: ["{facilitator}"]}}
 exposure: {{per_payer: "$1000000"}}
 limits: {{per_buyer: 1000000/second, per_address: 1000000/second, uncharged_cost: "$1000",
-  open_calls: 4000}}
+  open_calls: 4000, flush_every: 1s}}
 routes:
   "POST /paid": {{price: "$0.001", settle: {settle}, agent: bench, workflow: bench, margin_floor: 1%}}
   "POST /fail": {{price: "$100", settle: upfront}}
