@@ -18,6 +18,8 @@ from sidecar.ports import AnswerLost, TimedOut
 SLICE_BYTES: Final = 16_384
 HEAD_BYTES_MAX: Final = 65_536
 """How much an answer's status line and headers may be, those of 1xx answers before it included."""
+FIELDS_MAX: Final = 100
+"""How many fields an answer may have; whoever reads its head holds it to that."""
 HIGH_WATER_BYTES: Final = 65_536
 """How much of an answer waits here before its server is made to wait."""
 IDLE_S: Final = 4.0

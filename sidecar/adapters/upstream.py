@@ -12,7 +12,7 @@ from typing import Final
 from pyreqwest.http import Url
 
 from sidecar.adapters.connecting import Pool
-from sidecar.adapters.http1 import Body, ServerConnection
+from sidecar.adapters.http1 import FIELDS_MAX, Body, ServerConnection
 from sidecar.adapters.wire import lost, origin_of
 from sidecar.ports import AnswerLost, Headers, NothingSent, UpstreamAnswer, UpstreamRequest
 
@@ -149,6 +149,8 @@ class HttpAnswer:
         """Judge the head. AnswerLost: what came cannot be carried on as one HTTP answer."""
         if self.status not in STATUS_RANGE:
             raise lost(WHOM, f"status {self.status} cannot be carried on")
+        if len(self.headers) > FIELDS_MAX:
+            raise lost(WHOM, f"the answer has more than {FIELDS_MAX} headers")
         if not b"".join([value for _, value in self.headers]).isascii():
             raise lost(WHOM, "a header of the answer is not ASCII")
         framing = [field for field in self.headers if field[0] in FRAMING]

@@ -14,7 +14,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from pyreqwest.http import Url
 
 from sidecar.adapters.connecting import Pool
-from sidecar.adapters.http1 import Fields, ServerConnection
+from sidecar.adapters.http1 import FIELDS_MAX, Fields, ServerConnection
 from sidecar.ports import AnswerLost, NothingSent, TimedOut
 
 _OURS: Final = b"user-agent: x402-sidecar\r\naccept: application/json\r\n"
@@ -120,6 +120,8 @@ class Peer:
 
     async def _read(self, connection: ServerConnection, until_s: float) -> Answer:
         fields = connection.fields
+        if len(fields) > FIELDS_MAX:
+            raise lost(self._whom, f"the answer has more than {FIELDS_MAX} headers")
         if _value(fields, b"content-encoding") not in {None, "identity"}:
             raise lost(self._whom, "the answer is in a content coding that was not asked for")
         body = connection.whole()

@@ -88,11 +88,12 @@ async def test_a_clean_yes_is_a_reply(listen: Listen) -> None:
         b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\n<html>",
         b"HTTP/1.1 200 OK\r\ncontent-length: 60\r\n\r\n{",
         b"HTTP/1.1 200 OK\r\ncontent-length: 65537\r\n\r\n{" + b" " * 65_536,
+        b"HTTP/1.1 200 OK\r\n" + b"x: 1\r\n" * 100 + raw(VALID | SETTLED).partition(b"\r\n")[2],
         b"",
     ],
     ids=[
         "500 yes", "500 no", "400 yes", "redirect", "empty object", "array", "string", "wrong types",
-        "no body", "html", "truncated", "too large", "closed",
+        "no body", "html", "truncated", "too large", "too many headers", "closed",
     ],
 )  # fmt: skip
 async def test_everything_else_is_a_lost_answer(answer: bytes, listen: Listen) -> None:
