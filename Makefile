@@ -39,8 +39,9 @@ endef
 demo: .venv/demo
 	@$(BIN)/sidecar demo --once
 
-# Every worker has its own servers and folders; `pytest` by itself runs them all in one process.
-WORKERS ?= --numprocesses=auto --maxprocesses=4 --dist=worksteal
+# Every worker has its own servers and folders, and a file is one worker's: its tests share what they bought.
+# `pytest` by itself runs them all in one process.
+WORKERS ?= --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 test: .venv/dev
 	@$(BIN)/pytest $(WORKERS)
 
