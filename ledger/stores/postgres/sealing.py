@@ -50,17 +50,21 @@ class Sealer:
         # Read before this transaction has its own number: who booked below it has a lower one. (The end of
         # a snapshot would not do: it is the last transaction that has ended, and later ones may run.)
         newest = self._run(connection, "newest").fetchone()
-        with connection.transaction():
-            turn = self._run(connection, "take", {"owner": self._owner, "lease_s": LEASE_S}).fetchone()
-            if turn is None:
-                return False
-            # One snapshot for what can still come and for what is there: taken before, it claims less.
-            running = self._run(connection, "running").fetchone()
-            batch = self._run(connection, "unsealed", {"settled": turn[0], "limit": BATCH}).fetchall()
-            if batch:
-                self._add(connection, batch)
-            if len(batch) < BATCH and running is not None and newest is not None:
-                self._settle(connection, newest[0], *running)
+        try:
+            with connection.transaction():
+                turn = self._run(connection, "take", {"owner": self._owner, "lease_s": LEASE_S}).fetchone()
+                if turn is None:
+                    return False
+                # One snapshot for what can still come and for what is there: taken before, it claims less.
+                running = self._run(connection, "running").fetchone()
+                batch = self._run(connection, "unsealed", {"settled": turn[0], "limit": BATCH}).fetchall()
+                if batch:
+                    self._add(connection, batch)
+                if len(batch) < BATCH and running is not None and newest is not None:
+                    self._settle(connection, newest[0], *running)
+        except BaseException:
+            self._used.clear()  # what this batch was the first to use may not be sealed
+            raise
         return len(batch) == BATCH
 
     def _add(self, connection: "psycopg.Connection[Any]", batch: list[tuple[Any, ...]]) -> None:

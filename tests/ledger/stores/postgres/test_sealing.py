@@ -19,6 +19,12 @@ from ledger.stores.postgres.store import PostgresStore, PostgresTx
 from tests.ledger.examples import Ticks, journal
 from tests.ledger.stores.postgres.shared import shared_store
 
+GOES_AWAY = """
+CREATE FUNCTION goes_away() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'gone'; END $$;
+CREATE CONSTRAINT TRIGGER goes_away AFTER INSERT ON seals DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW EXECUTE FUNCTION goes_away();
+"""
+
 
 @pytest.fixture
 async def store(postgres: str) -> AsyncIterator[PostgresStore[PostgresTx]]:
@@ -142,5 +148,25 @@ async def test_many_batches_are_one_chain(
             pass
 
         assert len(sealed(connection)) == 30
+    with closing(Connection(connect(postgres))) as reader:
+        assert audit(reader).clean
+
+
+async def test_a_seal_that_was_not_committed_is_made_again(
+    store: PostgresStore[PostgresTx], postgres: str
+) -> None:
+    """The database goes away in the commit: then the accounts it opened are not sealed yet either."""
+    await store.run(partial(book.submit, journal=journal("a")))
+    sealer = Sealer("x")
+    with connect(postgres) as connection:
+        connection.execute(GOES_AWAY)
+        with pytest.raises(psycopg.Error):
+            sealer.seal(connection)
+        assert sealed(connection) == []
+
+        connection.execute("DROP TRIGGER goes_away ON seals")
+        sealer.seal(connection)
+
+        assert sealed(connection) == ["a"]
     with closing(Connection(connect(postgres))) as reader:
         assert audit(reader).clean
