@@ -81,7 +81,7 @@ bench-ledger-big: .venv/dev
 	@$(BIN)/python -m benchmarks.large_books
 
 soak: .venv/dev
-	@SIDECAR_SOAK_KILLS=$(SOAK_KILLS) $(BIN)/pytest tests/scenarios/test_kill.py
+	@SIDECAR_SOAK_KILLS=$(SOAK_KILLS) $(BIN)/pytest --numprocesses=auto --maxprocesses=4 tests/scenarios/test_kill.py
 
 lock: .venv/bin/uv
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
