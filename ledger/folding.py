@@ -121,6 +121,17 @@ def as_of(connection: Reads, fold: Fold, happened_us: int, recorded_us: int) -> 
     return _with(_sums(connection, fold), connection.execute(_SQL["moved_as_of"], asked))
 
 
+def stretches(connection: Reads, no: int, seq: int) -> Iterator[tuple[int, int]]:
+    """Yield where an account's entries from journal *seq* on are: after which number, and up to which.
+
+    The folds that moved it, in their order, and what comes after the last fold.
+    """
+    last = _fold(connection.execute(_SQL["last"]).fetchone())
+    moved = connection.execute(_SQL["stretches"], {"no": no, "seq": seq, "last": last.seq}).fetchall()
+    yield from ((max(after, seq - 1), through) for after, through in moved)
+    yield max(last.seq, seq - 1), INT64_MAX
+
+
 def kept(connection: Reads) -> Iterator[tuple[int, int, Balance]]:
     """Yield all that is kept: number of the account, of the fold, and the sums; by account and fold."""
     for no, seq, *halves in connection.execute(_SQL["kept"]):

@@ -9,7 +9,7 @@ came to up to some number (`ledger.folding`), only what came after it is added u
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import groupby
-from typing import Final
+from typing import Any, Final
 
 from ledger import accounts, folding, queries, sealed
 from ledger.accounts import Account, AccountClass, AccountId, Side
@@ -171,43 +171,55 @@ def statement(
 ) -> Iterator[Line]:
     """Yield entries of an account in the order they were booked; nothing if it was never used.
 
-    At most *limit* of them, those *after* a place; its `net` is taken at its word.
+    At most *limit* of them, those *after* a place; its `net` is taken at its word. Read are
+    the stretches of journals that folds name for the account, and what is not folded yet.
     """
     used = account(connection, account_id)
     if used is None:
         return
     no, of = used
-    net = after.net
-    asked = {"no": no, "seq": after.seq, "position": after.position, "limit": limit} | asdict(as_of)
-    for row in connection.execute(_SQL["statement"].sql, asked):
-        (
-            seq,
-            position,
-            journal,
-            journal_kind,
-            subject,
-            happened_us,
-            recorded_us,
-            entry,
-            kind,
-            side,
-            other,
-            units,
-        ) = row
-        if kind in {Kind.TRANSFER, Kind.POST}:
-            net += units if side == of.side else -units
-        yield Line(
-            seq=seq,
-            position=position,
-            journal=journal,
-            journal_kind=journal_kind,
-            subject=subject,
-            happened_us=happened_us,
-            recorded_us=recorded_us,
-            id=entry,
-            kind=Kind(kind),
-            side=Side(side),
-            other=other,
-            units=units,
-            net=net,
-        )
+    net, left = after.net, limit
+    for first, last in folding.stretches(connection, no, after.seq):
+        asked = {"no": no, "first": first, "last": last, "limit": left}
+        place = {"seq": after.seq, "position": after.position}
+        for row in connection.execute(_SQL["statement"].sql, asked | place | asdict(as_of)):
+            line = _line(of, net, row)
+            net, left = line.net, left - 1
+            yield line
+        if left <= 0:
+            return
+
+
+def _line(of: Account, net: int, row: Any) -> Line:
+    """Read an entry of *of*, which had *net* before it."""
+    (
+        seq,
+        position,
+        journal,
+        journal_kind,
+        subject,
+        happened_us,
+        recorded_us,
+        entry,
+        kind,
+        side,
+        other,
+        units,
+    ) = row
+    if kind in {Kind.TRANSFER, Kind.POST}:
+        net += units if side == of.side else -units
+    return Line(
+        seq=seq,
+        position=position,
+        journal=journal,
+        journal_kind=journal_kind,
+        subject=subject,
+        happened_us=happened_us,
+        recorded_us=recorded_us,
+        id=entry,
+        kind=Kind(kind),
+        side=Side(side),
+        other=other,
+        units=units,
+        net=net,
+    )

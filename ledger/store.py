@@ -105,7 +105,7 @@ class Tx(View, Protocol):
     def balance(self, account_id: AccountId) -> Balance:
         """Return the counters of an account; all zero if it was never used.
 
-        Constant time for a constrained account; a sum over its entries for any other.
+        Constant time for a constrained account; for any other what was folded, and all entries since.
         """
         ...
 

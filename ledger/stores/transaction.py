@@ -149,7 +149,7 @@ class SqliteTx(ClosingsTx):
             return Balance()
         if state.balance is not None:
             return state.balance
-        return to.balance(self.connection.execute(_SQL["sums_of"], (self._number_of(state.account),)))
+        return to.balance(self.connection.execute(_SQL["sums_of"], {"no": self._number_of(state.account)}))
 
     def append(self, journal: Journal, accepted: Accepted) -> int:
         """See `ledger.store.Tx`."""

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from ledger import book, folding, reports
-from ledger.accounts import Account, AccountClass, Side
+from ledger.accounts import Account, AccountClass, Side, text
 from ledger.audit import audit
 from ledger.balances import Balance
 from ledger.book import Created
 from ledger.folding import START, Fold, Folded, keep, next_fold
 from ledger.money import INT64_MAX, USD, Amount
 from ledger.queries import Reads
-from ledger.reports import NOW, AsOf
+from ledger.reports import NOW, AsOf, Place
 from ledger.store import Rollback
 from ledger.stores.postgres.connecting import connect
 from ledger.stores.postgres.dialect import Connection
@@ -63,6 +63,25 @@ class Books:
         found = list(reports.balances(self.connection, as_of))
         assert found == list(reports.recomputed(self.connection, as_of))
         return found
+
+    def stated(self, account: Account, as_of: AsOf) -> None:
+        """Hold a statement, whole and in pages, against all entries of the account."""
+        name = text(account.id)
+        entries = self.connection.execute(
+            "SELECT id FROM entries WHERE (debit = :name OR credit = :name)"
+            " AND happened_us <= :happened_us AND recorded_us <= :recorded_us ORDER BY seq, position",
+            {"name": name, "happened_us": as_of.happened_us, "recorded_us": as_of.recorded_us},
+        ).fetchall()
+        whole = list(reports.statement(self.connection, account.id, as_of=as_of))
+        (balance,) = (each for each in reports.balances(self.connection, as_of) if each.account == account)
+
+        assert [(line.id,) for line in whole] == entries
+        assert whole[-1].net == balance.balance.net(account.side)
+        paged, after = list[reports.Line](), reports.START
+        while page := list(reports.statement(self.connection, account.id, after, 11, as_of)):
+            paged += page
+            after = Place(page[-1].seq, page[-1].position, page[-1].net)
+        assert paged == whole
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -114,6 +133,11 @@ async def test_reports_are_the_same_with_folds(books: Books) -> None:
 
     assert len(folds) > 8
     books.same()
+    for account, balance in {each.account: each.balance for each in books.same()}.items():
+        assert await books.run(lambda tx, of=account.id: tx.balance(of)) == balance
+    for as_of in (NOW, AsOf(happened_us=books.clock.us - 60), AsOf(recorded_us=books.clock.us - 60)):
+        for account in (CASH, BUYER, SALES):
+            books.stated(account, as_of)
     for happened_us in times:
         books.same(AsOf(happened_us=happened_us))
         books.same(AsOf(recorded_us=happened_us))

@@ -9,12 +9,14 @@ import pytest
 
 from ledger import book, chain, sealed
 from ledger.chain import GENESIS
+from ledger.folding import keep, next_fold
 from ledger.stores.sqlite import SqliteStore, SqliteTx
 from tests.ledger.examples import BUYER, SALES, Ticks, hold, journal, move, post
 
 
-@pytest.fixture
-async def path(tmp_path: Path) -> Path:
+@pytest.fixture(params=[3, 1, 2])
+async def path(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """The file of a book of two journals, folded one by one, both at once, or not at all."""
     path = tmp_path / "book.db"
     store: SqliteStore[SqliteTx] = SqliteStore(path, now_us=Ticks())
     store.open()
@@ -23,6 +25,9 @@ async def path(tmp_path: Path) -> Path:
         journal("b", post("p", "h", 5), move("m", units=1)),
     ):
         await store.run(partial(book.submit, journal=asked))
+    with closing(sqlite3.connect(path)) as connection:
+        while (folded := next_fold(connection, "", request.param)) is not None:
+            await store.run(partial(keep, folded=folded))
     await store.close()
     return path
 

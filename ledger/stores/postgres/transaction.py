@@ -202,7 +202,7 @@ class PostgresTx(SignedTx):
         if account.constraint is not Constraint.NONE:
             return self._counters(no)
         self._write_out()
-        return to.balance(self._run("sums_of", (no,)))
+        return to.balance(self._run("sums_of", {"no": no}))
 
     def append(self, journal: Journal, accepted: Accepted) -> int:
         """See `ledger.store.Tx`."""

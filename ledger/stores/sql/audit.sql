@@ -10,9 +10,10 @@ SELECT j.seq, p.number FROM periods AS p JOIN journals AS j ON j.seq > p.seq AND
 
 -- closed_accounts_stay: an entry, but the end of a hold, that was booked on an account after its close
 SELECT t.id, a.id
-FROM closures AS c JOIN accounts AS a ON a.no = c.account_no
-JOIN transfers AS t ON t.journal_seq > c.seq AND (t.debit_no = c.account_no OR t.credit_no = c.account_no)
-WHERE t.kind IN ('transfer', 'pending');
+FROM transfers AS t  -- first: all that came after the first close is read once
+CROSS JOIN closures AS c JOIN accounts AS a ON a.no = c.account_no
+WHERE t.journal_seq > (SELECT min(n.seq) FROM closures AS n) AND t.kind IN ('transfer', 'pending')
+  AND c.account_no IN (t.debit_no, t.credit_no) AND c.seq < t.journal_seq;
 
 -- transfers_well_formed: a transfer between two assets, within one account, or of nothing
 SELECT t.id

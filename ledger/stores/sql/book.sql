@@ -29,9 +29,16 @@ SELECT no, id, asset, decimals, kind, side, bound FROM accounts WHERE no = ?;
 SELECT debits_posted, credits_posted, debits_pending, credits_pending
 FROM balances WHERE account_no = ?;
 
--- sums_of: the counters of an append-only account, in two halves so that no sum can overflow
-SELECT side, phase, sum(amount >> 31), sum(amount & 2147483647)
-FROM movements WHERE account_no = ? GROUP BY side, phase;
+-- sums_of: the counters of an append-only account, in two halves so that no sum can overflow: as folded, and since
+WITH last AS (SELECT * FROM sums WHERE account_no = :no ORDER BY fold_seq DESC LIMIT 1)
+SELECT side, phase, sum(high), sum(low) FROM (
+    SELECT 'debit' AS side, 'posted' AS phase, debits_posted_high AS high, debits_posted_low AS low FROM last
+    UNION ALL SELECT 'credit', 'posted', credits_posted_high, credits_posted_low FROM last
+    UNION ALL SELECT 'debit', 'pending', debits_pending_high, debits_pending_low FROM last
+    UNION ALL SELECT 'credit', 'pending', credits_pending_high, credits_pending_low FROM last
+    UNION ALL SELECT 'debit', phase, high, low FROM unfolded WHERE debit_no = :no
+    UNION ALL SELECT 'credit', phase, high, low FROM unfolded WHERE credit_no = :no
+) AS parts GROUP BY side, phase;
 
 -- add_account: open an account at its first use
 INSERT INTO accounts (id, asset, decimals, kind, side, bound) VALUES (?, ?, ?, ?, ?, ?);

@@ -14,6 +14,10 @@ SELECT s.account_no, s.debits_posted_high, s.debits_posted_low, s.credits_posted
        s.debits_pending_high, s.debits_pending_low, s.credits_pending_high, s.credits_pending_low
 FROM sums AS s WHERE s.account_no = :no AND s.fold_seq <= :seq ORDER BY s.fold_seq DESC LIMIT 1;
 
+-- stretches: the folds that moved an account, from one number to another: after what they go, and up to what
+SELECT f.after_seq, f.seq FROM sums AS s JOIN folds AS f ON f.seq = s.fold_seq
+WHERE s.account_no = :no AND s.fold_seq >= :seq AND s.fold_seq <= :last ORDER BY s.fold_seq;
+
 -- moved: what journals between two numbers did to each account, in two halves so that no sum can overflow
 WITH moves AS (
     SELECT t.debit_no, t.credit_no, iif(t.kind = 'pending', 'pending', 'posted') AS phase,

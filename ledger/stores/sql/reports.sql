@@ -42,25 +42,13 @@ SELECT no, id, asset, decimals, kind, side, bound FROM accounts ORDER BY id;
 -- account: one account under its name
 SELECT no, id, asset, decimals, kind, side, bound FROM accounts WHERE id = :account;
 
--- statement: the entries of one account after a place, in the order they were booked
-WITH lines AS (
-    SELECT * FROM (
-        SELECT t.journal_seq, t.position, t.id, t.kind, 'debit' AS side, t.credit_no AS other_no, t.amount
-        FROM transfers AS t JOIN journals AS j ON j.seq = t.journal_seq
-        WHERE t.debit_no = :no AND (t.journal_seq, t.position) > (:seq, :position)
-          AND j.happened_us <= :happened_us AND j.recorded_us <= :recorded_us
-        ORDER BY t.journal_seq, t.position LIMIT :limit)
-    UNION ALL
-    SELECT * FROM (
-        SELECT t.journal_seq, t.position, t.id, t.kind, 'credit', t.debit_no, t.amount
-        FROM transfers AS t JOIN journals AS j ON j.seq = t.journal_seq
-        WHERE t.credit_no = :no AND (t.journal_seq, t.position) > (:seq, :position)
-          AND j.happened_us <= :happened_us AND j.recorded_us <= :recorded_us
-        ORDER BY t.journal_seq, t.position LIMIT :limit)
-)
-SELECT l.journal_seq, l.position, j.id, j.kind, j.subject, j.happened_us, j.recorded_us,
-       l.id, l.kind, l.side, o.id, l.amount
-FROM lines AS l
-JOIN journals AS j ON j.seq = l.journal_seq
-JOIN accounts AS o ON o.no = l.other_no
-ORDER BY l.journal_seq, l.position LIMIT :limit;
+-- statement: the entries of one account in a stretch of journals and after a place, in the order they were booked
+SELECT t.journal_seq, t.position, j.id, j.kind, j.subject, j.happened_us, j.recorded_us,
+       t.id, t.kind, iif(t.debit_no = :no, 'debit', 'credit'), o.id, t.amount
+FROM transfers AS t  -- first: there is no index by account
+CROSS JOIN journals AS j CROSS JOIN accounts AS o
+WHERE t.journal_seq > :first AND t.journal_seq <= :last AND (t.journal_seq, t.position) > (:seq, :position)
+  AND (t.debit_no = :no OR t.credit_no = :no)
+  AND j.seq = t.journal_seq AND j.happened_us <= :happened_us AND j.recorded_us <= :recorded_us
+  AND o.no = iif(t.debit_no = :no, t.credit_no, t.debit_no)
+ORDER BY t.journal_seq, t.position LIMIT :limit;

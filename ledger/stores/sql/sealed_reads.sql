@@ -40,6 +40,11 @@ SELECT t.id, t.kind, t.amount, t.pending_id, d.no, d.id, d.asset, d.decimals, d.
 FROM transfers AS t JOIN accounts AS d ON d.no = t.debit_no JOIN accounts AS c ON c.no = t.credit_no
 WHERE t.journal_seq = :seq ORDER BY t.position;
 
--- used_before: whether an account stands in a journal before this one
-SELECT EXISTS (SELECT 1 FROM transfers WHERE debit_no = :account AND journal_seq < :seq)
-    OR EXISTS (SELECT 1 FROM transfers WHERE credit_no = :account AND journal_seq < :seq);
+-- used_before: whether an account stands in a journal before this one; from where the fold that moved it first begins
+SELECT EXISTS (
+    SELECT 1 FROM transfers
+    WHERE journal_seq > coalesce(
+            (SELECT f.after_seq FROM sums AS s JOIN folds AS f ON f.seq = s.fold_seq
+             WHERE s.account_no = :account ORDER BY s.fold_seq LIMIT 1),
+            (SELECT max(seq) FROM folds), 0)
+      AND journal_seq < :seq AND (debit_no = :account OR credit_no = :account));

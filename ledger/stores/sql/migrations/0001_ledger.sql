@@ -53,8 +53,6 @@ CREATE TABLE transfers (
 
 -- A hold is resolved once, whatever the code does.
 CREATE UNIQUE INDEX transfers_by_pending ON transfers (pending_id) WHERE pending_id IS NOT NULL;
-CREATE INDEX transfers_by_debit ON transfers (debit_no);
-CREATE INDEX transfers_by_credit ON transfers (credit_no);
 
 CREATE TRIGGER accounts_no_update BEFORE UPDATE ON accounts
 BEGIN SELECT RAISE(ABORT, 'accounts are immutable'); END;

@@ -13,6 +13,13 @@ SELECT t.id, t.kind, t.debit_no, t.credit_no, t.amount, t.pending_id, r.kind
 FROM transfers AS t LEFT JOIN transfers AS r ON r.pending_id = t.id
 WHERE t.id = ANY (%s);
 
--- sums_of: the counters of an append-only account, in two halves so that no sum can overflow
-SELECT side, phase, sum(amount >> 31)::bigint, sum(amount & 2147483647)::bigint
-FROM movements WHERE account_no = %s GROUP BY side, phase;
+-- sums_of: the counters of an append-only account, in two halves so that no sum can overflow: as folded, and since
+WITH last AS (SELECT * FROM sums WHERE account_no = %(no)s ORDER BY fold_seq DESC LIMIT 1)
+SELECT side, phase, sum(high)::bigint, sum(low)::bigint FROM (
+    SELECT 'debit' AS side, 'posted' AS phase, debits_posted_high AS high, debits_posted_low AS low FROM last
+    UNION ALL SELECT 'credit', 'posted', credits_posted_high, credits_posted_low FROM last
+    UNION ALL SELECT 'debit', 'pending', debits_pending_high, debits_pending_low FROM last
+    UNION ALL SELECT 'credit', 'pending', credits_pending_high, credits_pending_low FROM last
+    UNION ALL SELECT 'debit', phase, high, low FROM unfolded WHERE debit_no = %(no)s
+    UNION ALL SELECT 'credit', phase, high, low FROM unfolded WHERE credit_no = %(no)s
+) AS parts GROUP BY side, phase;

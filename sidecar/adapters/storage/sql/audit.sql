@@ -1,8 +1,6 @@
 -- deposits_open: a buyer's deposit that is not what its open payments signed for
 SELECT account, sum(units) FROM (
-    SELECT a.id AS account, iif(m.side = a.side, m.amount, -m.amount) AS units
-    FROM accounts AS a JOIN movements AS m ON m.account_no = a.no
-    WHERE a.id GLOB 'deposit:*' AND m.phase = 'posted'
+    SELECT account, units FROM posted WHERE account GLOB 'deposit:*'
     UNION ALL
     SELECT 'deposit:0x' || lower(hex(payer)), -amount_nano
     FROM payments WHERE state IN ('open', 'sending', 'settled', 'unknown', 'suspended')
@@ -11,11 +9,10 @@ SELECT account, sum(units) FROM (
 -- holds_open: a call whose unresolved holds are not what its open payment signed for
 SELECT call, sum(units) FROM (
     SELECT j.subject AS call, t.amount AS units
-    FROM transfers AS t
-    JOIN journals AS j ON j.seq = t.journal_seq
-    JOIN accounts AS d ON d.no = t.debit_no
-    WHERE t.kind = 'pending' AND (d.id GLOB 'deposit:*' OR d.id GLOB 'buyer:*')
-      AND NOT EXISTS (SELECT 1 FROM transfers AS r WHERE r.pending_id = t.id)
+    FROM transfers AS t  -- first: there is no index by account
+    CROSS JOIN accounts AS d CROSS JOIN journals AS j
+    WHERE t.kind = 'pending' AND NOT EXISTS (SELECT 1 FROM transfers AS r WHERE r.pending_id = t.id)
+      AND d.no = t.debit_no AND (d.id GLOB 'deposit:*' OR d.id GLOB 'buyer:*') AND j.seq = t.journal_seq
     UNION ALL
     SELECT call_id, -iif(state = 'spending', price_nano, amount_nano)
     FROM payments WHERE state IN ('open', 'spending', 'sending', 'settled', 'unknown', 'suspended')
@@ -23,9 +20,7 @@ SELECT call, sum(units) FROM (
 
 -- authorized_open: a payer's authorized money that is not what its unsettled payments signed for
 SELECT account, sum(units) FROM (
-    SELECT a.id AS account, iif(m.side = a.side, m.amount, -m.amount) AS units
-    FROM accounts AS a JOIN movements AS m ON m.account_no = a.no
-    WHERE a.id GLOB 'authorized:*' AND m.phase = 'posted'
+    SELECT account, units FROM posted WHERE account GLOB 'authorized:*'
     UNION ALL
     SELECT 'authorized:' || replace(replace(network, '%', '%25'), ':', '%3A') || ':0x' || lower(hex(payer)),
            -amount_nano
@@ -34,9 +29,7 @@ SELECT account, sum(units) FROM (
 
 -- reported_unseen: money a facilitator reported that is not that of its payments not yet seen on chain
 SELECT account, sum(units) FROM (
-    SELECT a.id AS account, iif(m.side = a.side, m.amount, -m.amount) AS units
-    FROM accounts AS a JOIN movements AS m ON m.account_no = a.no
-    WHERE a.id GLOB 'reported:*' AND m.phase = 'posted'
+    SELECT account, units FROM posted WHERE account GLOB 'reported:*'
     UNION ALL
     SELECT 'reported:' || replace(replace(network, '%', '%25'), ':', '%3A')
            || ':' || replace(replace(facilitator, '%', '%25'), ':', '%3A'),
@@ -46,9 +39,7 @@ SELECT account, sum(units) FROM (
 
 -- debts_booked: an endpoint's bad debt that is not what was delivered there and is not paid
 SELECT account, sum(units) FROM (
-    SELECT a.id AS account, iif(m.side = a.side, m.amount, -m.amount) AS units
-    FROM accounts AS a JOIN movements AS m ON m.account_no = a.no
-    WHERE a.id GLOB 'bad_debt:*' AND m.phase = 'posted'
+    SELECT account, units FROM posted WHERE account GLOB 'bad_debt:*'
     UNION ALL
     SELECT 'bad_debt:' || replace(replace(endpoint, '%', '%25'), ':', '%3A'), -amount_nano
     FROM payments WHERE state = 'defaulted'
@@ -56,9 +47,7 @@ SELECT account, sum(units) FROM (
 
 -- suspense_explained: money in suspense that is not that of payments a person must look at
 SELECT account, sum(units) FROM (
-    SELECT a.id AS account, iif(m.side = a.side, m.amount, -m.amount) AS units
-    FROM accounts AS a JOIN movements AS m ON m.account_no = a.no
-    WHERE a.id GLOB 'suspense:*' AND m.phase = 'posted'
+    SELECT account, units FROM posted WHERE account GLOB 'suspense:*'
     UNION ALL
     SELECT 'suspense:' || replace(replace(network, '%', '%25'), ':', '%3A'), -amount_nano
     FROM payments WHERE state = 'suspended' OR proof = 'disproved'
@@ -66,9 +55,7 @@ SELECT account, sum(units) FROM (
 
 -- onchain_received: money on chain, in dollars or in the token's units, that is not that of the receipts
 SELECT account, sum(units) FROM (
-    SELECT a.id AS account, iif(m.side = a.side, m.amount, -m.amount) AS units
-    FROM accounts AS a JOIN movements AS m ON m.account_no = a.no
-    WHERE (a.id GLOB 'onchain:*' OR a.id GLOB 'token:*') AND m.phase = 'posted'
+    SELECT account, units FROM posted WHERE account GLOB 'onchain:*' OR account GLOB 'token:*'
     UNION ALL
     SELECT book || ':' || replace(replace(p.network, '%', '%25'), ':', '%3A')
            || ':0x' || lower(hex(p.asset)) || ':0x' || lower(hex(p.pay_to)),
@@ -79,9 +66,7 @@ SELECT account, sum(units) FROM (
 
 -- revenue_captured: an endpoint's revenue that is not what its calls captured
 SELECT account, sum(units) FROM (
-    SELECT a.id AS account, iif(m.side = a.side, m.amount, -m.amount) AS units
-    FROM accounts AS a JOIN movements AS m ON m.account_no = a.no
-    WHERE a.id GLOB 'revenue:*' AND m.phase = 'posted'
+    SELECT account, units FROM posted WHERE account GLOB 'revenue:*'
     UNION ALL
     SELECT 'revenue:' || replace(replace(endpoint, '%', '%25'), ':', '%3A'), -captured_nano
     FROM calls WHERE captured_nano <> 0
@@ -89,9 +74,7 @@ SELECT account, sum(units) FROM (
 
 -- credits_owed: a buyer's credit that is not what its calls gave back and have not spent
 SELECT account, sum(units) FROM (
-    SELECT a.id AS account, iif(m.side = a.side, m.amount, -m.amount) AS units
-    FROM accounts AS a JOIN movements AS m ON m.account_no = a.no
-    WHERE a.id GLOB 'buyer:*' AND m.phase = 'posted'
+    SELECT account, units FROM posted WHERE account GLOB 'buyer:*'
     UNION ALL
     SELECT 'buyer:' || buyer, -credited_nano FROM calls WHERE credited_nano <> 0
     UNION ALL
@@ -102,9 +85,7 @@ SELECT account, sum(units) FROM (
 
 -- costs_booked: a cost account that is not the sum of its lines
 SELECT account, sum(units) FROM (
-    SELECT a.id AS account, iif(m.side = a.side, m.amount, -m.amount) AS units
-    FROM accounts AS a JOIN movements AS m ON m.account_no = a.no
-    WHERE a.id GLOB 'cost:*' AND m.phase = 'posted'
+    SELECT account, units FROM posted WHERE account GLOB 'cost:*'
     UNION ALL
     SELECT 'cost:' || l.kind || ':' || replace(replace(c.endpoint, '%', '%25'), ':', '%3A')
            || ':' || replace(replace(l.name, '%', '%25'), ':', '%3A'),
@@ -115,17 +96,10 @@ SELECT account, sum(units) FROM (
 
 -- fees_booked: a call whose booked fees are not the sum of its fee lines
 SELECT call, sum(units) FROM (
-    SELECT j.subject AS call, t.amount AS units
-    FROM accounts AS a
-    JOIN transfers AS t ON t.debit_no = a.no
-    JOIN journals AS j ON j.seq = t.journal_seq
-    WHERE a.id GLOB 'fee:*' AND t.kind = 'transfer'
-    UNION ALL  -- what a later report took back
-    SELECT j.subject, -t.amount
-    FROM accounts AS a
-    JOIN transfers AS t ON t.credit_no = a.no
-    JOIN journals AS j ON j.seq = t.journal_seq
-    WHERE a.id GLOB 'fee:*' AND t.kind = 'transfer'
+    SELECT j.subject AS call, iif(a.no = t.debit_no, t.amount, -t.amount) AS units  -- or what was taken back
+    FROM transfers AS t  -- first: there is no index by account
+    CROSS JOIN accounts AS a CROSS JOIN journals AS j
+    WHERE t.kind = 'transfer' AND a.no IN (t.debit_no, t.credit_no) AND a.id GLOB 'fee:*' AND j.seq = t.journal_seq
     UNION ALL
     SELECT call_id, -amount_nano FROM cost_lines WHERE kind = 'fee' AND amount_nano IS NOT NULL
 ) AS found GROUP BY call HAVING sum(units) <> 0;

@@ -1,12 +1,14 @@
 """Auditing: what was booked agrees with what was recorded, and each fault is found by its check."""
 
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from ledger import book
 from ledger.book import Created
+from ledger.folding import keep, next_fold
 from ledger.money import nano
 from ledger.transfers import Journal, Transfer
 from pricing.cost import Source
@@ -48,7 +50,7 @@ def log_of(sale: Sale) -> TransferLog:
 
 @pytest.fixture
 async def busy(shop: Shop) -> Shop:
-    """A shop with a call, or more, in every state that money can be in."""
+    """A shop with a call, or more, in every state that money can be in, most of it folded."""
     await shop.serve(SERVED, line(), TOOL, DECLARED_FEE, line(units=0), platform_fee=PLATFORM_FEE)
     await shop.break_off(BROKEN_OFF, line())
     await shop.lose(LOST, line(units=None))
@@ -89,6 +91,9 @@ async def busy(shop: Shop) -> Shop:
         repaid_unit(tx, stored(tx, key(REPAID)), NOON_US)
 
     await shop.store.run(evidence)
+    with closing(open_read_only(shop.path)) as connection:
+        while (folded := next_fold(connection, "", 20)) is not None:
+            await shop.store.run(partial(keep, folded=folded))
     return shop
 
 

@@ -184,22 +184,37 @@ async def test_margins_find_lines_by_their_call(shop: Shop) -> None:
     assert "SEARCH cost_evidence USING PRIMARY KEY (call_id=?) LEFT-JOIN" in steps
 
 
-async def test_a_page_of_accounts_adds_up_its_own_entries(shop: Shop) -> None:
-    """Balances of one page do not read the whole book."""
+@pytest.mark.parametrize("query", sorted(ASKED))
+async def test_no_query_reads_all_entries(shop: Shop, query: str) -> None:
+    """What is asked of a running sidecar costs what was booked after the last fold, not the whole book."""
+    with closing(open_read_only(shop.path)) as connection:
+        pages = "SELECT rootpage FROM sqlite_schema WHERE tbl_name = 'transfers'"
+        places = connection.execute(pages).fetchall()
+        steps = connection.execute(f"EXPLAIN {READS[query].sql}", ASKED[query]).fetchall()
+    opened = {step[2] for step in steps if step[1] == "OpenRead" and (step[3],) in places}
+    whole = {step[2] for step in steps if step[1] in {"Rewind", "Last"}}
+
+    assert bool(opened) == (query in {"accounts", "journals", "tills"})
+    assert not opened & whole
+
+
+async def test_a_page_of_accounts_adds_up_its_own_sums(shop: Shop) -> None:
+    """Of each account only the last sums are read, and what is not folded once for all of them."""
     steps = plan(shop, "accounts", ASKED["accounts"])
 
-    assert "SEARCH t USING INDEX transfers_by_debit (debit_no=? AND journal_seq>?)" in steps
+    assert "SEARCH t USING PRIMARY KEY (journal_seq>?)" in steps
+    assert steps.count("MATERIALIZE recent") == 1
     assert "SEARCH s USING PRIMARY KEY (account_no=? AND fold_seq=?)" in steps
-    assert "SCAN t" not in steps
 
 
-async def test_a_page_of_accounts_begins_at_what_was_folded(shop: Shop) -> None:
+async def test_accounts_and_tills_begin_at_what_was_folded(shop: Shop) -> None:
     """Wherever the folds end, also between a hold and its end, balances are those of all entries."""
     for number in (1, 2):
         await shop.serve(Sale(number, surplus_nano=400), line(), TOOL)
     await shop.lose(Sale(3))
     with closing(open_read_only(shop.path)) as connection:
         before = fetch(connection, "accounts", ASKED["accounts"])
+        tills = fetch(connection, "tills", {})
         for _ in range(3):
             folded = next_fold(connection, "", 3)
             assert folded is not None
@@ -207,6 +222,7 @@ async def test_a_page_of_accounts_begins_at_what_was_folded(shop: Shop) -> None:
 
             after = fetch(connection, "accounts", ASKED["accounts"])
             assert [told(row) for row in after] == [told(row) for row in before]
+            assert fetch(connection, "tills", {}) == tills
 
 
 def told(row: Mapping[str, object]) -> dict[str, object]:

@@ -1,16 +1,11 @@
 -- tills: each place where money comes in, with what the books hold there, in the token's units
 SELECT network, asset, pay_to, decimals, first_block,
-    -- As in `accounts`: from the entries themselves.
-    coalesce((SELECT sum(t.amount) FROM transfers AS t
-              WHERE t.debit_no = account_no AND t.kind IN ('transfer', 'post')), 0)
-    - coalesce((SELECT sum(t.amount) FROM transfers AS t
-                WHERE t.credit_no = account_no AND t.kind IN ('transfer', 'post')), 0) AS booked
+    coalesce((SELECT sum(units) FROM posted WHERE account GLOB 'token:*' AND account = till.account), 0) AS booked
 FROM (
     SELECT p.network, p.asset, p.pay_to, max(p.asset_decimals) AS decimals,
         min(nullif(p.from_block, 0)) AS first_block,  -- 0: no block was known when it was admitted
-        (SELECT a.no FROM accounts AS a
-         WHERE a.id = 'token:' || replace(replace(p.network, '%', '%25'), ':', '%3A')
-                   || ':0x' || lower(hex(p.asset)) || ':0x' || lower(hex(p.pay_to))) AS account_no
+        'token:' || replace(replace(p.network, '%', '%25'), ':', '%3A')
+            || ':0x' || lower(hex(p.asset)) || ':0x' || lower(hex(p.pay_to)) AS account
     FROM payments AS p GROUP BY p.network, p.asset, p.pay_to
 ) AS till
 ORDER BY network, asset, pay_to;
