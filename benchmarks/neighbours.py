@@ -208,21 +208,24 @@ class Node:
         return None
 
     def _logs(self, wanted: dict[str, Any]) -> list[dict[str, object]]:
-        nonce = wanted["topics"][2].lower()
-        if nonce not in self.settled:
-            return []
-        self._mined[nonce] = wanted["toBlock"]
+        event, _, nonces = wanted["topics"]
         return [
-            {
-                "address": wanted["address"],
-                "topics": wanted["topics"],
-                "data": "0x",
-                "transactionHash": nonce,
-                "blockNumber": wanted["toBlock"],
-                "logIndex": "0x0",
-                "removed": False,
-            }
+            self._log(wanted, event, nonce)
+            for nonce in map(str.lower, nonces if isinstance(nonces, list) else [nonces])
+            if nonce in self.settled
         ]
+
+    def _log(self, wanted: dict[str, Any], event: str, nonce: str) -> dict[str, object]:
+        block = self._mined.setdefault(nonce, wanted["toBlock"])
+        return {
+            "address": wanted["address"],
+            "topics": [event, _word(int(self.settled[nonce][0], 16)), nonce],
+            "data": "0x",
+            "transactionHash": nonce,
+            "blockNumber": block,
+            "logIndex": "0x0",
+            "removed": False,
+        }
 
     def _receipt(self, transaction: str) -> dict[str, object]:
         payer, value = self.settled[transaction]

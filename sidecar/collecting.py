@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from sidecar.commits import in_units, together
 from sidecar.domain import fees
 from sidecar.domain.call import Offer
 from sidecar.domain.collecting import Answered, answers_unit, naming_unit
@@ -19,6 +20,7 @@ from sidecar.domain.events import NeedsAttention
 from sidecar.domain.outcomes import NotSent, Unknown
 from sidecar.domain.payments import State
 from sidecar.domain.records import Payment, RecordsTx
+from sidecar.domain.settling import Recorded
 from sidecar.ports import Fault, StorageGone
 from sidecar.services import Services
 from sidecar.settlement import (
@@ -148,23 +150,21 @@ class Collector:
             return Answered(payment.claim_key, outcome, fee, self._s.clock.monotonic_us() - asked_us)
 
     async def _record(self, answers: Sequence[Answered]) -> None:
-        """Commit what came of a batch; if the books refuse that, each for itself, so as to lose no other."""
+        """Commit what came of a batch; what the books refuse costs no other."""
+        for some in in_units(answers):
+            for answer, now in await together(self._commit, some, self._tripped):
+                if now.payment.state is not State.OWED:
+                    self._s.observer.saw(settled(now, answer.settle_us))
+                if now.payment.state is State.DEFAULTED:
+                    detail = f"delivered, and its settlement was refused: {now.payment.reason}"
+                    self._attention("payment_defaulted", detail, now.payment.call)
+
+    async def _commit(self, answers: Sequence[Answered]) -> list[Recorded]:
         unit = partial(answers_unit, answers=answers, now_us=self._s.clock.now_us())
-        try:
-            recorded = await self._s.commits.insist(unit, "")
-        except Fault:
-            raise
-        except Exception as defect:
-            self._attention("collecting_failed", type(defect).__name__)
-            for each in answers if len(answers) > 1 else ():
-                await self._record([each])
-            return
-        for now, answer in zip(recorded, answers, strict=True):
-            if now.payment.state is not State.OWED:
-                self._s.observer.saw(settled(now, answer.settle_us))
-            if now.payment.state is State.DEFAULTED:
-                detail = f"delivered, and its settlement was refused: {now.payment.reason}"
-                self._attention("payment_defaulted", detail, now.payment.call)
+        return await self._s.commits.insist(unit, "")
+
+    def _tripped(self, defect: Exception, _: Sequence[Answered]) -> None:
+        self._attention("collecting_failed", type(defect).__name__)
 
     async def _ask_again(self) -> None:
         """Ask again, now and then, for what may not have been sent: as long as it is good, it can be."""

@@ -1,15 +1,18 @@
 """Commits: units of work as the paid path runs them, once or until they are on disk."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
 from sidecar.domain.events import NeedsAttention
-from sidecar.ports import Observer, Storage, StorageGone, StorageUnavailable
+from sidecar.ports import Fault, Observer, Storage, StorageGone, StorageUnavailable
 
 R = TypeVar("R")
+T = TypeVar("T")
 PAUSES_S: Final = (0.2, 1.0, 5.0)
 """How long to wait between tries of a commit that must be made; the last one repeats."""
+UNIT_MAX: Final = 32
+"""How many payments one unit is about at the most: a call in front waits no longer than that takes."""
 
 
 class Commits:
@@ -39,3 +42,30 @@ class Commits:
                 self._observer.saw(NeedsAttention("commit_delayed", str(fault), call))
             await asyncio.sleep(PAUSES_S[min(tried, len(PAUSES_S) - 1)])
             tried += 1
+
+
+def in_units(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Cut *items* into what one unit is about."""
+    for start in range(0, len(items), UNIT_MAX):
+        yield items[start : start + UNIT_MAX]
+
+
+async def together(
+    commit: Callable[[Sequence[T]], Awaitable[Sequence[R]]],
+    items: Sequence[T],
+    tripped: Callable[[Exception, Sequence[T]], None],
+) -> list[tuple[T, R]]:
+    """Commit *items* in one unit and return each with its result, in their order.
+
+    If that trips over a defect, which *tripped* is told, each is committed for
+    itself: what trips alone is left out, and costs no other. A Fault is raised.
+    """
+    try:
+        return [*zip(items, await commit(items), strict=True)]
+    except Fault:
+        raise
+    except Exception as defect:
+        tripped(defect, items)
+    if len(items) == 1:
+        return []
+    return [done for each in items for done in await together(commit, [each], tripped)]

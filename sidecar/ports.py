@@ -4,7 +4,7 @@ Knows no adapter. Faults are few and born at the seam: an adapter translates
 foreign exceptions once, by evidence and not by the exception's name.
 """
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -17,6 +17,9 @@ Headers = Sequence[tuple[bytes, bytes]]
 """Header fields in order, names in lower case, duplicates kept."""
 
 R = TypeVar("R")
+
+PayerNonce = tuple[bytes, bytes]
+"""What a token knows an authorization by: its payer's address and its nonce."""
 
 
 class Fault(Exception):
@@ -233,17 +236,19 @@ class Chain(Protocol):
         """Return balance and nonce state at the newest block, asked in one batch."""
         ...
 
-    async def nonce_used(self, asset: bytes, payer: bytes, nonce: bytes, block: int) -> bool:
-        """Return `authorizationState(payer, nonce)` as of *block* (EIP-3009)."""
+    async def nonces_used(
+        self, asset: bytes, signed: Sequence[PayerNonce], block: int
+    ) -> frozenset[PayerNonce]:
+        """Return those of *signed* whose `authorizationState` is used as of *block* (EIP-3009)."""
         ...
 
     async def transfers_of(
-        self, asset: bytes, payer: bytes, nonce: bytes, *, from_block: int, to_block: int
-    ) -> tuple[TransferLog, ...]:
-        """Return the Transfers made by the transaction that used the authorization.
+        self, asset: bytes, signed: Sequence[PayerNonce], *, from_block: int, to_block: int
+    ) -> Mapping[PayerNonce, tuple[TransferLog, ...]]:
+        """Return, of each of *signed* that was used, the Transfers made by the transaction that used it.
 
         Found by the `AuthorizationUsed(payer, nonce)` log, so it does not matter
-        who broadcast it. Empty when there is none up to *to_block*.
+        who broadcast it. What was not used in these blocks, both ends included, is not there.
         """
         ...
 

@@ -8,37 +8,26 @@ the chain can tell.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from sidecar.domain import fees, metering
+from sidecar.domain import metering
 from sidecar.domain.call import Offer
 from sidecar.domain.closing import abandon_unit, close_orphan_unit
-from sidecar.domain.events import NeedsAttention, PaymentSeen, PaymentSettled
-from sidecar.domain.evidence import Arrived, Dead, Heads, Undecidable, Wait, weigh
-from sidecar.domain.payments import SERVED_FIRST, Proof, State
+from sidecar.domain.events import NeedsAttention
+from sidecar.domain.payments import State
 from sidecar.domain.records import Closing, Payment, RecordsTx
-from sidecar.domain.resolving import arrived_unit, dead_unit, undecidable_unit
-from sidecar.ports import Chain, Fault, StorageGone
+from sidecar.domain.resolving import undecidable_unit
+from sidecar.ports import Fault, StorageGone
 from sidecar.services import Services
 from sidecar.settlement import ask_again, by_till, till_of
+from sidecar.weighing import Watched, Weighing
 
 BATCH: Final = 500
-SEARCH_BLOCKS_MAX: Final = 100_000
-"""How far back to look when no block was known at admission."""
 ASK_AGAIN_S: Final = 60
 """How often a facilitator is asked again about one unknown settlement, in seconds."""
 _WITHOUT_A_CHAIN: Final = frozenset({State.UNKNOWN, State.DOUBTFUL, State.OWED})
 """What only a facilitator, or the time, can decide where no chain can be asked."""
-
-
-@dataclass(frozen=True, slots=True)
-class Watched:
-    """One network that can be asked: the chain, and the blocks seen of it."""
-
-    chain: Chain
-    heads: Heads
 
 
 class Recovery:
@@ -54,6 +43,7 @@ class Recovery:
     ) -> None:
         self._s = services
         self._watched = watched
+        self._weighing = Weighing(services, watched)
         self._offers = by_till(offers)
         self._owner = owner
         self._interval_ms = interval_ms
@@ -104,14 +94,17 @@ class Recovery:
         """Look once: note new blocks, then weigh what the chain, or else the facilitator, can tell."""
         asked = await asyncio.gather(*(self._head(network) for network in self._watched))
         seen = {network for network, ok in zip(self._watched, asked, strict=True) if ok}
-        questions = partial(
-            _open_questions, networks=tuple(self._watched), now_s=self._s.clock.now_us() // 1_000_000
-        )
-        for payment in await self._s.commits.once(questions):
-            if payment.network in seen:
-                await self._weigh(payment)
-            elif payment.state in _WITHOUT_A_CHAIN and payment.network not in self._watched:
-                await self._ask_again(payment)
+        while True:
+            questions = partial(
+                _open_questions, networks=tuple(self._watched), now_s=self._s.clock.now_us() // 1_000_000
+            )
+            found, more = await self._s.commits.once(questions)
+            proven = await self._weighing.weigh([each for each in found if each.network in seen])
+            for payment in found:
+                if payment.state in _WITHOUT_A_CHAIN and payment.network not in self._watched:
+                    await self._ask_again(payment)
+            if not (more and proven):
+                return
 
     async def _head(self, network: str) -> bool:
         watched = self._watched[network]
@@ -123,68 +116,10 @@ class Recovery:
         watched.heads.saw(head.number, head.timestamp_s)
         return True
 
-    async def _weigh(self, payment: Payment) -> None:
-        watched = self._watched[payment.network]
-        block, timestamp_s = watched.heads.final
-        start = max(payment.from_block + 1, block - SEARCH_BLOCKS_MAX)
-        if block < start:
-            return
-        key = (payment.asset, payment.payer, payment.nonce)
-        try:
-            logs = await watched.chain.transfers_of(*key, from_block=start, to_block=block)
-            dying = timestamp_s > payment.valid_before
-            used = await watched.chain.nonce_used(*key, block) if dying and not logs else bool(logs)
-        except Fault as fault:
-            self._s.observer.saw(NeedsAttention("chain_unreachable", str(fault), payment.call))
-            return
-        untaken = list(logs)
-        verdict = weigh(payment, untaken, nonce_used=used, final_timestamp_s=timestamp_s)
-        # One transaction may hold several such Transfers, each of them for a payment of its own.
-        while isinstance(verdict, Arrived) and not await self._arrived(payment, verdict):
-            untaken.remove(verdict.log)
-            verdict = weigh(payment, untaken, nonce_used=used, final_timestamp_s=timestamp_s)
-        if len(untaken) < len(logs) and not isinstance(verdict, Arrived):
-            self._attention("transfer_taken", "its transfer has paid for another payment", payment)
-        match verdict:
-            case Dead():
-                await self._dead(payment)
-            case Undecidable():
-                await self._undecidable(payment)
-            case Arrived() | Wait():
-                pass
-
-    async def _arrived(self, payment: Payment, arrived: Arrived) -> bool:
-        unit = partial(
-            arrived_unit,
-            claim_key=payment.claim_key,
-            log=arrived.log,
-            fee=fees.of_settlement(self._s.fees, payment.facilitator),
-            now_us=self._s.clock.now_us(),
-        )
-        if not await self._s.commits.once(unit):
-            return False
-        transaction = arrived.log.transaction
-        self._s.observer.saw(PaymentSeen(payment.call, payment.network, transaction))
-        if payment.state is State.UNKNOWN or payment.state in SERVED_FIRST:
-            self._settled(payment, "settled", "chain", transaction)
-        return True
-
-    async def _dead(self, payment: Payment) -> None:
-        unit = partial(dead_unit, claim_key=payment.claim_key, now_us=self._s.clock.now_us())
-        moved = await self._s.commits.once(unit)
-        if payment.state is State.UNKNOWN:
-            self._settled(payment, "failed", "chain", "")
-        elif moved.state is State.DEFAULTED and payment.state is not State.DEFAULTED:
-            self._settled(payment, "failed", "chain", "")
-            self._attention(
-                "payment_defaulted", "delivered, and its authorization is dead and unused", payment
-            )
-        elif payment.proof is Proof.WORD:
-            self._attention("settlement_disproved", "reported settled, and not on chain", payment)
-
     async def _undecidable(self, payment: Payment) -> None:
         unit = partial(undecidable_unit, claim_key=payment.claim_key, now_us=self._s.clock.now_us())
         await self._s.commits.once(unit)
+        self._asked_us.pop(payment.claim_key, None)
         self._attention("settlement_undecidable", "no evidence can be had: a person must decide", payment)
 
     async def _ask_again(self, payment: Payment) -> None:
@@ -202,26 +137,21 @@ class Recovery:
         if await ask_again(self._s, payment, offer):
             self._asked_us.pop(payment.claim_key, None)
 
-    def _settled(self, payment: Payment, result: str, source: str, transaction: str) -> None:
-        self._asked_us.pop(payment.claim_key, None)
-        event = PaymentSettled(payment.call, payment.network, result, source, transaction=transaction)
-        self._s.observer.saw(event)
-
     def _attention(self, code: str, detail: str, payment: Payment) -> None:
         self._s.observer.saw(NeedsAttention(code, detail, payment.call))
 
 
-def _open_questions(tx: RecordsTx, networks: tuple[str, ...], now_s: int) -> list[Payment]:
-    """Return what evidence may decide; where no chain can be asked, only an unknown has anybody to ask.
+def _open_questions(tx: RecordsTx, networks: tuple[str, ...], now_s: int) -> tuple[list[Payment], bool]:
+    """Return what evidence may decide, and whether there may be more of it.
 
-    What is to be collected is not looked for while it can be: whoever is asked for it tells.
+    Where no chain can be asked, only an unknown has anybody to ask. What is to be
+    collected is not looked for while it can be: whoever is asked for it tells.
     """
-    return [
-        *tx.unknown(BATCH),
-        *tx.unseen(BATCH, networks),
-        *tx.watched(BATCH, networks),
-        *tx.overdue(BATCH, now_s),
-    ]
+    found = (
+        tx.unknown(BATCH), tx.unseen(BATCH, networks), tx.watched(BATCH, networks), tx.overdue(BATCH, now_s)
+    )  # fmt: skip
+    each_once = {payment.claim_key: payment for payments in found for payment in payments}
+    return [*each_once.values()], any(len(payments) == BATCH for payments in found)
 
 
 def _orphans(tx: RecordsTx, owner: str) -> list[Payment]:

@@ -47,12 +47,13 @@ from sidecar.http.wallet.proving import Proving
 from sidecar.offering import compiled, offered
 from sidecar.pipeline import Pipeline
 from sidecar.ports import Observer
-from sidecar.recovery import Recovery, Watched
+from sidecar.recovery import Recovery
 from sidecar.reporting import US_PER_S, Reporting
 from sidecar.room import Room
 from sidecar.services import FAULT_POINTS, Services
 from sidecar.settings import Limits, Settings
 from sidecar.tokens import Tokens
+from sidecar.weighing import Watched
 
 ANSWERS_LIFETIME_S: Final = 15 * 60
 ANSWERS_BYTES_MAX: Final = 256 * 1024 * 1024

@@ -11,7 +11,7 @@ from typing import Final
 
 from sidecar.adapters.rpc import OddAnswer, Question, Rpc
 from sidecar.domain.transfers import TransferLog
-from sidecar.ports import Fault, Funds, Head, TokenFacts
+from sidecar.ports import Fault, Funds, Head, PayerNonce, TokenFacts
 
 # EIP-20 and EIP-3009: the first four bytes of the hash of a signature, and the hashes of the events.
 BALANCE_OF: Final = "0x70a08231"
@@ -26,6 +26,12 @@ _WORD: Final = re.compile(r"0x[0-9a-fA-F]{64}\Z")
 _ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{40}\Z")
 _NO_PADDING: Final = bytes(12)
 _LATEST: Final = "latest"
+_AUTHORIZATION_USED: Final = bytes.fromhex(AUTHORIZATION_USED[2:])
+TOPICS_MAX: Final = 100
+"""How many authorizations are searched for at once; nodes accept a thousand."""
+
+Place = tuple[str, int]
+"""A transaction's hash, and the block that it is in."""
 
 
 class RpcChain:
@@ -66,10 +72,16 @@ class RpcChain:
         ]
         return await self._rpc.ask(questions, lambda results: Funds(_uint(results[0]), _bool(results[1])))
 
-    async def nonce_used(self, asset: bytes, payer: bytes, nonce: bytes, block: int) -> bool:
-        """Return `authorizationState(payer, nonce)` as of *block*; a node without that block is at fault."""
-        question = _call(asset, AUTHORIZATION_STATE, payer, nonce, block=hex(block))
-        return await self._rpc.ask([question], lambda results: _bool(results[0]))
+    async def nonces_used(
+        self, asset: bytes, signed: Sequence[PayerNonce], block: int
+    ) -> frozenset[PayerNonce]:
+        """Return those of *signed* that are used as of *block*; a node without that block is at fault."""
+
+        def question(each: PayerNonce) -> Question:
+            return _call(asset, AUTHORIZATION_STATE, *each, block=hex(block))
+
+        used = await self._rpc.ask_each(signed, question, lambda _, result: _bool(result))
+        return frozenset(each for each, yes in used.items() if yes)
 
     async def balance(self, asset: bytes, owner: bytes) -> int:
         """Return `balanceOf(owner)` at the newest block, in atomic units."""
@@ -81,17 +93,24 @@ class RpcChain:
         return await self._rpc.ask(questions, _token)
 
     async def transfers_of(
-        self, asset: bytes, payer: bytes, nonce: bytes, *, from_block: int, to_block: int
-    ) -> tuple[TransferLog, ...]:
-        """Return the asset's Transfers in the transaction that used the authorization, in log order.
+        self, asset: bytes, signed: Sequence[PayerNonce], *, from_block: int, to_block: int
+    ) -> Mapping[PayerNonce, tuple[TransferLog, ...]]:
+        """Return, of each of *signed* that was used, its transaction's Transfers of the asset in log order.
 
         A node that does not know *to_block* yet is at fault: its "nothing found" proves nothing.
         """
+        places: dict[PayerNonce, Place] = {}
         for first, last in self._pieces(from_block, to_block):
-            used = await self._used_in(asset, payer, nonce, first, last)
-            if used is not None:
-                return await self._transfers_in(asset, *used)
-        return ()
+            wanted = [each for each in signed if each not in places]
+            for start in range(0, len(wanted), TOPICS_MAX):
+                some = wanted[start : start + TOPICS_MAX]
+                places |= await self._used_in(asset, some, first, last)
+        found = await self._rpc.ask_each(
+            sorted(set(places.values())),
+            lambda place: ("eth_getTransactionReceipt", (place[0],)),
+            lambda place, receipt: _transfers(receipt, asset, *place),
+        )
+        return {each: found[place] for each, place in places.items()}
 
     async def close(self) -> None:
         """Close the client; nothing can be asked afterwards."""
@@ -105,31 +124,37 @@ class RpcChain:
         return [(first, min(first + step - 1, to_block)) for first in range(from_block, to_block + 1, step)]
 
     async def _used_in(
-        self, asset: bytes, payer: bytes, nonce: bytes, first: int, last: int
-    ) -> tuple[str, int] | None:
-        """Find the transaction that used the authorization, and its block."""
+        self, asset: bytes, signed: Sequence[PayerNonce], first: int, last: int
+    ) -> dict[PayerNonce, Place]:
+        """Find the transactions that used the authorizations, and their blocks."""
+        asked = frozenset(signed)
+        payers = frozenset(payer for payer, _ in asked)
+        nonces = frozenset(nonce for _, nonce in asked)
         wanted = {
             "address": _hex(asset),
-            "topics": [AUTHORIZATION_USED, _hex(_padded(payer)), _hex(nonce)],
+            "topics": [
+                AUTHORIZATION_USED,
+                [_hex(_padded(payer)) for payer in sorted(payers)],
+                [_hex(nonce) for nonce in sorted(nonces)],
+            ],
             "fromBlock": hex(first),
             "toBlock": hex(last),
         }
 
-        def read(results: Sequence[object]) -> tuple[str, int] | None:
+        def read(results: Sequence[object]) -> dict[PayerNonce, Place]:
             if _quantity(results[0]) < last:
                 raise OddAnswer("the node has not seen the last block asked about")
-            found = {_used(log, wanted["topics"], asset) for log in _list(results[1])}
-            if len(found) > 1 or any(not first <= block <= last for _, block in found):
-                raise OddAnswer("the authorization was used more than once, or elsewhere")
-            return found.pop() if found else None
+            found: dict[PayerNonce, Place] = {}
+            for log in _list(results[1]):
+                (payer, nonce), place = _used(log, asset)
+                if payer not in payers or nonce not in nonces:
+                    raise OddAnswer("a log is not one that was asked for")
+                if not first <= place[1] <= last or found.setdefault((payer, nonce), place) != place:
+                    raise OddAnswer("an authorization was used more than once, or elsewhere")
+            # Each payer is asked about with each nonce: what one did with another's was not meant.
+            return {used: place for used, place in found.items() if used in asked}
 
         return await self._rpc.ask([("eth_blockNumber", ()), ("eth_getLogs", (wanted,))], read)
-
-    async def _transfers_in(self, asset: bytes, transaction: str, block: int) -> tuple[TransferLog, ...]:
-        question: Question = ("eth_getTransactionReceipt", (transaction,))
-        return await self._rpc.ask(
-            [question], lambda results: _transfers(results[0], asset, transaction, block)
-        )
 
 
 def _call(to: bytes, selector: str, *words: bytes, block: str = _LATEST) -> Question:
@@ -211,13 +236,17 @@ def _emitted_by(log: Mapping[str, object], asset: bytes) -> bool:
     return bytes.fromhex(address[2:]) == asset
 
 
-def _used(entry: object, topics: object, asset: bytes) -> tuple[str, int]:
-    """Read one AuthorizationUsed log: the transaction and its block. It must be the one asked for."""
+def _used(entry: object, asset: bytes) -> tuple[PayerNonce, Place]:
+    """Read one AuthorizationUsed log: whose nonce was used, and where."""
     log = _object(entry)
-    given = [topic.lower() if isinstance(topic, str) else topic for topic in _list(log.get("topics"))]
-    if not _emitted_by(log, asset) or given != topics or log.get("removed") not in {None, False}:
-        raise OddAnswer("a log is not the one asked for")
-    return _hex(_word(log.get("transactionHash"))), _quantity(log.get("blockNumber"))
+    topics = _list(log.get("topics"))
+    if not _emitted_by(log, asset) or len(topics) != 3 or log.get("removed") not in {None, False}:
+        raise OddAnswer("a log is not one that was asked for")
+    event, payer, nonce = topics
+    if _word(event) != _AUTHORIZATION_USED:
+        raise OddAnswer("a log is not one that was asked for")
+    place = _hex(_word(log.get("transactionHash"))), _quantity(log.get("blockNumber"))
+    return (_address(payer), _word(nonce)), place
 
 
 def _transfers(value: object, asset: bytes, transaction: str, block: int) -> tuple[TransferLog, ...]:

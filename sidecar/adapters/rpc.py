@@ -5,16 +5,20 @@ on to the next URL; the one that answered last is asked first.
 """
 
 import json
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Hashable, Sequence
+from typing import Final, TypeVar
 
 from pyreqwest.http import Url
 
 from sidecar.adapters.wire import Limits, Peer, lost, origin_of, target_of
-from sidecar.ports import Fault
+from sidecar.ports import AnswerLost, Fault, TimedOut
 from sidecar.x402.bounded_json import read_loose_object
 
+K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
+
+TOGETHER_MAX: Final = 100
+"""How many questions of one kind are asked in one batch at the most."""
 
 Question = tuple[str, Sequence[object]]
 """A method and its parameters."""
@@ -55,6 +59,7 @@ class Rpc:
         )
         self._nodes = [Node(url, limits) for url in urls]
         self._first = 0
+        self._together = TOGETHER_MAX
         self._timeout_ms = timeout_ms
 
     async def ask(self, questions: Sequence[Question], read: Callable[[Sequence[object]], T]) -> T:
@@ -79,6 +84,40 @@ class Rpc:
                 return value
         assert fault is not None, "every node either answered or failed"
         raise fault
+
+    async def ask_each(
+        self,
+        asked: Sequence[K],
+        question: Callable[[K], Question],
+        read: Callable[[K, object], T],
+    ) -> dict[K, T]:
+        """Ask a *question* about each of *asked*, in as few batches as the nodes accept.
+
+        Many nodes accept less than a hundred and do not say how many: what is
+        refused is asked in halves, and batches grow again one by one.
+        """
+        answers: dict[K, T] = {}
+        while len(answers) < len(asked):
+            some = asked[len(answers) : len(answers) + self._together]
+            try:
+                answers |= await self._ask_some(some, question, read)
+            except TimedOut:
+                raise
+            except AnswerLost:
+                if len(some) == 1:
+                    raise
+                self._together = len(some) // 2
+            else:
+                self._together = min(max(self._together, len(some) + 1), TOGETHER_MAX)
+        return answers
+
+    async def _ask_some(
+        self, some: Sequence[K], question: Callable[[K], Question], read: Callable[[K, object], T]
+    ) -> dict[K, T]:
+        def read_all(results: Sequence[object]) -> dict[K, T]:
+            return {each: read(each, result) for each, result in zip(some, results, strict=True)}
+
+        return await self.ask([*map(question, some)], read_all)
 
     async def close(self) -> None:
         """Close the client; nothing can be asked afterwards."""

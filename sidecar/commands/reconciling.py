@@ -79,12 +79,10 @@ class Teller:
         )
         # What was admitted while the chain was asked may be among what moved there.
         late = tills.newcomers(known, _claims(self.connection, till))
-        found = {
-            claim.key: await self.chain.transfers_of(
-                till.asset, claim.payer, claim.nonce, from_block=first, to_block=last
-            )
-            for claim in tills.suspects(till, [*known, *late], moved)
-        }
+        suspects = tills.suspects(till, [*known, *late], moved)
+        signed = [(claim.payer, claim.nonce) for claim in suspects]
+        logs = await self.chain.transfers_of(till.asset, signed, from_block=first, to_block=last)
+        found = {claim.key: logs.get((claim.payer, claim.nonce), ()) for claim in suspects}
         return reconcile(till, known, late, seen, found)
 
     async def _opening(self, till: Till, first: int) -> int | None:

@@ -4,17 +4,45 @@ Every unit looks at the stored state first: evidence that comes again, or too
 late, changes nothing.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from pricing.cost import CostLine
 from sidecar.domain import entries
 from sidecar.domain.closing import give_credit
+from sidecar.domain.evidence import Arrived, Dead, Undecidable
 from sidecar.domain.payments import SERVED_FIRST, Fact, Proof, State, after, settlement
 from sidecar.domain.records import Money, Payment, RecordsTx
 from sidecar.domain.settling import add_fee, record, stored
 from sidecar.domain.transfers import TransferLog
 
 _BUSY: Final = frozenset({State.OPEN, State.SPENDING, State.SENDING, State.COLLECTING})
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """What evidence says of a payment; *fee* is owed to whoever was asked to settle it, if it arrived."""
+
+    claim_key: bytes
+    verdict: Arrived | Dead | Undecidable
+    fee: CostLine | None
+
+
+def proven_unit(tx: RecordsTx, proven: Sequence[Proven], now_us: int) -> list[Payment | None]:
+    """Do to each what evidence says of it; None stands for one whose Transfer has paid for another one."""
+    return [_proven(tx, each, now_us) for each in proven]
+
+
+def _proven(tx: RecordsTx, proven: Proven, now_us: int) -> Payment | None:
+    match proven.verdict:
+        case Arrived(log=log):
+            arrived = arrived_unit(tx, proven.claim_key, log, proven.fee, now_us)
+            return stored(tx, proven.claim_key) if arrived else None
+        case Dead():
+            return dead_unit(tx, proven.claim_key, now_us)
+        case Undecidable():
+            return undecidable_unit(tx, proven.claim_key, now_us)
 
 
 def arrived_unit(

@@ -13,7 +13,18 @@ from typing import Any, Final, TypeVar
 
 from sidecar.domain.events import Event, NeedsAttention
 from sidecar.domain.transfers import TransferLog
-from sidecar.ports import Fault, Funds, Head, Headers, Kept, Storage, TokenFacts, UpstreamRequest
+from sidecar.ports import (
+    AnswerLost,
+    Fault,
+    Funds,
+    Head,
+    Headers,
+    Kept,
+    PayerNonce,
+    Storage,
+    TokenFacts,
+    UpstreamRequest,
+)
 from sidecar.x402.documents import SettleReply, SupportedKind, VerifyReply
 from sidecar.x402.evm_text import address_bytes
 from tests.sidecar.builders import NOW_US
@@ -187,6 +198,7 @@ class FakeChain:
         self.used: dict[bytes, int] = {}
         self.logs: dict[bytes, list[TransferLog]] = {}
         self.fault: Exception | None = None
+        self.trips_over: set[PayerNonce] = set()
         self._trace = trace
 
     def mine(self, number: int, timestamp_s: int) -> None:
@@ -208,15 +220,23 @@ class FakeChain:
         self._ask("funds")
         return Funds(self.balance_units, nonce in self.used)
 
-    async def nonce_used(self, asset: bytes, payer: bytes, nonce: bytes, block: int) -> bool:
-        self._ask("nonce_used")
-        return self.used.get(nonce, block + 1) <= block
+    async def nonces_used(
+        self, asset: bytes, signed: Sequence[PayerNonce], block: int
+    ) -> frozenset[PayerNonce]:
+        self._ask("nonces_used")
+        return frozenset(each for each in signed if self.used.get(each[1], block + 1) <= block)
 
     async def transfers_of(
-        self, asset: bytes, payer: bytes, nonce: bytes, *, from_block: int, to_block: int
-    ) -> tuple[TransferLog, ...]:
+        self, asset: bytes, signed: Sequence[PayerNonce], *, from_block: int, to_block: int
+    ) -> dict[PayerNonce, tuple[TransferLog, ...]]:
         self._ask("transfers_of")
-        return tuple(log for log in self.logs.get(nonce, ()) if from_block <= log.block <= to_block)
+        if self.trips_over & set(signed):
+            raise AnswerLost("a receipt is odd")
+        blocks = range(from_block, to_block + 1)
+        found = {
+            each: tuple(log for log in self.logs.get(each[1], ()) if log.block in blocks) for each in signed
+        }
+        return {each: logs for each, logs in found.items() if logs}
 
     async def balance(self, asset: bytes, owner: bytes) -> int:
         return self.balance_units

@@ -41,10 +41,11 @@ from sidecar.http.wallet.proving import Proving
 from sidecar.limiter import alone
 from sidecar.pipeline import Pipeline
 from sidecar.ports import Facilitator
-from sidecar.recovery import Recovery, Watched
+from sidecar.recovery import Recovery
 from sidecar.room import Room
 from sidecar.services import Services
 from sidecar.tokens import Tokens
+from sidecar.weighing import Watched
 from sidecar.x402.challenge import Challenge, prepare
 from sidecar.x402.documents import Resource
 from sidecar.x402.identifier import KEY, Demand

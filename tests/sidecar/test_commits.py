@@ -1,13 +1,13 @@
 """Commits: a unit of work runs once, or until it is on disk."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
 from sidecar import commits
-from sidecar.commits import Commits
+from sidecar.commits import UNIT_MAX, Commits, in_units, together
 from sidecar.domain.events import NeedsAttention
 from sidecar.ports import StorageGone, StorageUnavailable
 from tests.sidecar.fakes import RecordingObserver
@@ -77,3 +77,61 @@ async def test_a_unit_that_fails_by_itself_is_not_tried_again(pauses: list[float
         await Commits(disk, RecordingObserver()).insist(lambda _: 1, "call_1")
 
     assert (disk.tries, pauses) == (1, [])
+
+
+class Books:
+    """Books that take numbers, and trip over some of them."""
+
+    def __init__(self, *odd: int, fault: Exception | None = None) -> None:
+        self.odd = set(odd)
+        self.fault = fault
+        self.units: list[list[int]] = []
+        self.defects: list[tuple[str, list[int]]] = []
+
+    async def commit(self, numbers: Sequence[int]) -> list[str]:
+        self.units.append([*numbers])
+        if self.fault:
+            raise self.fault
+        if self.odd & {*numbers}:
+            raise ZeroDivisionError
+        return [f"took {number}" for number in numbers]
+
+    def tripped(self, defect: Exception, numbers: Sequence[int]) -> None:
+        self.defects.append((type(defect).__name__, [*numbers]))
+
+
+async def test_together_is_one_unit() -> None:
+    """Nothing is committed alone that need not be."""
+    books = Books()
+    assert await together(books.commit, [1, 2], books.tripped) == [(1, "took 1"), (2, "took 2")]
+    assert (books.units, books.defects) == ([[1, 2]], [])
+
+
+@pytest.mark.parametrize(("numbers", "alone"), [([1, 2, 3], [[1], [2], [3]]), ([2], [])])
+async def test_what_trips_costs_no_other(numbers: list[int], alone: list[list[int]]) -> None:
+    """Each is then committed for itself, once; the odd one is told and left out."""
+    books = Books(2)
+    done = await together(books.commit, numbers, books.tripped)
+
+    assert done == [(number, f"took {number}") for number in numbers if number != 2]
+    assert books.units == [numbers, *alone]
+    assert books.defects[-1] == ("ZeroDivisionError", [2])
+
+
+async def test_a_storage_that_takes_nothing_is_not_asked_for_each() -> None:
+    """A fault is the storage's, and no item's."""
+    books = Books(fault=FULL)
+    with pytest.raises(StorageUnavailable):
+        await together(books.commit, [1, 2], books.tripped)
+
+    assert (len(books.units), books.defects) == (1, [])
+
+
+def test_many_are_cut_into_units() -> None:
+    """All of them, in their order, and no unit is longer than a call in front should wait."""
+    items = range(2 * UNIT_MAX + 1)
+    units = [*in_units(items)]
+
+    assert [item for unit in units for item in unit] == [*items]
+    assert [len(unit) for unit in units] == [UNIT_MAX, UNIT_MAX, 1]
+    assert [*in_units([])] == []

@@ -397,7 +397,7 @@ async def test_a_chain_that_fails_half_way_changes_nothing(tmp_path: Path) -> No
         async def lost(*_: Any, **__: Any) -> Any:
             raise AnswerLost("odd answer")
 
-        for question in ("transfers_of", "nonce_used"):
+        for question in ("transfers_of", "nonces_used"):
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(stall.chain, question, lost)
                 await look(stall, DEAD_S, 11)
@@ -582,7 +582,7 @@ async def test_evidence_waits_for_a_call_that_runs_again(tmp_path: Path) -> None
 
         async def enter_meanwhile(*_: Any, **__: Any) -> Any:
             await stall.books.admitted(verified(call="call_2"))
-            return (a_log(payment),)
+            return {(payment.payer, payment.nonce): (a_log(payment),)}
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(stall.chain, "transfers_of", enter_meanwhile)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import pytest
 import pytest_asyncio
@@ -91,8 +91,10 @@ async def test_a_payment_moves_money_and_spends_its_nonce(
     funds = await chain.funds(paid.asset, PAYER, paid.nonce)
     assert funds == Funds(sandbox.balance_of(BUYERS[3].address), nonce_used=True)
     assert await chain.balance(paid.asset, SELLER) == sandbox.balance_of(sandbox.pay_to)
-    assert not await chain.nonce_used(paid.asset, PAYER, paid.nonce, paid.before.number)
-    assert await chain.nonce_used(paid.asset, PAYER, paid.nonce, paid.after.number)
+    signed = (PAYER, paid.nonce)
+    asked = [(PAYER, b"\x01" * 32), signed]
+    assert await chain.nonces_used(paid.asset, asked, paid.before.number) == set()
+    assert await chain.nonces_used(paid.asset, asked, paid.after.number) == {signed}
     assert not (await chain.funds(paid.asset, PAYER, b"\x01" * 32)).nonce_used
     assert paid.after.number > paid.before.number
     assert paid.after.timestamp_s >= paid.before.timestamp_s
@@ -104,10 +106,12 @@ async def test_the_transfer_behind_an_authorization_is_found(
 ) -> None:
     """By its nonce, whoever sent it, however the range is cut."""
     chain = RpcChain([sandbox.rpc_url], piece_blocks_max=piece_blocks_max)
+    asked = [(PAYER, b"\x01" * 32), (PAYER, paid.nonce), (STRANGER, paid.nonce)]
     found = await chain.transfers_of(
-        paid.asset, PAYER, paid.nonce, from_block=paid.before.number, to_block=paid.after.number
+        paid.asset, asked, from_block=paid.before.number, to_block=paid.after.number
     )
-    (transfer,) = found
+    assert found.keys() == {(PAYER, paid.nonce)}
+    (transfer,) = found[PAYER, paid.nonce]
     assert transfer == TransferLog(
         transaction=paid.transaction,
         log_index=transfer.log_index,
@@ -122,20 +126,22 @@ async def test_the_transfer_behind_an_authorization_is_found(
 async def test_what_is_not_there_is_not_found(chain: RpcChain, paid: Paid) -> None:
     """Other blocks, another nonce, another payer, an empty range: nothing."""
     blocks = {"from_block": paid.before.number, "to_block": paid.after.number}
-    assert await chain.transfers_of(paid.asset, PAYER, b"\x01" * 32, **blocks) == ()
-    assert await chain.transfers_of(paid.asset, STRANGER, paid.nonce, **blocks) == ()
+    used = [(PAYER, paid.nonce)]
+    assert await chain.transfers_of(paid.asset, [(PAYER, b"\x01" * 32)], **blocks) == {}
+    assert await chain.transfers_of(paid.asset, [(STRANGER, paid.nonce)], **blocks) == {}
+    assert await chain.transfers_of(paid.asset, [], **blocks) == {}
     before = {"from_block": 0, "to_block": paid.before.number}
-    assert await chain.transfers_of(paid.asset, PAYER, paid.nonce, **before) == ()
-    assert await chain.transfers_of(paid.asset, PAYER, paid.nonce, from_block=9, to_block=8) == ()
+    assert await chain.transfers_of(paid.asset, used, **before) == {}
+    assert await chain.transfers_of(paid.asset, used, from_block=9, to_block=8) == {}
 
 
 async def test_a_block_the_node_has_not_seen_is_a_fault(chain: RpcChain, paid: Paid) -> None:
     """'Nothing up to block N' from a node that stands before N would be no evidence."""
     ahead = paid.after.number + 1_000
     with pytest.raises(Fault, match="not seen"):
-        await chain.transfers_of(paid.asset, PAYER, paid.nonce, from_block=ahead, to_block=ahead)
+        await chain.transfers_of(paid.asset, [(PAYER, paid.nonce)], from_block=ahead, to_block=ahead)
     with pytest.raises(Fault):
-        await chain.nonce_used(paid.asset, PAYER, paid.nonce, ahead)
+        await chain.nonces_used(paid.asset, [(PAYER, paid.nonce)], ahead)
 
 
 async def test_an_address_without_a_contract_is_a_fault(chain: RpcChain) -> None:
@@ -159,9 +165,9 @@ async def test_a_range_beyond_the_limit_is_refused_before_it_is_asked(nobody: st
     """A thousand requests for one answer is too many."""
     chain = RpcChain([nobody], piece_blocks_max=10, pieces_max=3)
     with pytest.raises(Fault, match="too long"):
-        await chain.transfers_of(STRANGER, PAYER, NONCE, from_block=0, to_block=30)
+        await chain.transfers_of(STRANGER, [(PAYER, NONCE)], from_block=0, to_block=30)
     with pytest.raises(Fault, match="rpc"):
-        await chain.transfers_of(STRANGER, PAYER, NONCE, from_block=0, to_block=29)
+        await chain.transfers_of(STRANGER, [(PAYER, NONCE)], from_block=0, to_block=29)
 
 
 @pytest.mark.parametrize(
@@ -180,10 +186,11 @@ def test_selectors_and_topics_are_the_hashes_they_claim_to_be(written: str, sign
     assert bytes.fromhex(written[2:]) == keccak(signature.encode())[: len(written) // 2 - 1]
 
 
-class ScriptedRpc:
+class ScriptedRpc(Rpc):
     """A node whose results are given, method by method."""
 
     def __init__(self, by_method: dict[str, object]) -> None:
+        super().__init__(["http://127.0.0.1:1"])
         self._by_method = by_method
 
     async def ask(self, questions: Sequence[Question], read: Callable[[Sequence[object]], T]) -> T:
@@ -197,7 +204,7 @@ class ScriptedRpc:
 def a_chain(**by_method: object) -> RpcChain:
     """A chain that answers from a script."""
     chain = RpcChain(["http://127.0.0.1:1"])
-    chain._rpc = cast("Rpc", ScriptedRpc(by_method))
+    chain._rpc = ScriptedRpc(by_method)
     return chain
 
 
@@ -227,7 +234,8 @@ RECEIPT: dict[str, Any] = {
 async def found_in(head: object, logs: object, receipt: object) -> tuple[TransferLog, ...]:
     """What is found in blocks 1 to 9 when a node says this."""
     chain = a_chain(eth_blockNumber=head, eth_getLogs=logs, eth_getTransactionReceipt=receipt)
-    return await chain.transfers_of(ASSET, PAYER, NONCE, from_block=1, to_block=9)
+    found = await chain.transfers_of(ASSET, [(PAYER, NONCE)], from_block=1, to_block=9)
+    return found.get((PAYER, NONCE), ())
 
 
 async def test_other_logs_of_the_transaction_are_passed_over() -> None:
@@ -240,13 +248,34 @@ async def test_other_logs_of_the_transaction_are_passed_over() -> None:
     assert [(transfer.log_index, transfer.value) for transfer in found] == [(1, 8), (2, 7)]
 
 
+def topic(value: bytes) -> str:
+    return "0x" + value.hex().rjust(64, "0")
+
+
+async def test_each_payer_is_told_of_its_own_nonces_only() -> None:
+    """Two that used each other's numbers are told apart, and one transaction may have used several."""
+    asked = [(PAYER, NONCE), (STRANGER, bytes(31) + b"\1")]
+    logs = [
+        USED | {"topics": [abi.AUTHORIZATION_USED, topic(payer), topic(nonce)]}
+        for payer, nonce in (*asked, (PAYER, asked[1][1]), (STRANGER, NONCE))
+    ]
+    chain = a_chain(eth_blockNumber="0x9", eth_getLogs=logs, eth_getTransactionReceipt=RECEIPT)
+    found = await chain.transfers_of(ASSET, asked, from_block=1, to_block=9)
+
+    assert found.keys() == set(asked)
+    assert {len(transfers) for transfers in found.values()} == {1}
+
+
 ODD_LOGS: dict[str, object] = {
     "no list": None,
     "no object": ["x"],
     "another contract": [USED | {"address": "0x" + "04" * 20}],
     "no contract": [USED | {"address": None}],
     "another nonce": [USED | {"topics": [*USED["topics"][:2], "0x" + "00" * 32]}],
+    "another payer": [USED | {"topics": [USED["topics"][0], topic(STRANGER), USED["topics"][2]]}],
+    "another event": [USED | {"topics": [abi.TRANSFER, *USED["topics"][1:]]}],
     "no topics": [USED | {"topics": None}],
+    "two topics": [USED | {"topics": USED["topics"][:2]}],
     "removed by a reorganisation": [USED | {"removed": True}],
     "no block yet": [USED | {"blockNumber": None}],
     "a block outside the range": [USED | {"blockNumber": "0x10"}],
@@ -314,7 +343,7 @@ async def test_half_a_word_is_no_word() -> None:
 async def test_a_truth_value_is_0_or_1(word: str) -> None:
     """Anything else is not read as true."""
     with pytest.raises(Fault):
-        await a_chain(eth_call=word).nonce_used(ASSET, PAYER, NONCE, 1)
+        await a_chain(eth_call=word).nonces_used(ASSET, [(PAYER, NONCE)], 1)
 
 
 async def test_decimals_are_a_small_number() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.adapters.rpc import OddAnswer, Rpc, results
+from sidecar.adapters.rpc import TOGETHER_MAX, OddAnswer, Rpc, results
 from sidecar.ports import AnswerLost, NothingSent, TimedOut
 from tests.sidecar.adapters.conftest import Listen, Script, read_request, replying, silence
 
@@ -85,6 +85,63 @@ async def test_a_node_that_fails_is_replaced_and_the_next_one_stays(listen: List
         assert await methods(rpc) == ["third eth_a", "third eth_b"]
     await rpc.close()
     assert asked == ["broken"]
+
+
+def limited(most: int, sizes: list[int], odd: Sequence[object] = ()) -> Script:
+    """A node that refuses batches of more than *most*, or that ask about what is *odd*."""
+
+    def answer(asked: list[dict[str, object]]) -> object:
+        sizes.append(len(asked))
+        about = [each["params"][0] for each in asked]  # type: ignore[index]
+        if len(asked) > most or any(each in odd for each in about):
+            return {"error": {"code": -32014, "message": "too many"}, "id": None}
+        return [{"id": each["id"], "result": [param]} for each, param in zip(asked, about, strict=True)]
+
+    return node(answer)
+
+
+async def ask_each(rpc: Rpc, count: int) -> dict[int, object]:
+    """Ask about the numbers below *count*; each answer is read with what was asked about."""
+    return await rpc.ask_each(
+        range(count), lambda number: ("eth_a", (number,)), lambda number, result: (number, result)
+    )
+
+
+@pytest.mark.parametrize("most", [1, 10, 99, 1000])
+async def test_many_questions_are_asked_in_batches_that_the_node_accepts(listen: Listen, most: int) -> None:
+    """Whatever its limit is: everything is answered, and few batches are refused."""
+    sizes: list[int] = []
+    rpc = Rpc([await listen(limited(most, sizes))])
+    for _ in range(3):
+        assert await ask_each(rpc, 250) == {number: (number, [number]) for number in range(250)}
+    await rpc.close()
+
+    assert max(sizes) <= TOGETHER_MAX
+    refused = sum(size > most for size in sizes)
+    assert refused <= len(sizes) // 2 + 1
+    assert sum(size for size in sizes if size <= most) >= 3 * 250
+
+
+async def test_one_question_that_is_refused_is_a_fault(listen: Listen) -> None:
+    """What was to be told of all cannot be told of some."""
+    rpc = Rpc([await listen(limited(1000, [], odd=[7]))])
+    with pytest.raises(AnswerLost, match="-32014"):
+        await ask_each(rpc, 20)
+    assert await ask_each(rpc, 7) == {number: (number, [number]) for number in range(7)}
+    await rpc.close()
+
+
+async def test_a_node_that_says_nothing_is_not_asked_for_less(listen: Listen) -> None:
+    """Waiting again for each half would take for ever."""
+    rpc = Rpc([await listen(silence)], timeout_ms=50)
+    with pytest.raises(TimedOut):
+        await ask_each(rpc, 20)
+    await rpc.close()
+
+
+async def test_no_question_is_no_request(nobody: str) -> None:
+    """Nothing is asked of anybody."""
+    assert await ask_each(Rpc([nobody]), 0) == {}
 
 
 async def test_when_every_node_fails_the_last_fault_is_told(listen: Listen, nobody: str) -> None:

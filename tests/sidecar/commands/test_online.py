@@ -1,6 +1,7 @@
 """What `check --online` asks."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from ledger.stores import versions
 from sidecar.commands.online import Findings, ask, ask_all
 from sidecar.domain.transfers import TransferLog
-from sidecar.ports import Fault, Funds, Head, NothingSent, TokenFacts
+from sidecar.ports import Fault, Funds, Head, NothingSent, PayerNonce, TokenFacts
 from sidecar.sandbox.process import start_sandbox
 from sidecar.settings import Problem, Settings, Settlement
 from sidecar.x402.documents import SettleReply, SupportedKind, VerifyReply
@@ -58,12 +59,14 @@ class SaidChain:
     async def funds(self, asset: bytes, payer: bytes, nonce: bytes) -> Funds:
         raise AssertionError("check asks for nobody's funds")
 
-    async def nonce_used(self, asset: bytes, payer: bytes, nonce: bytes, block: int) -> bool:
+    async def nonces_used(
+        self, asset: bytes, signed: Sequence[PayerNonce], block: int
+    ) -> frozenset[PayerNonce]:
         raise AssertionError("check asks for no nonce")
 
     async def transfers_of(
-        self, asset: bytes, payer: bytes, nonce: bytes, *, from_block: int, to_block: int
-    ) -> tuple[TransferLog, ...]:
+        self, asset: bytes, signed: Sequence[PayerNonce], *, from_block: int, to_block: int
+    ) -> dict[PayerNonce, tuple[TransferLog, ...]]:
         raise AssertionError("check asks for no transfers")
 
     async def balance(self, asset: bytes, owner: bytes) -> int:

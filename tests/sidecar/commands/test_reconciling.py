@@ -1,7 +1,7 @@
 """What `reconcile` asks the books and the chain, where they move under it or do not answer."""
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import cast
@@ -15,7 +15,7 @@ from sidecar.commands.reconciling import Teller, ask_all
 from sidecar.domain.transfers import TransferLog
 from sidecar.finops.reconciliation import Kind, Reconciled
 from sidecar.finops.tills import Till
-from sidecar.ports import Fault, Head
+from sidecar.ports import Fault, Head, PayerNonce
 from sidecar.settings import Network
 from tests.sidecar.shop import Sale, Shop
 
@@ -65,9 +65,9 @@ class ToldChain:
         return {block: 1_000 + block for block in blocks}
 
     async def transfers_of(
-        self, asset: bytes, payer: bytes, nonce: bytes, *, from_block: int, to_block: int
-    ) -> tuple[TransferLog, ...]:
-        return (self.nonces[nonce],) if nonce in self.nonces else ()
+        self, asset: bytes, signed: Sequence[PayerNonce], *, from_block: int, to_block: int
+    ) -> dict[PayerNonce, tuple[TransferLog, ...]]:
+        return {each: (self.nonces[each[1]],) for each in signed if each[1] in self.nonces}
 
 
 @pytest.fixture

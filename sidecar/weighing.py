@@ -1,0 +1,203 @@
+"""Weighing: asks a network once about many payments, and commits together what that proves.
+
+A payment that the node, or the books, trip over costs no other one: what fails for
+many is done again for fewer.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
+from typing import Final
+
+from sidecar.commits import in_units, together
+from sidecar.domain import fees
+from sidecar.domain.events import NeedsAttention, PaymentSeen, PaymentSettled
+from sidecar.domain.evidence import Arrived, Dead, Heads, Undecidable, Wait, weigh
+from sidecar.domain.payments import SERVED_FIRST, Proof, State
+from sidecar.domain.records import Payment
+from sidecar.domain.resolving import Proven, proven_unit
+from sidecar.domain.transfers import TransferLog
+from sidecar.ports import Chain, Fault, PayerNonce
+from sidecar.services import Services
+
+ASKED_MAX: Final = 100
+"""About how many payments a network is asked at once."""
+SEARCH_BLOCKS_MAX: Final = 100_000
+"""How far back to look when no block was known at admission."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """One network that can be asked: the chain, and the blocks seen of it."""
+
+    chain: Chain
+    heads: Heads
+
+
+@dataclass(slots=True)
+class _Found:
+    """What the chain says of a payment. `untaken`: its Transfers that have not paid for another one."""
+
+    payment: Payment
+    untaken: list[TransferLog]
+    nonce_used: bool
+    taken: bool = False
+
+
+class Weighing:
+    """One per process; everything it does may be done twice."""
+
+    def __init__(self, services: Services, watched: Mapping[str, Watched]) -> None:
+        self._s = services
+        self._watched = watched
+        self._waits: dict[bytes, tuple[int, int]] = {}
+
+    async def weigh(self, payments: Sequence[Payment]) -> int:
+        """Weigh *payments*, all on networks that are watched; return of how many something was proven.
+
+        What waits is asked about once for each final block.
+        """
+        self._waits = {
+            each.claim_key: at for each in payments if (at := self._waits.get(each.claim_key)) is not None
+        }
+        proven = 0
+        for (network, asset), alike in groupby(sorted(payments, key=_place), key=_till):
+            watched = self._watched[network]
+            block, timestamp_s = watched.heads.final
+            due = [
+                each
+                for each in alike
+                if _start(each, block) <= block
+                and self._waits.get(each.claim_key) != (block, each.changed_us)
+            ]
+            for start in range(0, len(due), ASKED_MAX):
+                found = await self._ask(watched, asset, due[start : start + ASKED_MAX])
+                proven += await self._conclude(found, block, timestamp_s)
+        return proven
+
+    async def _ask(self, watched: Watched, asset: bytes, payments: Sequence[Payment]) -> list[_Found]:
+        """Ask about all of *payments* at once, in halves where that fails; leave out what cannot be told."""
+        block, timestamp_s = watched.heads.final
+        first = min(_start(each, block) for each in payments)
+        signed = [_signed(each) for each in payments]
+        try:
+            logs = await watched.chain.transfers_of(asset, signed, from_block=first, to_block=block)
+            dying = [
+                _signed(each)
+                for each in payments
+                if timestamp_s > each.valid_before and not _since(each, logs, block)
+            ]
+            used = await watched.chain.nonces_used(asset, dying, block) if dying else frozenset()
+        except Fault as fault:
+            if len(payments) == 1:
+                self._s.observer.saw(NeedsAttention("chain_unreachable", str(fault), payments[0].call))
+                return []
+            half = len(payments) // 2
+            return [
+                *await self._ask(watched, asset, payments[:half]),
+                *await self._ask(watched, asset, payments[half:]),
+            ]
+        found = []
+        for each in payments:
+            untaken = _since(each, logs, block)
+            found.append(_Found(each, untaken, bool(untaken) or _signed(each) in used))
+        return found
+
+    async def _conclude(self, found: Sequence[_Found], block: int, timestamp_s: int) -> int:
+        """Commit what is proven. A transaction may hold several Transfers, each for a payment of its own."""
+        moved = 0
+        while found:
+            proven = [done for each in found if (done := self._judge(each, block, timestamp_s))]
+            again: list[_Found] = []
+            for some in in_units(proven):
+                for (each, verdict), now in await together(self._commit, some, self._tripped):
+                    if now is not None:
+                        moved += now != each.payment
+                        self._tell(each.payment, verdict, now)
+                    elif isinstance(verdict, Arrived):
+                        each.untaken.remove(verdict.log)
+                        each.taken = True
+                        again.append(each)
+            found = again
+        return moved
+
+    def _judge(self, found: _Found, block: int, timestamp_s: int) -> "_Judged | None":
+        """Return what is proven, or None: then it waits for the next final block."""
+        payment = found.payment
+        verdict = weigh(payment, found.untaken, nonce_used=found.nonce_used, final_timestamp_s=timestamp_s)
+        if found.taken and not isinstance(verdict, Arrived):
+            self._attention("transfer_taken", "its transfer has paid for another payment", payment)
+        if isinstance(verdict, Wait):
+            self._waits[payment.claim_key] = block, payment.changed_us
+            return None
+        return found, verdict
+
+    async def _commit(self, judged: "Sequence[_Judged]") -> list[Payment | None]:
+        proven = [
+            Proven(
+                each.payment.claim_key, verdict, fees.of_settlement(self._s.fees, each.payment.facilitator)
+            )
+            for each, verdict in judged
+        ]
+        return await self._s.commits.once(partial(proven_unit, proven=proven, now_us=self._s.clock.now_us()))
+
+    def _tripped(self, defect: Exception, judged: "Sequence[_Judged]") -> None:
+        call = judged[0][0].payment.call if len(judged) == 1 else ""
+        self._s.observer.saw(NeedsAttention("recovery_failed", type(defect).__name__, call))
+
+    def _tell(self, before: Payment, verdict: Arrived | Dead | Undecidable, now: Payment) -> None:
+        match verdict:
+            case Arrived(log=log):
+                self._s.observer.saw(PaymentSeen(before.call, before.network, log.transaction))
+                if before.state is State.UNKNOWN or before.state in SERVED_FIRST:
+                    self._settled(before, "settled", log.transaction)
+            case Undecidable():
+                self._attention(
+                    "settlement_undecidable", "no evidence can be had: a person must decide", before
+                )
+            case Dead() if before.state is State.UNKNOWN:
+                self._settled(before, "failed", "")
+            case Dead() if now.state is State.DEFAULTED and before.state is not State.DEFAULTED:
+                self._settled(before, "failed", "")
+                self._attention(
+                    "payment_defaulted", "delivered, and its authorization is dead and unused", before
+                )
+            case Dead() if before.proof is Proof.WORD:
+                self._attention("settlement_disproved", "reported settled, and not on chain", before)
+
+    def _settled(self, payment: Payment, result: str, transaction: str) -> None:
+        event = PaymentSettled(payment.call, payment.network, result, "chain", transaction=transaction)
+        self._s.observer.saw(event)
+
+    def _attention(self, code: str, detail: str, payment: Payment) -> None:
+        self._s.observer.saw(NeedsAttention(code, detail, payment.call))
+
+
+_Judged = tuple[_Found, Arrived | Dead | Undecidable]
+
+
+def _start(payment: Payment, block: int) -> int:
+    """Return the first block where *payment* may have been paid; what happened before is not its own."""
+    return max(payment.from_block + 1, block - SEARCH_BLOCKS_MAX)
+
+
+def _since(
+    payment: Payment, logs: Mapping[PayerNonce, Sequence[TransferLog]], block: int
+) -> list[TransferLog]:
+    """Return those of its *logs* that may be its own."""
+    first = _start(payment, block)
+    return [log for log in logs.get(_signed(payment), ()) if log.block >= first]
+
+
+def _signed(payment: Payment) -> PayerNonce:
+    return payment.payer, payment.nonce
+
+
+def _till(payment: Payment) -> tuple[str, bytes]:
+    return payment.network, payment.asset
+
+
+def _place(payment: Payment) -> tuple[str, bytes, int]:
+    """Sort so that those are asked about together that may have been paid in the same blocks."""
+    return payment.network, payment.asset, payment.from_block
