@@ -1,12 +1,12 @@
 """Accounts: what an account is and how it is named. Knows no balance, no transfer and no chart."""
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final
 
 from ledger.money import Asset
+from ledger.values import value
 
 AccountId = tuple[str, ...]
 """An account's name in parts, such as ("buyer", "0xabc"); at least one part."""
@@ -40,7 +40,7 @@ class Constraint(StrEnum):
     LIMIT = "limit"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Account:
     """One account as its user defines it. Everything but `limit` is fixed by the first use.
 
@@ -57,7 +57,7 @@ class Account:
     limit: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Closure:
     """An account that takes no new transfers any more: since when, microseconds, why, and by whose key."""
 

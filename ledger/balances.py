@@ -1,13 +1,13 @@
 """Balances: the four counters of an account, and how each kind of entry moves them. Pure."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from ledger.accounts import Side
 from ledger.transfers import Kind
+from ledger.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Balance:
     """Sums of an account in units of its asset. Posted counters only grow; pending ones return to zero."""
 

@@ -1,23 +1,22 @@
 """The book: load, decide, save. The only writer of journals."""
 
-from dataclasses import dataclass
-
 from ledger import rules
 from ledger.rules import Accepted, Rejected
 from ledger.store import Tx
 from ledger.transfers import Journal
+from ledger.values import value
 
 __all__ = ["Created", "Exists", "Rejected", "submit"]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Created:
     """The journal is booked now, as number `seq`."""
 
     seq: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Exists:
     """The same journal was booked before, as number `seq`; nothing changed."""
 

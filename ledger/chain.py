@@ -7,16 +7,16 @@ its journal, and of every later one, no longer follows.
 import hashlib
 import json.encoder
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 from ledger import accounts
 from ledger.accounts import Account, AccountId
 from ledger.transfers import Booked
+from ledger.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Head:
     """The end of the chain: the last journal's number and hash (32 bytes)."""
 

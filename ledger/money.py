@@ -4,9 +4,10 @@ Text becomes an Amount at the rim, once; inside, only integers are added and com
 """
 
 import re
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
+
+from ledger.values import value
 
 INT64_MAX: Final = 2**63 - 1
 """The largest amount a book can hold; everything above is a typed refusal."""
@@ -19,7 +20,7 @@ class MoneyText(ValueError):
     """A text is not an amount of the asset. The message is one sentence for the person who wrote it."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Asset:
     """What is counted, and how many decimals its smallest unit stands for. Fixed for ever once booked."""
 
@@ -31,7 +32,7 @@ USD: Final = Asset("USD", 9)
 """Dollars in nano-USD: one atomic unit of USDC is exactly 1,000."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Amount:
     """A whole number of the asset's smallest unit. May be negative as the result of a subtraction."""
 

@@ -6,7 +6,6 @@ hold for that entry the one that stands first in `Status` is answered.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from ledger import accounts, balances
@@ -15,6 +14,7 @@ from ledger.balances import ZERO, Balance
 from ledger.money import INT64_MAX, Amount
 from ledger.statuses import Status
 from ledger.transfers import Booked, Entry, Expire, Journal, Kind, Pending, Post, Row, Transfer, Void
+from ledger.values import value
 
 JOURNAL: Final = -1
 """The entry index of a refusal that is about the journal itself."""
@@ -24,7 +24,7 @@ OPEN: Final = -(2**63)
 """No period is closed: a time before all that can be booked."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AccountState:
     """An account as the book knows it. `balance` is None unless the account is constrained."""
 
@@ -32,7 +32,7 @@ class AccountState:
     balance: Balance | None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TransferState:
     """A booked entry, and how it was resolved if it is a hold that was."""
 
@@ -62,7 +62,7 @@ class View(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Accepted:
     """What booking the journal writes: its rows, the accounts it opens, the balances it leaves."""
 
@@ -71,7 +71,7 @@ class Accepted:
     changed: tuple[tuple[Account, Balance], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Rejected:
     """Why nothing was booked. `entry` counts from 0; JOURNAL (-1) is the journal itself."""
 

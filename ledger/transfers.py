@@ -6,11 +6,12 @@ moves by a Pending (a *hold*), resolved exactly once by a new entry: Post, Void
 or Expire. Ids are derived by the caller, so the same event is the same journal.
 """
 
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 from enum import StrEnum
 
 from ledger.accounts import Account
 from ledger.money import Amount
+from ledger.values import value
 
 
 class Kind(StrEnum):
@@ -23,7 +24,7 @@ class Kind(StrEnum):
     EXPIRE = "expire"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Transfer:
     """Move *amount* at once."""
 
@@ -34,7 +35,7 @@ class Transfer:
     amount: Amount
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Pending:
     """Hold *amount* for a later Post, Void or Expire. It counts against the debit side at once."""
 
@@ -45,7 +46,7 @@ class Pending:
     amount: Amount
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Post:
     """Move *amount* of a hold, at most all of it; the rest returns. To move nothing, void the hold."""
 
@@ -55,7 +56,7 @@ class Post:
     amount: Amount
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Void:
     """Return a hold by decision."""
 
@@ -64,7 +65,7 @@ class Void:
     pending_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Expire:
     """Return a hold because its time is over."""
 
@@ -76,7 +77,7 @@ class Expire:
 Entry = Transfer | Pending | Post | Void | Expire
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Journal:
     """Entries that stand or fall together; later ones see the effect of earlier ones.
 
@@ -96,7 +97,7 @@ class Journal:
         assert self.entries, "a journal has at least one entry"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Row:
     """One entry as the book keeps it: a resolution carries the accounts of its hold.
 
@@ -111,7 +112,7 @@ class Row:
     pending_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Booked:
     """A journal as the book keeps it. `recorded_us`: when the book learned it; never decreases with `seq`."""
 

@@ -4,13 +4,12 @@ Claims the payment, binds it to the request, books the authorized money and
 holds the price. A refused admit leaves nothing behind.
 """
 
-from dataclasses import dataclass
-
 from ledger import book
 from ledger.book import Rejected
 from ledger.money import Amount
 from ledger.statuses import Status
 from ledger.store import Rollback
+from ledger.values import value
 from sidecar.domain import chart, days, entries, identifiers
 from sidecar.domain.call import Admitted, Flow, Verified
 from sidecar.domain.days import UNBOUNDED, DayLimits
@@ -24,7 +23,7 @@ RETRY_AFTER_S = 2
 """When to ask again about a call that still runs or is not decided yet, in seconds."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Bounds:
     """What bounds an admission: a payer's exposure and day, a payment's re-entries; and whose run this is.
 
@@ -38,7 +37,7 @@ class Bounds:
     watched: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Repeated:
     """Its buyer has bought this very request before: the answer is given again, nothing is booked.
 

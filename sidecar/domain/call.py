@@ -4,11 +4,11 @@ Values only. Each step of the paid path takes the value the step before
 returned, so a raw payment cannot reach the ledger.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
 from ledger.money import USD, Amount
+from ledger.values import value
 from sidecar.domain.choosing import Kind
 from sidecar.domain.pacing import Rate
 from sidecar.domain.records import Authorized, Payment
@@ -29,7 +29,7 @@ class Flow(StrEnum):
     DEFERRED = "deferred"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Offer:
     """One way to pay for an endpoint: the wire's requirements beside what the books need of them.
 
@@ -56,7 +56,7 @@ class Offer:
         return -(-amount.units // unit)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Endpoint:
     """A priced route as decisions see it. `timeout_s` bounds the time to the agent's headers.
 
@@ -83,7 +83,7 @@ class Endpoint:
     success: Rule = ANY_2XX
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CallContext:
     """Who asks for what. `request_digest` binds method, canonical target and body (SHA-256, 32 bytes)."""
 
@@ -97,7 +97,7 @@ class CallContext:
     session: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Verified:
     """A payment that passed every local check, for one of our own offers, by a buyer policy lets in.
 
@@ -111,7 +111,7 @@ class Verified:
     identifier: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Admitted:
     """The claim is durable and the money is held.
 
@@ -127,7 +127,7 @@ class Admitted:
     earlier: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Funded:
     """The payer's funds cover all of its open authorizations, or a facilitator says they cover this one."""
 

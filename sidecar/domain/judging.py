@@ -5,14 +5,14 @@ then (`pricing.cost.standing`), in whatever order it became known.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from ledger.values import value
 from pricing.cost import CostLine, standing, strongest
 from pricing.disputes import Dispute, disputes
 from sidecar.domain.costs import Evidence
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Judged:
     """What *new* lines change: which of them are booked, and which known lines rise to it or fall."""
 

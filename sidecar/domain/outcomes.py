@@ -4,34 +4,33 @@ Settled: the answer agrees with the intent. Failed: it proves that nothing was
 sent. Everything else is unknown, and unknown is never answered with a new 402.
 """
 
-from dataclasses import dataclass
-
+from ledger.values import value
 from sidecar.domain.payments import SERVED_FIRST
 from sidecar.domain.records import Payment
 from sidecar.x402.documents import SettleReply, VerifyReply
 from sidecar.x402.reasons import NONCE_USED, SETTLE_REFUSED, UNEXPECTED_VERIFY
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Paid:
     """The money moved, by the facilitator's word, in this transaction."""
 
     transaction: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Failed:
     """Refused before anything could be sent; `reason` is one of the spec's strings."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class NotSent:
     """We could not even ask: nothing left this process."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Unknown:
     """Asked, and nothing proves how it ended. `transaction` is kept as a hint when one was named."""
 

@@ -5,11 +5,11 @@ ask again, not the payment document.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from ledger.money import Amount, nano
 from ledger.store import Tx
+from ledger.values import value
 from pricing.cost import CostLine
 from sidecar.domain import chart
 from sidecar.domain.costs import CostsTx
@@ -79,7 +79,7 @@ class Payment(NamedTuple):
         return chart.hexed(self.payer)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Authorized:
     """What a payer signed on one network: what is open of it, and all of it since the books began."""
 
@@ -87,7 +87,7 @@ class Authorized:
     ever: Amount
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CallRow:
     """A call as stored when it is admitted. Times in microseconds, money in nano-USD."""
 
@@ -109,7 +109,7 @@ class CallRow:
     workspace: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Closing:
     """What the last commit writes about a call. `outcome` is served, failed or refused:<code>."""
 
@@ -119,7 +119,7 @@ class Closing:
     lines: tuple[CostLine, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Money:
     """What became of a call's money: earned, or the buyer's credit.
 

@@ -7,10 +7,11 @@ it replaces.
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 
 from ledger.money import text
+from ledger.values import value
 from pricing.cost import CostLine, Kind, Source
 from pricing.disputes import Dispute
 from pricing.tariffs import NONE, Tariffs
@@ -31,7 +32,7 @@ class Status(StrEnum):
     EXISTS = "exists"  # it was taken before
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Bounds:
     """How many reports a call may have, and how long after its close."""
 
@@ -39,7 +40,7 @@ class Bounds:
     window_us: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Taken:
     """What became of the reports, in their order, and what it changed in the books.
 
@@ -52,7 +53,7 @@ class Taken:
     disputes: tuple[Dispute, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Booked:
     """What a close booked, each line as it was told, and what its sources do not agree on."""
 

@@ -4,12 +4,12 @@ Each unit changes the payment by the table in `payments.py` and books the journa
 that belongs to the change, in one transaction.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 from ledger import book
 from ledger.book import Rejected
 from ledger.transfers import Journal
+from ledger.values import value
 from pricing.cost import CostLine
 from sidecar.domain import entries
 from sidecar.domain.outcomes import Failed, NotSent, Outcome, Paid, Unknown
@@ -26,7 +26,7 @@ _LEFT_TO_EVIDENCE: Final = frozenset(
 evidence made of it may have been spent by the same payload since."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Recorded:
     """How a settlement stands on disk. The payment is what is stored now."""
 

@@ -1,13 +1,13 @@
 """Standing: what a payer's past lets it be served under, and what it still owes. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from ledger.values import value
 from sidecar.domain.call import Flow
 from sidecar.domain.records import Payment
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Standing:
     """A payer as it stands at an admission.
 
