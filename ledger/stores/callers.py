@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar, cast
+from typing import Any, Final, Generic, TypeVar
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -37,10 +37,11 @@ class Callers(Generic[T]):
         self._put: Final = put
         self._waiting: dict[asyncio.AbstractEventLoop, list[Job[T]]] = {}
 
-    async def run(self, unit: Callable[[T], R]) -> R:
-        """Hand *unit* over and wait for its outcome."""
+    def run(self, unit: Callable[[T], R]) -> "asyncio.Future[R]":
+        """Hand *unit* over and return what becomes its outcome."""
         loop = asyncio.get_running_loop()
-        job: Job[T] = Job(unit, loop.create_future())
+        future: asyncio.Future[R] = loop.create_future()
+        job: Job[T] = Job(unit, future)
         waiting = self._waiting.get(loop)
         if waiting is None:
             # Handed over together at the end of this turn of the loop: tasks that were
@@ -49,7 +50,7 @@ class Callers(Generic[T]):
             loop.call_soon(self._hand_over, loop)
         else:
             waiting.append(job)
-        return cast("R", await job.future)
+        return future
 
     def flush(self) -> None:
         """Hand over what waits for the end of a turn."""

@@ -86,9 +86,13 @@ class SqliteStore(Generic[T]):
 
     async def run(self, unit: Callable[[T], R]) -> R:
         """See `ledger.store.Store`."""
+        return await self.submit(unit)
+
+    def submit(self, unit: Callable[[T], R]) -> "asyncio.Future[R]":
+        """Hand *unit* over as `run` does, without a coroutine, and return what becomes its outcome."""
         if self._writer is None:
             raise StorageDead("the store is not open")
-        return await self._writer.run(unit)
+        return self._writer.run(unit)
 
     async def close(self) -> None:
         """See `ledger.store.Store`."""

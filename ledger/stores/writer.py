@@ -6,6 +6,7 @@ and run again, each unit now in a savepoint, so that its failure is its own. Wha
 a commit could not make durable is never answered as done.
 """
 
+import asyncio
 import contextlib
 import queue
 import sqlite3
@@ -93,11 +94,11 @@ class Writer(Generic[T]):
         """Start the thread; from now on the connection belongs to it."""
         self._thread.start()
 
-    async def run(self, unit: Callable[[T], R]) -> R:
+    def run(self, unit: Callable[[T], R]) -> "asyncio.Future[R]":
         """See `ledger.store.Store.run`."""
         if self._stopped or self._failed is not None:
             raise StorageDead(self._failed or "the store is closed")
-        return await self._callers.run(unit)
+        return self._callers.run(unit)
 
     def close(self) -> None:
         """Take no more units. Does not block; called in the loop that runs units."""

@@ -49,7 +49,7 @@ class SqliteStorage:
     async def run(self, unit: Callable[[Any], R]) -> R:
         """Run *unit* in a transaction of its own."""
         try:
-            return await self._store.run(unit)
+            return await self._store.submit(unit)
         except StorageFull as full:
             raise StorageUnavailable("the disk is full") from full
         except StorageDead as dead:

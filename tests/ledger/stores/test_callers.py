@@ -11,7 +11,7 @@ async def test_units_of_one_turn_are_handed_over_together() -> None:
     """What tasks of one turn of the loop ask for arrives as one list, in order."""
     put: list[list[Job[int]]] = []
     callers: Callers[int] = Callers(put.append)
-    asked = [asyncio.create_task(callers.run(lambda one, n=n: one + n)) for n in range(3)]  # type: ignore[misc]
+    asked = [callers.run(lambda one, n=n: one + n) for n in range(3)]  # type: ignore[misc]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
 
@@ -25,7 +25,7 @@ async def test_an_outcome_that_raised_raises() -> None:
     """A caller gets what its unit raised, also what a future cannot carry."""
     put: list[list[Job[int]]] = []
     callers: Callers[int] = Callers(put.append)
-    asked = [asyncio.create_task(callers.run(lambda one: one)) for _ in range(2)]
+    asked = [callers.run(lambda one: one) for _ in range(2)]
     await asyncio.sleep(0)
     callers.flush()
 

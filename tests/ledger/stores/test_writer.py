@@ -53,8 +53,8 @@ async def writer(connection: Faulty) -> AsyncIterator[Writer[SqliteTx]]:
     await asyncio.get_running_loop().run_in_executor(None, started.join)
 
 
-def submit(writer: Writer[SqliteTx], name: str) -> Any:
-    return writer.run(partial(book.submit, journal=journal(name)))
+async def submit(writer: Writer[SqliteTx], name: str) -> Any:
+    return await writer.run(partial(book.submit, journal=journal(name)))
 
 
 async def together(writer: Writer[SqliteTx], *names: str) -> list[Any]:
@@ -66,7 +66,7 @@ async def together(writer: Writer[SqliteTx], *names: str) -> list[Any]:
         loop.call_soon_threadsafe(busy.set)
         gate.wait()
 
-    first = asyncio.create_task(writer.run(occupy))
+    first = writer.run(occupy)
     await busy.wait()
     waiting = [asyncio.create_task(submit(writer, name)) for name in names]
     await asyncio.sleep(0)
