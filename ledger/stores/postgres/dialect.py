@@ -6,8 +6,9 @@ SQLite has no booleans, and names of types are those of the schema.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import count
 from typing import Any, Final
 
 import psycopg
@@ -42,14 +43,36 @@ PIECE_ROWS: Final = 2_000
 
 
 @lru_cache(maxsize=2048)
-def statement(sql: str, *, wait: bool = True) -> str:
-    """Return *sql* with PostgreSQL's words and psycopg's marks for parameters.
+def statement(sql: str) -> str:
+    """Return *sql* with PostgreSQL's words and psycopg's marks for parameters."""
+    return _TOKEN.sub(_replaced, sql)
+
+
+@lru_cache(maxsize=2048)
+def numbered(sql: str, *, wait: bool) -> tuple[str, tuple[str, ...]]:
+    """Return *sql* with PostgreSQL's words and its own parameters, $1, $2 ...; and their names, if they have.
 
     Rows that a statement marks with `/* locked */` are its own until the end of
     the transaction; unless it may *wait*, it fails if another has them.
     """
     lock = "FOR UPDATE" if wait else "FOR UPDATE NOWAIT"
-    return _TOKEN.sub(lambda found: lock if found.lastgroup == "locked" else _replaced(found), sql)
+    names: list[str] = []
+    marks = count(1)
+
+    def replaced(found: re.Match[str]) -> str:
+        match found.lastgroup:
+            case "locked":
+                return lock
+            case "mark":
+                return f"${next(marks)}"
+            case "name":
+                name = found[0][1:]
+                if name not in names:
+                    names.append(name)
+                return f"${names.index(name) + 1}"
+        return _replaced(found).replace("%%", "%")
+
+    return _TOKEN.sub(replaced, sql), tuple(names)
 
 
 def schema(script: str) -> str:
@@ -66,7 +89,7 @@ def _replaced(found: re.Match[str]) -> str:
             return token.replace("GLOB", "LIKE", 1).replace("%", "%%").replace("*", "%%")
         case "text" | "percent":
             return token.replace("%", "%%")
-        case "comment":
+        case "comment" | "locked":
             return ""
         case "name":
             return f"%({token[1:]})s"
@@ -76,29 +99,22 @@ def _replaced(found: re.Match[str]) -> str:
 
 
 class Connection:
-    """A connection that reads what is written for SQLite: what readers and an application's tables use."""
+    """A connection that reads what is written for SQLite: what readers use."""
 
     def __init__(self, connection: "psycopg.Connection[Any]") -> None:
         self.postgres = connection
-        self.wait = True
         self._scans = 0
-        self.before: Callable[[], None] | None = None
-        """What is done before a statement of an application."""
 
     def execute(
         self, sql: str, parameters: Mapping[str, object] | Sequence[object] = ()
     ) -> "psycopg.Cursor[Any]":
         """Run one statement; its rows are tuples."""
-        if self.before is not None:
-            self.before()
-        return self.postgres.execute(statement(sql, wait=self.wait), parameters)
+        return self.postgres.execute(statement(sql), parameters)
 
     def executemany(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
         """Run one statement for each of *rows*."""
-        if self.before is not None:
-            self.before()
         with self.postgres.cursor() as cursor:
-            cursor.executemany(statement(sql, wait=self.wait), rows)
+            cursor.executemany(statement(sql), rows)
 
     def scan(self, sql: str) -> Iterator[Any]:
         """Run one statement and yield its rows, which stay on the server until they are wanted."""

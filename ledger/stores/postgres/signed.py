@@ -7,7 +7,7 @@ either kind is alone with it until its unit is committed.
 from collections.abc import Collection
 from typing import Any, Final
 
-from psycopg import Cursor
+from psycopg import Cursor, pq
 
 from ledger import accounts, queries
 from ledger.accounts import AccountId, Closure
@@ -16,9 +16,9 @@ from ledger.periods import Period
 from ledger.rules import OPEN
 from ledger.signing import Signed
 from ledger.stores.migrate import SQL
-from ledger.stores.postgres.dialect import Connection
-from ledger.stores.postgres.direct import Direct
+from ledger.stores.postgres.direct import Later, texts
 from ledger.stores.postgres.draft import texts_text
+from ledger.stores.postgres.statements import Statements
 
 _SQL: Final = {name: query.sql for name, query in queries.load(SQL / "postgres" / "signed.sql").items()}
 
@@ -30,14 +30,14 @@ class Taken(Exception):
 class SignedTx:
     """See `ledger.store`: what SealableTx and ClosableTx add to a Tx, over *connection*."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Statements) -> None:
         self.connection = connection
-        self.direct = Direct(connection.postgres)
+        self.direct = connection.direct
         self._closed_us = OPEN
         self._before_us = OPEN  # as it was when the unit began
         self._savepoint = False  # whether there is one in this group
-        self.is_saved = False
-        """Whether this unit can be undone alone: what it writes, and what the server refuses it."""
+        self._savepoint_before = False  # as it was when the unit began
+        self._mark: Later | None = None  # this unit's savepoint, sent or not
         connection.before = self.save
         self._closed: frozenset[AccountId] | None = None  # accounts, once a unit of the group has asked
         self._before: frozenset[AccountId] | None = None
@@ -64,25 +64,41 @@ class SignedTx:
     def begin_group(self, closed_us: int, *, closures: bool) -> None:
         """Start a group of units, with periods closed up to that time, and accounts if *closures*."""
         self._closed_us = closed_us
-        self._savepoint = self.is_saved = False
+        self._savepoint, self._mark = False, None
         self._closed = None if closures else frozenset()
 
     def begin(self, *, wait: bool) -> None:
         """Start a unit; unless it may *wait* it is Taken by whatever another transaction holds."""
         self.connection.wait = wait
+        self.direct.turn += 1
         self._before_us, self._before = self._closed_us, self._closed
-        self.is_saved = False
+        self._savepoint_before, self._mark = self._savepoint, None
+
+    @property
+    def is_saved(self) -> bool:
+        """Whether this unit can be undone alone: what it writes, and what the server refuses it."""
+        return self._mark is not None and self._mark.is_answered
+
+    @property
+    def is_saving(self) -> bool:
+        """Whether what is written from now on is undone with this unit."""
+        return self._mark is not None
 
     def save(self) -> None:
         """Make the savepoint that this unit is rolled back to, before its first statement that needs it."""
-        if not self.is_saved:
-            again = "RELEASE unit; " if self._savepoint else ""
-            self.direct.several(f"{again}SAVEPOINT unit")
-            self._savepoint = self.is_saved = True
+        if self._mark is None:
+            if self._savepoint:
+                self.direct.later("RELEASE unit")
+            self._mark = self.direct.later("SAVEPOINT unit")
+            self._savepoint = True
 
     def roll_back(self) -> None:
         """Undo in the database what this unit has written there."""
-        if self.is_saved:
+        unsent = self.direct.forget()
+        if self._mark in unsent:
+            self._savepoint = self._savepoint_before
+        elif self._mark is not None:
+            assert self.is_saved, "a group whose unit has no savepoint is undone as a whole"
             self.direct.several("ROLLBACK TO unit")
 
     def undo(self) -> None:
@@ -95,9 +111,12 @@ class SignedTx:
         True: others could have, so what was read before is to be read again.
         """
         asked = _SQL["wait_alone" if self.connection.wait else "try_alone"]
-        (found,) = self.direct.run(asked, texts_text(names))
-        if not self.connection.wait and found != [b"t"]:
-            raise Taken(", ".join(names))
+
+        def check(answer: "pq.abc.PGresult") -> None:
+            if answer.get_value(0, 0) == b"f":
+                raise Taken(", ".join(names))
+
+        self.direct.later(asked, texts([texts_text(names)]), check)
         return True
 
     def last_checkpoint(self) -> Signed | None:

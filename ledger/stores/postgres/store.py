@@ -18,10 +18,10 @@ from ledger.store import Lag, StorageDead, StoreUnusable
 from ledger.stores.migrate import SQL
 from ledger.stores.postgres import schema
 from ledger.stores.postgres.connecting import WAITS, Waits, connect, opened, place_of, reason
-from ledger.stores.postgres.dialect import Connection
 from ledger.stores.postgres.groups import Groups
 from ledger.stores.postgres.leases import Fenced, Lease, fence_expired, living
 from ledger.stores.postgres.sealing import Sealer, lag
+from ledger.stores.postgres.statements import Statements
 from ledger.stores.postgres.transaction import PostgresTx, Times
 
 __all__ = ["PostgresStore", "PostgresTx"]
@@ -47,7 +47,7 @@ class PostgresStore(Generic[T]):
         owner: str,
         now_us: Callable[[], int],
         spread: Callable[[int], int],
-        tx: Callable[[Connection, Times], T] = PostgresTx,  # type: ignore[assignment]  # then T is it
+        tx: Callable[[Statements, Times], T] = PostgresTx,  # type: ignore[assignment]  # then T is it
         extra_schema: Sequence[str] = (),
         connections: int = 3,
         group_max: int = 32,
@@ -66,7 +66,7 @@ class PostgresStore(Generic[T]):
         self._times = Times(now_us, 0)
         self._groups: Groups[T] = Groups(
             connect=lambda: connect(address, waits=waits),
-            tx=lambda connection: tx(Connection(connection), self._times),
+            tx=lambda connection: tx(Statements(connection), self._times),
             lease=self._lease,
             spread=spread,
             connections=connections,

@@ -5,7 +5,7 @@ is made: balance rows in the order of their numbers, and by name what has no row
 What is booked is a draft until the group of units ends.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from threading import Lock
 from typing import Any, Final
 
@@ -18,18 +18,15 @@ from ledger.rules import Accepted, AccountState, TransferState
 from ledger.stores import rows as to
 from ledger.stores.migrate import SQL
 from ledger.stores.postgres import prepared
-from ledger.stores.postgres.dialect import Connection
-from ledger.stores.postgres.direct import Answer
+from ledger.stores.postgres.direct import Later, rows_of, texts
 from ledger.stores.postgres.directory import Directory
 from ledger.stores.postgres.draft import Draft, numbers_text, texts_text
 from ledger.stores.postgres.signed import SignedTx, Taken
+from ledger.stores.postgres.statements import Statements
 from ledger.transfers import Booked, Journal, Pending, Row, Transfer
 
 _SQL: Final = {name: query.sql for name, query in queries.load(SQL / "postgres" / "book.sql").items()}
 _DIRECT: Final = {name: query.sql for name, query in queries.load(SQL / "postgres" / "direct.sql").items()}
-_DIRECT["prepare_holds"] = _DIRECT["prepare"].replace(
-    "account_no = ANY ($1::bigint[])", _DIRECT.pop("of_holds")
-)
 _NO_WAIT: Final = {
     name: sql.replace("FOR NO KEY UPDATE", "FOR NO KEY UPDATE SKIP LOCKED") for name, sql in _DIRECT.items()
 }
@@ -59,7 +56,7 @@ class PostgresTx(SignedTx):
     to be asked of the Tx.
     """
 
-    def __init__(self, connection: Connection, times: Times) -> None:
+    def __init__(self, connection: Statements, times: Times) -> None:
         super().__init__(connection)
         self._times = times
         self._recorded_us = 0
@@ -108,11 +105,13 @@ class PostgresTx(SignedTx):
         self._unit = Draft()
 
     def write(self) -> None:
-        """Write what the units of the group have booked."""
+        """Write what the units of the group have booked, and what they have left to be sent."""
         self._group.write(self.direct)
+        self.direct.flush()
 
     def end_group(self, *, committed: bool) -> None:
         """Forget the group: what it has locked is free, and what it has booked is there, or not."""
+        self.direct.clear()
         if not committed:
             self.undo()
             self._directory.forget(self._group.opened)
@@ -120,7 +119,7 @@ class PostgresTx(SignedTx):
         self._locked.clear()
 
     def prepare(self, journal: Journal) -> None:
-        """See `ledger.store.Tx`. One statement locks and reads, where the accounts are known.
+        """See `ledger.store.Tx`. One round trip locks, reads and draws a number, where accounts are known.
 
         Rows that are not balances never change: what another books meanwhile is missed
         at worst, and then its id is found taken when this is written.
@@ -138,17 +137,18 @@ class PostgresTx(SignedTx):
         known = filter(None, map(self._directory.known, named))
         wanted = [no for no, one in known if one.constraint is not Constraint.NONE and not self._has(no)]
         entries = [*holds, *(entry.id for entry in journal.entries)]
-        asked = [numbers_text(wanted), texts_text(entries), journal.id]
-        if holds:
-            asked.append(texts_text(holds))
-        found = prepared.read(self._lock("prepare_holds" if holds else "prepare", *asked))
-        self._asked = journal.id, found.number, found.journal
-        for no, balance in found.balances:
-            self._lock_row(no, balance)
-        self._directory.meet({no for row in found.entries for no in row[2:4]})
+        locked = self._lock(wanted, holds)
+        direct = self.direct
+        booked = direct.later(_DIRECT["entries"], texts([texts_text(entries)]))
+        number = direct.later(_DIRECT["number"], texts([journal.id]))
+        found = [prepared.entry(row) for row in rows_of(booked.answer)]
+        self._asked = journal.id, *prepared.number(*rows_of(number.answer))
+        for row in rows_of(locked.answer) if locked else ():
+            self._lock_row(*prepared.balance(row))
+        self._directory.meet({no for row in found for no in row[2:4]})
         self._prepared = dict.fromkeys(entries)
-        self._prepared |= {row[0]: self._state(*row) for row in found.entries}
-        held = [no for row in found.entries if row[0] in holds for no in row[2:4]]
+        self._prepared |= {row[0]: self._state(*row) for row in found}
+        held = [no for row in found if row[0] in holds for no in row[2:4]]
         for no in (*wanted, *held):
             if self._directory.account(no).constraint is not Constraint.NONE and not self._has(no):
                 raise Taken(accounts.text(self._directory.account(no).id))
@@ -228,7 +228,7 @@ class PostgresTx(SignedTx):
     def _write_out(self) -> None:
         """Write what was booked, for a statement that adds it up; with its savepoint a unit is too late."""
         if self._group.unwritten:
-            if self.is_saved:
+            if self.is_saving:
                 raise Taken("what its group has booked")
             self.write()
         self.save()
@@ -243,14 +243,21 @@ class PostgresTx(SignedTx):
     def _counters(self, no: int) -> Balance:
         """Return the counters of a constrained account, locked."""
         if not self._has(no):
-            for row in self._lock("lock", numbers_text([no])):
+            locked = self._lock([no], ())
+            for row in rows_of(locked.answer) if locked else ():
                 self._lock_row(*prepared.balance(row))
             if not self._has(no):
                 raise Taken(accounts.text(self._directory.account(no).id))
         return self._unit.kept.get(no) or self._group.kept.get(no) or self._locked[no]
 
-    def _lock(self, name: str, *parameters: str) -> Answer:
-        return self.direct.run((_DIRECT if self.connection.wait else _NO_WAIT)[name], *parameters)
+    def _lock(self, wanted: Sequence[int], holds: Sequence[str]) -> Later | None:
+        """Lock the counters of accounts, and of those of holds, before what is asked next."""
+        statements = _DIRECT if self.connection.wait else _NO_WAIT
+        if holds:
+            return self.direct.later(
+                statements["lock_held"], texts([numbers_text(wanted), texts_text(holds)])
+            )
+        return self.direct.later(statements["lock"], texts([numbers_text(wanted)])) if wanted else None
 
     def _lock_row(self, no: int, balance: Balance) -> None:
         self._locked[no] = balance

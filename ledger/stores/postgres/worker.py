@@ -17,6 +17,7 @@ from psycopg.pq import TransactionStatus
 from ledger.store import Rollback, StorageAway, StorageDead, StorageFull
 from ledger.stores.callers import Job, Raised, raisable
 from ledger.stores.postgres.connecting import reason
+from ledger.stores.postgres.direct import Overdue
 from ledger.stores.postgres.leases import Lease, outcome
 from ledger.stores.postgres.signed import Taken
 from ledger.stores.postgres.transaction import PostgresTx
@@ -61,11 +62,15 @@ class Lost(Exception):
 
 
 class _Spoilt(Exception):
-    """A statement of a unit that has no savepoint was refused: all of its group is undone."""
+    """A statement of a unit that has no savepoint was refused: all of its group is undone.
 
-    def __init__(self, outcome: Again | Raised) -> None:
+    The `outcome` is the unit's, or that of `all` if nobody knows whose statement it was.
+    """
+
+    def __init__(self, outcome: Again | Raised, *, all: bool = False) -> None:  # noqa: A002
         super().__init__(outcome)
         self.outcome = outcome
+        self.all = all
 
 
 class Worker(Generic[T]):
@@ -97,14 +102,14 @@ class Worker(Generic[T]):
             tx.begin_group(begun.closed_us, closures=begun.closures)
             for n, job in enumerate(jobs):
                 outcomes.append(self._unit(connection, tx, job.unit, wait=n == 0))
-            refused = self._write(tx, alone=len(jobs) == 1)
+            refused = self._write(connection, tx, alone=len(jobs) == 1)
             if refused is not None:
                 self._roll_back(connection, tx)
                 return [refused for _ in jobs]
         except _Spoilt as spoilt:
             self._roll_back(connection, tx)
             return [
-                spoilt.outcome if n == len(outcomes) else Again(spoilt, counts=False)
+                spoilt.outcome if spoilt.all or n == len(outcomes) else Again(spoilt, counts=False)
                 for n in range(len(jobs))
             ]
         except BaseException as error:
@@ -136,14 +141,15 @@ class Worker(Generic[T]):
             decided = rollback.value
         except _AGAIN as error:
             decided = Again(error, counts=wait)
+        except Overdue as overdue:
+            raise _Spoilt(Again(overdue.error, counts=False, alone=True), all=True) from overdue
         except BaseException as error:
             fault = _broken(error)
             if fault is not None:
                 raise fault from error
             decided = Raised(raisable(error))
         else:
-            if connection.info.transaction_status != TransactionStatus.INTRANS:
-                raise StorageDead("a unit ended the transaction it was run in")
+            _expect_transaction(connection)
             tx.keep()
             return decided
         if connection.info.transaction_status == TransactionStatus.INERROR and not tx.is_saved:
@@ -153,16 +159,17 @@ class Worker(Generic[T]):
         tx.undo()
         return decided
 
-    def _write(self, tx: T, *, alone: bool) -> Again | Raised | None:
+    def _write(self, connection: "psycopg.Connection[Any]", tx: T, *, alone: bool) -> Again | Raised | None:
         """Write what the units have booked; tells what became of each of them if that was refused."""
         try:
             tx.write()
-        except psycopg.Error as error:
+        except Exception as error:
             if _broken(error) is not None:
                 raise
             if alone and not isinstance(error, _AGAIN):
-                return Raised(error)
+                return Raised(raisable(error))
             return Again(error, counts=alone, alone=True)
+        _expect_transaction(connection)
         return None
 
     def _commit(self, connection: "psycopg.Connection[Any]", tx: T, number: str) -> None:
@@ -192,6 +199,11 @@ class Worker(Generic[T]):
             tx.direct.several("ROLLBACK")
         if connection.closed:
             self.close()
+
+
+def _expect_transaction(connection: "psycopg.Connection[Any]") -> None:
+    if connection.info.transaction_status != TransactionStatus.INTRANS:
+        raise StorageDead("a unit ended the transaction it was run in")
 
 
 def pause(milliseconds: int) -> None:

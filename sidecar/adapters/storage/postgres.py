@@ -27,6 +27,10 @@ class RecordsPostgresTx(PostgresTx, RecordsOf):
         """See `RecordsOf`: whose lease nobody has taken over."""
         return [*{owner, *living(self.connection.postgres)}]
 
+    def write_one(self, sql: str, values: Sequence[object]) -> None:
+        """See `RecordsOf`: its answer is not waited for."""
+        self.connection.write_one(sql, values)
+
 
 class PostgresStorage:
     """Implements `ports.Storage` on a PostgreSQL database. *owner* names this run of this process."""

@@ -109,6 +109,11 @@ class RecordsOf(CostsOf, Protocol):
         """Return the runs that may still be working, *owner* among them; all others are over for good."""
         ...
 
+    def write_one(self, sql: str, values: Sequence[object]) -> None:
+        """Run a statement that changes one row; AssertionError, by the commit, if it is not there."""
+        changed = self.connection.execute(sql, values).rowcount
+        assert changed == 1, "what changes is stored"
+
     def payment(self, claim_key: bytes) -> Payment | None:
         """Return the payment claimed under *claim_key*."""
         found = self._where("claim_key = ? /* locked */", (claim_key,))
@@ -201,9 +206,7 @@ class RecordsOf(CostsOf, Protocol):
 
     def change(self, payment: Payment, **changes: object) -> Payment:
         """Store *changes* to fields of *payment*, and only those."""
-        values = (*plain(changes.values()), payment.claim_key)
-        changed = self.connection.execute(change((*changes,)), values).rowcount
-        assert changed == 1, "a payment that changes is stored"
+        self.write_one(change((*changes,)), (*plain(changes.values()), payment.claim_key))
         return payment._replace(**changes)  # type: ignore[arg-type]  # by the names of its fields
 
     def unresolved(self, payer: bytes, request_digest: bytes) -> Payment | None:
@@ -251,13 +254,11 @@ class RecordsOf(CostsOf, Protocol):
 
     def uncount_call(self, call: str, uncharged_nano: int) -> None:
         """Take the call's price off its buyer's day and put its cost there."""
-        changed = self.connection.execute(_UNCOUNT, (uncharged_nano, call)).rowcount
-        assert changed == 1, "a call that ends was counted when it began"
+        self.write_one(_UNCOUNT, (uncharged_nano, call))
 
     def add_uncharged(self, call: str, cost_nano: int) -> None:
         """Add to what the buyer's day cost us, or take from it."""
-        changed = self.connection.execute(_ADD_UNCHARGED, (cost_nano, call)).rowcount
-        assert changed == 1, "a call that has ended was counted when it began"
+        self.write_one(_ADD_UNCHARGED, (cost_nano, call))
 
     def payer_day(self, buyer: str, day: int) -> PayerDay:
         """Return the sums over the buyer's calls of a day."""

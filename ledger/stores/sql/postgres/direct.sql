@@ -1,30 +1,23 @@
--- prepare: what a decision depends on, counters locked until the end of this transaction; and a number, drawn when they are had
-WITH locked AS MATERIALIZED (
-    SELECT account_no, debits_posted, credits_posted, debits_pending, credits_pending
-    FROM balances WHERE account_no = ANY ($1::bigint[])
-    ORDER BY account_no FOR NO KEY UPDATE
-)
-SELECT 'balance', account_no, debits_posted, credits_posted, debits_pending, credits_pending, '', '', '', '' FROM locked
-UNION ALL
-SELECT 'number', nextval('journals_seq_seq'::regclass), n, 0, 0, 0, '', '', '', ''
-FROM (SELECT count(*) AS n FROM locked) AS had
-UNION ALL
-SELECT 'entry', t.debit_no, t.credit_no, t.amount, 0, 0, t.id, t.kind, t.pending_id, r.kind
-FROM transfers AS t LEFT JOIN transfers AS r ON r.pending_id = t.id WHERE t.id = ANY ($2::text[])
-UNION ALL
-SELECT 'journal', seq, happened_us, recorded_us, 0, 0, kind, subject, note, ''
-FROM journals WHERE id = $3;
-
--- of_holds: the condition of `prepare` where holds are resolved: their counters too
-account_no IN (
-        SELECT unnest($1::bigint[])
-        UNION SELECT debit_no FROM transfers WHERE id = ANY ($4::text[])
-        UNION SELECT credit_no FROM transfers WHERE id = ANY ($4::text[]));
-
 -- lock: counters of accounts, alone until the end of this transaction
 SELECT account_no, debits_posted, credits_posted, debits_pending, credits_pending
 FROM balances WHERE account_no = ANY ($1::bigint[])
 ORDER BY account_no FOR NO KEY UPDATE;
+
+-- lock_held: the same, and of the accounts of holds
+SELECT account_no, debits_posted, credits_posted, debits_pending, credits_pending
+FROM balances WHERE account_no = ANY (ARRAY(
+    SELECT unnest($1::bigint[])
+    UNION ALL SELECT debit_no FROM transfers WHERE id = ANY ($2::text[])
+    UNION ALL SELECT credit_no FROM transfers WHERE id = ANY ($2::text[])))
+ORDER BY account_no FOR NO KEY UPDATE;
+
+-- entries: entries, and how each was resolved if it is a hold that was
+SELECT id, kind, debit_no, credit_no, amount, pending_id, (SELECT r.kind FROM transfers AS r WHERE r.pending_id = t.id)
+FROM transfers AS t WHERE id = ANY ($1::text[]);
+
+-- number: a number for a new journal, drawn when this runs; and the journal of an id
+SELECT nextval('journals_seq_seq'::regclass), j.seq, j.kind, j.happened_us, j.recorded_us, j.subject, j.note
+FROM (SELECT) AS one LEFT JOIN journals AS j ON j.id = $1;
 
 -- write: book journals with their entries and the accounts they open, and keep the counters of constrained ones
 WITH opened AS (

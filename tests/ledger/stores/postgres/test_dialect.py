@@ -27,12 +27,19 @@ def test_words_are_exchanged(sqlite: str, postgres: str) -> None:
     assert statement(sqlite) == postgres
 
 
+def test_parameters_are_numbered() -> None:
+    """By their place, or once for each name; what stands in quotes is not touched."""
+    assert dialect.numbered("SELECT ?, ? % 2, '100%?'", wait=True) == ("SELECT $1, $2 % 2, '100%?'", ())
+    assert dialect.numbered("SELECT :a, :b, :a", wait=True) == ("SELECT $1, $2, $1", ("a", "b"))
+
+
 def test_a_lock_waits_or_does_not() -> None:
-    """What a statement marks as locked is locked in PostgreSQL alone."""
+    """What a statement marks as locked is locked in PostgreSQL alone, and not where it is only read."""
     sql = "SELECT state FROM payments WHERE id = ? /* locked */"
 
-    assert statement(sql) == "SELECT state FROM payments WHERE id = %s FOR UPDATE"
-    assert statement(sql, wait=False).endswith("FOR UPDATE NOWAIT")
+    assert dialect.numbered(sql, wait=True)[0] == "SELECT state FROM payments WHERE id = $1 FOR UPDATE"
+    assert dialect.numbered(sql, wait=False)[0].endswith("FOR UPDATE NOWAIT")
+    assert statement(sql) == "SELECT state FROM payments WHERE id = %s "
 
 
 def test_a_schema_is_put_into_postgresqls_types() -> None:

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from ledger.stores.postgres.connecting import connect
-from ledger.stores.postgres.direct import Direct
+from ledger.stores.postgres.direct import Direct, Overdue, rows_of, texts
 from tests.ledger.stores.postgres.test_worker import END_OTHERS
 
 
@@ -59,3 +59,67 @@ def test_a_lost_connection_is_told_from_a_refused_statement(direct: Direct, post
 
     with pytest.raises(psycopg.OperationalError):
         direct.several("SELECT 1")
+
+
+def test_what_is_left_is_sent_with_what_comes_next(direct: Direct) -> None:
+    """In its order, in one round trip; who looks at an answer sends it."""
+    direct.several("CREATE TEMP TABLE seen (n int)")
+    first = direct.later("INSERT INTO seen VALUES (1)")
+    second = direct.later("INSERT INTO seen SELECT count(*) FROM seen")
+
+    answered = [first.is_answered]
+    assert direct.run("SELECT n FROM seen") == [[b"1"], [b"1"]]
+    assert [*answered, first.is_answered] == [False, True]
+    assert second.answer.command_tuples == 1
+    assert rows_of(direct.later("SELECT $1", texts(["a"])).answer) == [[b"a"]]
+
+
+def test_much_is_left_and_all_is_sent(direct: Direct) -> None:
+    """More than a socket takes, both ways."""
+    left = [direct.later("SELECT $1", texts([str(n) * 50_000])) for n in range(50)]
+
+    assert [rows_of(each.answer) for each in left] == [[[str(n).encode() * 50_000]] for n in range(50)]
+
+
+def test_what_is_refused_ends_what_was_sent_with_it(direct: Direct) -> None:
+    """Whoever waits hears of it, unless an earlier unit had left it: that is no fault of who waits."""
+    direct.later("SELECT 1 / $1::int", texts(["0"]))
+    after = direct.later("SELECT 1")
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        direct.run("SELECT 2")
+    with pytest.raises(psycopg.InternalError, match="undone"):
+        after.answer  # noqa: B018
+
+    direct.later("SELECT 1 / $1::int", texts(["0"]))
+    direct.turn += 1
+    with pytest.raises(Overdue, match="division by zero") as found:
+        direct.run("SELECT 2")
+
+    assert isinstance(found.value.error, psycopg.errors.DivisionByZero)
+    assert direct.run("SELECT 3") == [[b"3"]]
+
+
+def test_a_unit_forgets_what_it_has_left_and_nothing_else(direct: Direct) -> None:
+    """What an earlier one has left is sent all the same."""
+    direct.several("CREATE TEMP TABLE seen (n int)")
+    direct.later("INSERT INTO seen VALUES (1)")
+    direct.turn += 1
+    mine = direct.later("INSERT INTO seen VALUES (2)")
+
+    assert direct.forget() == [mine]
+    assert direct.run("SELECT n FROM seen") == [[b"1"]]
+    direct.later("INSERT INTO seen VALUES (3)")
+    direct.clear()
+    assert direct.run("SELECT n FROM seen") == [[b"1"]]
+
+
+def test_a_connection_lost_while_much_is_sent_is_told(direct: Direct, postgres: str) -> None:
+    """It is an OperationalError here too, whoever had left what was sent."""
+    direct.run("SELECT 1")
+    direct.later("SELECT 1")
+    direct.turn += 1
+    with closing(connect(postgres)) as other:
+        other.execute(END_OTHERS)
+
+    with pytest.raises(psycopg.OperationalError):
+        direct.run("SELECT 1")

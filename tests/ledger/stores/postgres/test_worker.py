@@ -147,7 +147,7 @@ def worker_connects(store: PostgresStore[PostgresTx], connect: Any) -> None:
 async def test_a_unit_that_ends_the_transaction_is_the_end(store: PostgresStore[PostgresTx]) -> None:
     """A unit must not commit: nobody could then say what is durable."""
     with pytest.raises(StorageDead, match="a unit ended the transaction"):
-        await store.run(lambda tx: tx.connection.execute("COMMIT").close())
+        await store.run(lambda tx: tx.connection.execute("COMMIT").rowcount)
     assert store.failed is not None
 
 
@@ -171,7 +171,7 @@ async def test_a_unit_that_is_refused_spoils_no_other(store: PostgresStore[Postg
         return tx.connection.postgres.execute("SELECT 1 / 0")
 
     def saved(tx: PostgresTx) -> object:
-        return tx.connection.execute("SELECT 1 / 0")
+        return tx.connection.execute("SELECT 1 / 0").fetchone()
 
     units: list[Any] = [partial(book.submit, journal=journal(f"j{n}")) for n in range(9)]
     found = await asyncio.gather(
@@ -180,6 +180,61 @@ async def test_a_unit_that_is_refused_spoils_no_other(store: PostgresStore[Postg
 
     names = [type(each).__name__ for each in found]
     assert names == [*["Created"] * 3, "DivisionByZero", *["Created"] * 3, "DivisionByZero", *["Created"] * 3]
+
+
+@pytest.fixture
+async def noting(postgres: str) -> AsyncIterator[PostgresStore[PostgresTx]]:
+    opened = shared_store(
+        postgres, connections=1, extra_schema=["CREATE TABLE notes (n INTEGER PRIMARY KEY)"]
+    )
+    opened.open()
+    yield opened
+    await opened.close()
+
+
+def note(tx: PostgresTx, n: int, *, look: bool = False) -> int:
+    """Write a row without waiting for it, and perhaps look at how many there are."""
+    written = tx.connection.execute("INSERT INTO notes VALUES (?)", (n,))
+    if look:
+        assert written.rowcount == 1
+    if n < 0:
+        raise Rollback(n)
+    return n
+
+
+@pytest.mark.parametrize("look", [True, False])
+async def test_who_left_what_is_refused_hears_of_it_alone(
+    noting: PostgresStore[PostgresTx], look: bool
+) -> None:
+    """Found out when another unit of its group waits, or none does: all others are written."""
+    await noting.run(partial(note, n=3))
+    units = [partial(note, n=n, look=look and n % 2 == 0) for n in (1, 2, 3, 4, -5, 6, -7, 8)]
+
+    found = await asyncio.gather(*map(noting.run, units), return_exceptions=True)
+
+    assert [type(each).__name__ for each in found] == ["int", "int", "UniqueViolation", *["int"] * 5]
+    seen = await noting.run(lambda tx: tx.connection.execute("SELECT n FROM notes ORDER BY n").fetchall())
+    assert seen == [(n,) for n in (1, 2, 3, 4, 6, 8)]
+
+
+async def test_what_is_refused_before_its_savepoint_undoes_the_group(
+    noting: PostgresStore[PostgresTx],
+) -> None:
+    """It went with the savepoint, which then was never made: nobody goes back to another's."""
+    begun: list[int] = []
+
+    def refused(tx: PostgresTx) -> int:
+        begun.append(1)
+        if len(begun) == 1:
+            tx.direct.later("SELECT 1 / 0")
+        return note(tx, 2, look=True)
+
+    units: list[Any] = [partial(note, n=1, look=True), refused, partial(note, n=3)]
+    found = await asyncio.gather(*map(noting.run, units), return_exceptions=True)
+
+    assert [type(each).__name__ for each in found] == ["int", "DivisionByZero", "int"]
+    seen = await noting.run(lambda tx: tx.connection.execute("SELECT n FROM notes ORDER BY n").fetchall())
+    assert seen == [(1,), (3,)]
 
 
 async def test_a_unit_sees_what_its_group_has_booked(store: PostgresStore[PostgresTx]) -> None:

@@ -106,7 +106,7 @@ async def test_only_a_stored_payment_changes(books: Books) -> None:
     """Changing what was never claimed is a programmer's error."""
     payment = await books.admitted()
 
-    with pytest.raises(AssertionError, match="a payment that changes is stored"):
+    with pytest.raises(AssertionError, match="what changes is stored"):
         await books.run(RecordsSqliteTx.change, payment._replace(claim_key=b"another"), watched=True)
 
 
