@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from typing import Final
 
-from ledger.money import Amount, half_even, nano
+from ledger.money import Amount, half_even_of, nano
 from pricing.cost import Basis, CostLine, Kind
 
 KNOWN: Final = frozenset({Basis.REPORTED, Basis.MEASURED})
@@ -136,8 +136,9 @@ def row_of(sums: MarginSums) -> MarginRow:
         Kind.EXTERNAL: sums.cost_external,
         Kind.RETRY: sums.cost_retry,
     }
-    final_revenue = sums.revenue - sums.unsettled
-    spent = sum(cost.values(), ZERO) + sums.fees + sums.bad_debt
+    # In units: a table has thousands of rows.
+    final_units = sums.revenue.units - sums.unsettled.units
+    spent_units = sum(amount.units for amount in cost.values()) + sums.fees.units + sums.bad_debt.units
     return MarginRow(
         calls=sums.calls,
         revenue=sums.revenue,
@@ -146,13 +147,13 @@ def row_of(sums: MarginSums) -> MarginRow:
         cost=cost,
         fees=sums.fees,
         bad_debt=sums.bad_debt,
-        known_margin=final_revenue - sums.refunds - spent,
+        known_margin=nano(final_units - sums.refunds.units - spent_units),
         known_margin_ratio=_ratio(sums.known_calls_margin, sums.known_revenue),
         estimated_cost=sums.estimated_cost,
         unsettled_cost=sums.unsettled_cost,
         unknown_cost_calls=sums.unknown_cost_calls,
         unknown_cost_revenue=sums.unknown_cost_revenue,
-        coverage_ratio=_ratio(sums.known_revenue, final_revenue),
+        coverage_ratio=_ratio(sums.known_revenue, nano(final_units)),
     )
 
 
@@ -160,7 +161,7 @@ def ratio_text(ratio: Fraction | None) -> str | None:
     """Write a ratio with 4 places, half-even; None stays None."""
     if ratio is None:
         return None
-    units = half_even(ratio * 10_000)
+    units = half_even_of(ratio.numerator * 10_000, ratio.denominator)
     whole, rest = divmod(abs(units), 10_000)
     return f"{'-' if units < 0 else ''}{whole}.{rest:04d}"
 

@@ -13,8 +13,15 @@ from typing import Final, TypeVar
 
 from ledger import folding
 from ledger.folding import has_turn
-from sidecar.adapters.storage import margins
-from sidecar.adapters.storage.reading import Opened, Place, Unreadable, open_read_only
+from sidecar.adapters.storage import margin_blocks, margins
+from sidecar.adapters.storage.reading import (
+    Opened,
+    Place,
+    Unreadable,
+    name_of,
+    of_database,
+    open_read_only,
+)
 from sidecar.domain.events import NeedsAttention
 from sidecar.ports import Clock, Observer, Storage, StorageGone, StorageUnavailable
 
@@ -62,6 +69,7 @@ class Folding:
             await asyncio.sleep(PAUSE_S)
         await self._watch()
         await self._add_up()
+        await self._add_up_blocks()
 
     async def _watch(self) -> None:
         before_us = self._clock.now_us() - QUIET_US
@@ -85,9 +93,20 @@ class Folding:
         if again:
             self._again_us = self._clock.monotonic_us() + AGAIN_US
 
+    async def _add_up_blocks(self) -> None:
+        for block in await self._read(margin_blocks.due):
+            sums = await self._read(partial(margin_blocks.add_up, block=block))
+            await self._storage.run(partial(margin_blocks.keep, sums=sums))
+            await asyncio.sleep(PAUSE_S)
+
     async def _read(self, question: Callable[[Opened], R]) -> R:
         return await asyncio.to_thread(self._answer, question)
 
     def _answer(self, question: Callable[[Opened], R]) -> R:
         with closing(open_read_only(self._place)) as connection:
-            return question(connection)
+            try:
+                return question(connection)
+            except Exception as error:
+                if not of_database(error):
+                    raise
+                raise Unreadable(f"{name_of(self._place)} could not be folded: {error}") from error

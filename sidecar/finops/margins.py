@@ -37,7 +37,9 @@ LAST_CALL: Final = "~"
 
 _COUNTED: Final = frozenset({"calls", "unknown_cost_calls"})
 _NOT_STORED: Final = frozenset({"refunds"})  # nothing is refunded yet
-_SUMMED: Final = tuple(field.name for field in fields(MarginSums) if field.name not in _COUNTED | _NOT_STORED)
+SUMS: Final = tuple(field.name for field in fields(MarginSums) if field.name not in _NOT_STORED)
+"""What is added up of calls, in the order of the columns that keep it."""
+_SUMMED: Final = tuple(name for name in SUMS if name not in _COUNTED)
 
 
 class TableTooLong(Exception):
@@ -80,13 +82,13 @@ def margin_object(
         raise TableTooLong(
             f"The table by {by} has more than {ROWS_MAX} rows: ask for a shorter time, or another unit."
         )
-    sums = [sums_from(row) for row in rows]
+    total = {name: sum(row[name] for row in rows) for name in SUMS}
     return {
         "by": by,
         "from": None if from_us is None else instants.text(from_us),
         "to": None if to_us is None else instants.text(to_us),
-        "items": [_row_object(by, row["unit"] or None, part) for row, part in zip(rows, sums, strict=True)],
-        "total": _row_object(by, None, sum(sums, MarginSums())),
+        "items": [_row_object(by, row["unit"] or None, sums_from(row)) for row in rows],
+        "total": _row_object(by, None, sums_from(total)),
     }
 
 

@@ -1,6 +1,7 @@
 """Reports are folded while the process lives, by who has the turn, and never at the cost of anything else."""
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -15,8 +16,9 @@ from ledger.money import INT64_MAX
 from sidecar import folding as under_test
 from sidecar.adapters.storage import margins
 from sidecar.adapters.storage.margins import stale
-from sidecar.adapters.storage.reading import Place, Unreadable, open_read_only
+from sidecar.adapters.storage.reading import Unreadable, open_read_only
 from sidecar.domain.events import NeedsAttention
+from sidecar.finops.margins import UNITS
 from sidecar.folding import Folding
 from sidecar.ports import StorageGone, StorageUnavailable
 from tests.ledger.examples import journal
@@ -84,6 +86,18 @@ async def test_what_changed_is_added_up_again_after_a_while(bench: Bench) -> Non
         assert stale(connection) == []
 
 
+async def test_eight_chunks_become_a_block(bench: Bench) -> None:
+    """By every unit that a table can be made by."""
+    for number in range(1, 18):
+        await bench.shop.serve(Sale(number, at_us=bench.clock.now_us()), line())
+    bench.clock.pass_s(61)
+    await bench.folding.look()
+
+    with closing(open_read_only(bench.shop.path)) as connection:
+        blocks = connection.execute("SELECT dimension, size, n FROM margin_blocks").fetchall()
+    assert sorted(blocks) == sorted((by, 8, 1) for by in UNITS)
+
+
 async def test_who_has_not_the_turn_folds_nothing(postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of several processes on one database the one that seals does it."""
     storage = shared_storage(postgres)
@@ -110,23 +124,29 @@ async def test_a_full_disk_or_an_unreadable_file_delays_it(
     """The process goes on and the operator is told; when the storage is gone there is nothing to fold."""
     faults: list[Exception] = [
         Unreadable("no file"),
+        sqlite3.OperationalError("disk I/O error"),
         StorageUnavailable("the disk is full"),
         StorageGone("it is gone"),
     ]
 
-    def failing(_: Place) -> Any:
-        raise faults.pop(0)
+    class Failing:
+        def execute(self, *_: object) -> Any:
+            raise faults.pop(0)
+
+        def close(self) -> None:
+            return
 
     async def at_once(_: float) -> None:
         return
 
     monkeypatch.setattr(asyncio, "sleep", at_once)
-    monkeypatch.setattr(under_test, "open_read_only", failing)
+    monkeypatch.setattr(under_test, "open_read_only", lambda _: Failing())
     observer = RecordingObserver()
     shop = Shop(tmp_path / "none.db")
     await Folding(shop.store, shop.path, RUN, ManualClock(), observer).run()
 
     assert observer.events == [
         NeedsAttention("folding_delayed", "no file"),
+        NeedsAttention("folding_delayed", f"{shop.path} could not be folded: disk I/O error"),
         NeedsAttention("folding_delayed", "the disk is full"),
     ]

@@ -6,13 +6,14 @@ from typing import Any, Final
 
 from ledger import queries
 from ledger.audit import AuditReport, Check, audit
+from sidecar.adapters.storage.margin_blocks import blocks_kept
 from sidecar.adapters.storage.margins import margins_kept
 from sidecar.adapters.storage.reading import Place, Unreadable, name_of, of_database, open_read_only
 
 CHECKS: Final = tuple(queries.load(files("sidecar.adapters.storage") / "sql" / "audit.sql").values())
 """What ties payments, calls and cost lines to the books; each statement selects what is wrong."""
 
-COMPUTED: Final = {"margins_kept": margins_kept}
+COMPUTED: Final = {"margins_kept": margins_kept, "blocks_kept": blocks_kept}
 """What is checked in steps; each yields what is wrong."""
 
 SHOWN_MAX: Final = 5

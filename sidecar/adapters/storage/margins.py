@@ -7,7 +7,7 @@ is added up again, so that what is kept never changes an answer.
 """
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, Final
@@ -15,15 +15,20 @@ from typing import Any, Final
 from ledger import queries, sealed
 from ledger.folding import FoldableTx
 from ledger.queries import Reads
+from sidecar.adapters.storage import margin_blocks
 from sidecar.adapters.storage.costs import insert
-from sidecar.adapters.storage.reading import fetch
-from sidecar.finops.margins import UNITS, chunk_parameters
+from sidecar.adapters.storage.margin_blocks import Change
+from sidecar.adapters.storage.reading import READS
+from sidecar.finops.margins import SUMS, UNITS, chunk_parameters
 
 _SQL_FILES: Final = files("sidecar.adapters.storage") / "sql"
 _SQL: Final = {name: query.sql for name, query in queries.load(_SQL_FILES / "margins_kept.sql").items()}
 _SHARED: Final = {
     name: query.sql for name, query in queries.load(_SQL_FILES / "postgres" / "margins_kept.sql").items()
 }
+_ADD: Final = insert("margin_sums", ("dimension", "last", "unit", *SUMS))
+Unit = tuple[str, str]
+"""A dimension, and one of its units."""
 
 CALLS: Final = 4_000
 """How many calls a chunk has: about what a table has left to read, and how large the unit becomes."""
@@ -40,12 +45,12 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """What a chunk came to: a row for each unit of each dimension, and the changes that are in it."""
+    """What a chunk came to: what differs from what is kept of it, and the marks that are in it."""
 
     chunk: Chunk
     at_min_us: int
     at_max_us: int
-    rows: Sequence[Mapping[str, Any]]
+    changes: Sequence[Change]
     marks: Sequence[int]
 
 
@@ -89,8 +94,11 @@ def add_up(connection: Reads, chunk: Chunk) -> Sums:
     with sealed.snapshot(connection):
         marks = [n for (n,) in connection.execute(_SQL["marks"], place)]
         at_min_us, at_max_us = connection.execute(_SQL["times"], place).fetchone()
-        rows = fetch(connection, "margin", chunk_parameters(chunk.after, chunk.last))
-    return Sums(chunk, at_min_us, at_max_us, rows, marks)
+        kept, found = _kept(connection, chunk), _found(connection, chunk)
+    changes = [
+        Change(*key, kept.get(key), found.get(key)) for key in kept | found if kept.get(key) != found.get(key)
+    ]
+    return Sums(chunk, at_min_us, at_max_us, changes, marks)
 
 
 def keep(tx: FoldableTx, sums: Sums) -> bool:
@@ -100,37 +108,41 @@ def keep(tx: FoldableTx, sums: Sums) -> bool:
     renewed = connection.execute(_SQL["renew"], times | {"last": chunk.last, "version": chunk.version})
     if renewed.rowcount != 1:
         return False
-    connection.executemany(_SQL["remove"], [(dimension, chunk.last) for dimension in UNITS])
-    columns = (*sums.rows[0], "last")
-    connection.executemany(insert("margin_sums", columns), [(*row.values(), chunk.last) for row in sums.rows])
+    before = [(each.dimension, chunk.last, each.unit) for each in sums.changes if each.before is not None]
+    connection.executemany(_SQL["remove"], before)
+    after = [
+        (each.dimension, chunk.last, each.unit, *each.after)
+        for each in sums.changes
+        if each.after is not None
+    ]
+    connection.executemany(_ADD, after)
+    if chunk.version:
+        margin_blocks.follow(tx, chunk.last, sums.changes)
     connection.executemany(_SQL["unmark"], [(n,) for n in sums.marks])
     return True
 
 
 def margins_kept(connection: Reads) -> Iterator[tuple[Any, ...]]:
     """Find what is kept of chunks and is not what their calls come to, read one by one."""
-    for after, last, _ in connection.execute(_SQL["holding"]).fetchall():
-        place = {"after": after, "last": last}
-        times = connection.execute(_SQL["times"], place).fetchone()
-        if times != connection.execute(_SQL["times_kept"], {"last": last}).fetchone():
-            yield last, "times"
-        should_be = {_key(row): row for row in fetch(connection, "margin", chunk_parameters(after, last))}
-        for key, row in _kept(connection, last):
-            if row != should_be.pop(key, None):
-                yield last, *key
-        for key in should_be:
-            yield last, *key
+    for row in connection.execute(_SQL["holding"]).fetchall():
+        chunk = Chunk(*row)
+        times = connection.execute(_SQL["times"], {"after": chunk.after, "last": chunk.last}).fetchone()
+        if times != connection.execute(_SQL["times_kept"], {"last": chunk.last}).fetchone():
+            yield chunk.last, "times"
+        kept, found = _kept(connection, chunk), _found(connection, chunk)
+        yield from ((chunk.last, *key) for key in kept | found if kept.get(key) != found.get(key))
 
 
-def _kept(connection: Reads, last: str) -> Iterator[tuple[tuple[str, str], dict[str, Any]]]:
-    for dimension in UNITS:
-        cursor = connection.execute(_SQL["sums"], {"dimension": dimension, "last": last})
-        names = [column[0] for column in cursor.description]
-        for values in cursor:
-            row = dict(zip(names, values, strict=True))
-            del row["last"]
-            yield _key(row), row
+def _found(connection: Reads, chunk: Chunk) -> dict[Unit, tuple[int, ...]]:
+    """Return what the calls of a chunk come to by each unit, read one by one."""
+    rows = connection.execute(READS["margin"].sql, chunk_parameters(chunk.after, chunk.last))
+    return {(dimension, unit): tuple(sums) for dimension, unit, *sums in rows}
 
 
-def _key(row: Mapping[str, Any]) -> tuple[str, str]:
-    return row["dimension"], row["unit"]
+def _kept(connection: Reads, chunk: Chunk) -> dict[Unit, tuple[int, ...]]:
+    """Return what is kept of them."""
+    return {
+        (dimension, unit): tuple(sums)
+        for dimension in UNITS
+        for unit, *sums in connection.execute(_SQL["sums"], {"dimension": dimension, "last": chunk.last})
+    }

@@ -186,5 +186,6 @@ SELECT payer, day, sum(spent), sum(uncharged) FROM (
 ) AS found GROUP BY payer, day HAVING sum(spent) <> 0 OR sum(uncharged) <> 0;
 
 -- chunks_follow: a chunk of kept margins that does not go on where the one before ends
-SELECT c.last, c.after FROM margin_chunks AS c
-WHERE c.after <> coalesce((SELECT max(b.last) FROM margin_chunks AS b WHERE b.last < c.last), '');
+SELECT c.last, c.after, c.n FROM margin_chunks AS c
+WHERE c.after <> coalesce((SELECT max(b.last) FROM margin_chunks AS b WHERE b.last < c.last), '')
+   OR c.n <> (SELECT count(*) FROM margin_chunks AS b WHERE b.last <= c.last);

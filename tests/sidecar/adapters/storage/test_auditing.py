@@ -135,8 +135,11 @@ def where(sale: Sale) -> str:
 
 FAULTS = {
     "chunks_follow": (
-        "INSERT INTO margin_chunks (last, after, version, at_min_us, at_max_us) VALUES ('y', 'x', 0, 0, 0)",
-        ["y x"],
+        (
+            "INSERT INTO margin_chunks (last, after, n, version, at_min_us, at_max_us)"
+            " VALUES ('y', 'x', 1, 0, 0, 0)"
+        ),
+        ["y x 1"],
     ),
     "deposits_open": (
         f"UPDATE payments SET amount_nano = amount_nano + 1 {where(RUNNING)}",

@@ -2,18 +2,40 @@
 WITH
 -- By '*': what those between two ids did, by each of the units: what is kept of a chunk.
 chunks AS MATERIALIZED (
-    SELECT after, last, at_min_us, at_max_us,
-        version > 0 AND NOT EXISTS (  -- what is kept of it is what its calls come to
-            SELECT 1 FROM margin_marks AS m WHERE m.call_id > c.after AND m.call_id <= c.last) AS holds
-    FROM margin_chunks AS c WHERE :by <> '*'
+    SELECT *, holds AND at_min_us >= :from_us AND at_max_us < :to_us AS within FROM (
+        SELECT n, after, last, at_min_us, at_max_us,
+            version > 0 AND NOT EXISTS (  -- what is kept of it is what its calls come to
+                SELECT 1 FROM margin_marks AS m WHERE m.call_id > c.after AND m.call_id <= c.last) AS holds
+        FROM margin_chunks AS c WHERE :by <> '*') AS watched
+),
+-- Blocks of chunks that all hold and are of this time. One that is cut says that the table is too long.
+usable AS MATERIALIZED (
+    SELECT b.size, b.n, b.cut FROM margin_blocks AS b
+    JOIN chunks ON chunks.n > b.size * (b.n - 1) AND chunks.n <= b.size * b.n
+    WHERE b.dimension = :by AND (b.cut = 0 OR b.cut >= :limit)
+    GROUP BY b.size, b.n, b.cut HAVING count(*) FILTER (WHERE chunks.within) = b.size
+),
+too_long AS MATERIALIZED (SELECT size, n FROM usable WHERE cut > 0 ORDER BY size, n LIMIT 1),
+-- What is added up: the largest blocks that there are; or, of a table that is too long, enough to see that it is.
+blocks AS MATERIALIZED (
+    SELECT size, n FROM too_long
+    UNION ALL
+    SELECT size, n FROM usable WHERE NOT EXISTS (SELECT 1 FROM too_long) AND NOT EXISTS (
+        SELECT 1 FROM usable AS larger
+        WHERE larger.size > usable.size AND larger.n = (usable.n - 1) / (larger.size / usable.size) + 1)
+),
+single AS MATERIALIZED (
+    SELECT last FROM chunks WHERE within AND NOT EXISTS (SELECT 1 FROM too_long) AND NOT EXISTS (
+        SELECT 1 FROM blocks WHERE chunks.n > blocks.size * (blocks.n - 1) AND chunks.n <= blocks.size * blocks.n)
 ),
 -- The calls that are not in what is kept, or of whose chunk only some are of this time.
 ranges AS MATERIALIZED (
-    SELECT after, last FROM chunks
-    WHERE NOT (holds AND (at_min_us >= :to_us OR at_max_us < :from_us
-                          OR (at_min_us >= :from_us AND at_max_us < :to_us)))
-    UNION ALL
-    SELECT coalesce(max(last), :after), :last FROM chunks
+    SELECT after, last FROM (
+        SELECT after, last FROM chunks
+        WHERE NOT (within OR (holds AND (at_min_us >= :to_us OR at_max_us < :from_us)))
+        UNION ALL
+        SELECT coalesce(max(last), :after), :last FROM chunks) AS others
+    WHERE NOT EXISTS (SELECT 1 FROM too_long)
 ),
 chosen AS MATERIALIZED (
     SELECT
@@ -50,12 +72,12 @@ spent AS MATERIALIZED (
         max(session) AS session, max(buyer) AS buyer, max(workspace) AS workspace, max(at_us) AS at_us,
         max(model) AS model, max(tool) AS tool, max(provider) AS provider,
         final, max(captured_nano) AS captured_nano, max(bad_debt_nano) AS bad_debt_nano,
-        coalesce(sum(amount_nano) FILTER (WHERE known AND kind = 'model'), 0) AS model_nano,
-        coalesce(sum(amount_nano) FILTER (WHERE known AND kind = 'tool'), 0) AS tool_nano,
-        coalesce(sum(amount_nano) FILTER (WHERE known AND kind = 'external'), 0) AS external_nano,
-        coalesce(sum(amount_nano) FILTER (WHERE known AND kind = 'retry'), 0) AS retry_nano,
-        coalesce(sum(amount_nano) FILTER (WHERE known AND kind = 'fee'), 0) AS fees_nano,
-        coalesce(sum(amount_nano) FILTER (WHERE basis = 'estimated'), 0) AS estimated_nano,
+        CAST(coalesce(sum(amount_nano) FILTER (WHERE known AND kind = 'model'), 0) AS bigint) AS model_nano,
+        CAST(coalesce(sum(amount_nano) FILTER (WHERE known AND kind = 'tool'), 0) AS bigint) AS tool_nano,
+        CAST(coalesce(sum(amount_nano) FILTER (WHERE known AND kind = 'external'), 0) AS bigint) AS external_nano,
+        CAST(coalesce(sum(amount_nano) FILTER (WHERE known AND kind = 'retry'), 0) AS bigint) AS retry_nano,
+        CAST(coalesce(sum(amount_nano) FILTER (WHERE known AND kind = 'fee'), 0) AS bigint) AS fees_nano,
+        CAST(coalesce(sum(amount_nano) FILTER (WHERE basis = 'estimated'), 0) AS bigint) AS estimated_nano,
         count(*) FILTER (WHERE NOT known) > 0 AS uncertain
     FROM chosen LEFT JOIN lines ON lines.call_id = chosen.id
     GROUP BY chosen.id, final
@@ -65,7 +87,7 @@ dimensions AS (
     UNION ALL SELECT 'session' UNION ALL SELECT 'buyer' UNION ALL SELECT 'workspace' UNION ALL SELECT 'day'
     UNION ALL SELECT 'model' UNION ALL SELECT 'tool' UNION ALL SELECT 'provider'
 ),
-summed AS (
+figures AS (
     SELECT
         dimension,
         coalesce(CASE dimension
@@ -81,32 +103,36 @@ summed AS (
             WHEN 'tool' THEN tool
             WHEN 'provider' THEN provider
         END, '') AS unit,
-        count(*) AS calls,
-        sum(captured_nano) AS revenue,
-        sum(CASE WHEN final THEN 0 ELSE captured_nano END) AS unsettled,
-        sum(CASE WHEN final THEN model_nano ELSE 0 END) AS cost_model,
-        sum(CASE WHEN final THEN tool_nano ELSE 0 END) AS cost_tool,
-        sum(CASE WHEN final THEN external_nano ELSE 0 END) AS cost_external,
-        sum(CASE WHEN final THEN retry_nano ELSE 0 END) AS cost_retry,
-        sum(fees_nano) AS fees,
-        sum(bad_debt_nano) AS bad_debt,
-        sum(estimated_nano) AS estimated_cost,
-        sum(CASE WHEN final THEN 0 ELSE model_nano + tool_nano + external_nano + retry_nano END) AS unsettled_cost,
-        count(*) FILTER (WHERE uncertain) AS unknown_cost_calls,
-        sum(CASE WHEN uncertain THEN captured_nano ELSE 0 END) AS unknown_cost_revenue,
-        sum(CASE WHEN final AND NOT uncertain THEN captured_nano ELSE 0 END) AS known_revenue,
-        sum(CASE WHEN final AND NOT uncertain
+        1 AS calls,
+        captured_nano AS revenue,
+        CASE WHEN final THEN 0 ELSE captured_nano END AS unsettled,
+        CASE WHEN final THEN model_nano ELSE 0 END AS cost_model,
+        CASE WHEN final THEN tool_nano ELSE 0 END AS cost_tool,
+        CASE WHEN final THEN external_nano ELSE 0 END AS cost_external,
+        CASE WHEN final THEN retry_nano ELSE 0 END AS cost_retry,
+        fees_nano AS fees,
+        bad_debt_nano AS bad_debt,
+        estimated_nano AS estimated_cost,
+        CASE WHEN final THEN 0 ELSE model_nano + tool_nano + external_nano + retry_nano END AS unsettled_cost,
+        CASE WHEN uncertain THEN 1 ELSE 0 END AS unknown_cost_calls,
+        CASE WHEN uncertain THEN captured_nano ELSE 0 END AS unknown_cost_revenue,
+        CASE WHEN final AND NOT uncertain THEN captured_nano ELSE 0 END AS known_revenue,
+        CASE WHEN final AND NOT uncertain
             THEN captured_nano - model_nano - tool_nano - external_nano - retry_nano - fees_nano - bad_debt_nano
-            ELSE 0 END) AS known_calls_margin
+            ELSE 0 END AS known_calls_margin
     FROM spent JOIN dimensions ON :by IN (dimension, '*')
-    GROUP BY 1, 2
     UNION ALL
     SELECT
         dimension, unit, calls, revenue, unsettled, cost_model, cost_tool, cost_external, cost_retry, fees,
         bad_debt, estimated_cost, unsettled_cost, unknown_cost_calls, unknown_cost_revenue, known_revenue,
         known_calls_margin
-    FROM chunks JOIN margin_sums ON margin_sums.last = chunks.last AND dimension = :by
-    WHERE holds AND at_min_us >= :from_us AND at_max_us < :to_us
+    FROM single CROSS JOIN margin_sums AS s WHERE s.dimension = :by AND s.last = single.last
+    UNION ALL
+    SELECT
+        dimension, unit, calls, revenue, unsettled, cost_model, cost_tool, cost_external, cost_retry, fees,
+        bad_debt, estimated_cost, unsettled_cost, unknown_cost_calls, unknown_cost_revenue, known_revenue,
+        known_calls_margin
+    FROM blocks CROSS JOIN margin_block_sums AS s WHERE s.dimension = :by AND s.size = blocks.size AND s.n = blocks.n
 )
 SELECT
     dimension, unit, sum(calls) AS calls, sum(revenue) AS revenue, sum(unsettled) AS unsettled,
@@ -115,7 +141,7 @@ SELECT
     sum(estimated_cost) AS estimated_cost, sum(unsettled_cost) AS unsettled_cost,
     sum(unknown_cost_calls) AS unknown_cost_calls, sum(unknown_cost_revenue) AS unknown_cost_revenue,
     sum(known_revenue) AS known_revenue, sum(known_calls_margin) AS known_calls_margin
-FROM summed
+FROM figures
 GROUP BY dimension, unit
 ORDER BY revenue DESC, unit
 LIMIT :limit;
