@@ -133,7 +133,11 @@ async def test_reports_are_the_same_with_folds(books: Books) -> None:
 
     assert len(folds) > 8
     books.same()
-    for account, balance in {each.account: each.balance for each in books.same()}.items():
+    balances = {each.account: each.balance for each in books.same()}
+    rows = books.connection.execute("SELECT account, sum(units) FROM posted GROUP BY account")
+    nets = {text(each.id): balance.net(each.side) for each, balance in balances.items()}
+    assert {row[0]: row[1] for row in rows} == nets
+    for account, balance in balances.items():
         assert await books.run(lambda tx, of=account.id: tx.balance(of)) == balance
     for as_of in (NOW, AsOf(happened_us=books.clock.us - 60), AsOf(recorded_us=books.clock.us - 60)):
         for account in (CASH, BUYER, SALES):

@@ -39,6 +39,7 @@ class Sealer:
         self._owner = owner
         self._accounts: dict[int, Account] = {}
         self._used: set[int] = set()  # accounts that a sealed journal uses: what is sealed stays
+        self._through: int | None = None  # up to this place it has all of them that are not folded
         self._mark: tuple[int, int] | None = (
             None  # a number, and a transaction after all that may book below it
         )
@@ -63,7 +64,7 @@ class Sealer:
                 if len(batch) < BATCH and running is not None and newest is not None:
                     self._settle(connection, newest[0], *running)
         except BaseException:
-            self._used.clear()  # what this batch was the first to use may not be sealed
+            self._through = None  # what this batch was the first to use may not be sealed
             raise
         return len(batch) == BATCH
 
@@ -71,6 +72,8 @@ class Sealer:
         end = self._run(connection, "end").fetchone()
         head = GENESIS if end is None else Head(end[0], bytes(end[1]))
         found = self._run(connection, "transfers", ([row[0] for row in batch],)).fetchall()
+        if self._through != head.seq:  # another has sealed since, or this process has not yet
+            self._used = {no for (no,) in self._run(connection, "used")}
         self._know(connection, {no for row in found for no in row[3:5]})
         grouped = {seq: tuple(group) for seq, group in groupby(found, key=lambda row: row[0])}
         seals = []
@@ -81,6 +84,7 @@ class Sealer:
             seals.append((after.seq, seq, head.hash, after.hash))
             head = after
         self._run(connection, "add", [list(column) for column in zip(*seals, strict=True)])
+        self._through = head.seq
 
     def _opened(self, entries: Iterable[tuple[Any, ...]]) -> list[Account]:
         """Return the accounts that these entries are the first sealed ones to use."""
@@ -90,11 +94,13 @@ class Sealer:
         return [self._accounts[no] for no in opened]
 
     def _know(self, connection: "psycopg.Connection[Any]", numbers: set[int]) -> None:
+        unnamed = [no for no in numbers if no not in self._accounts]
+        if unnamed:
+            found = self._run(connection, "accounts", (unnamed,))
+            self._accounts |= {row[0]: to.account(row) for row in found}
         unknown = [no for no in numbers if no not in self._used]
         if unknown:
-            for row in self._run(connection, "accounts", (unknown,)):
-                self._accounts[row[0]] = to.account(row)
-            self._used.update(no for (no,) in self._run(connection, "used_before", (unknown,)))
+            self._used.update(no for (no,) in self._run(connection, "folded", (unknown,)))
 
     def _settle(self, connection: "psycopg.Connection[Any]", newest: int, after: int, oldest: int) -> None:
         """Move on to where nothing can appear any more: all that ran when it was marked have ended."""

@@ -64,8 +64,6 @@ CREATE TABLE transfers (
 
 -- A hold is resolved once, whatever the code does.
 CREATE UNIQUE INDEX transfers_by_pending ON transfers (pending_id) WHERE pending_id IS NOT NULL;
-CREATE INDEX transfers_by_debit ON transfers (debit_no);
-CREATE INDEX transfers_by_credit ON transfers (credit_no);
 
 CREATE TABLE seals (                    -- the hash chain, added behind by one process at a time
     place       bigint PRIMARY KEY CHECK (place > 0),  -- 1, 2, 3 ...; a gap is a lost journal
@@ -208,11 +206,14 @@ SELECT t.debit_no AS debit_no, t.credit_no AS credit_no,
        iif(t.kind = 'pending', 'pending', 'posted') AS phase,
        t.amount >> 31 AS high, t.amount & 2147483647 AS low  -- in two halves, so that no sum can overflow
 FROM transfers AS t
-WHERE t.journal_seq > (SELECT coalesce(max(f.seq), 0) FROM folds AS f) AND t.kind IN ('transfer', 'post', 'pending')
+WHERE t.journal_seq > (SELECT coalesce(max(f.seq), 0) FROM folds AS f)
+  AND t.journal_seq <= (SELECT max(j.seq) FROM journals AS j)  -- all; a range with two ends is read by its key
+  AND t.kind IN ('transfer', 'post', 'pending')
 UNION ALL
 SELECT p.debit_no, p.credit_no, 'pending', -(p.amount >> 31), -(p.amount & 2147483647)
 FROM transfers AS r JOIN transfers AS p ON p.id = r.pending_id
-WHERE r.journal_seq > (SELECT coalesce(max(f.seq), 0) FROM folds AS f);
+WHERE r.journal_seq > (SELECT coalesce(max(f.seq), 0) FROM folds AS f)
+  AND r.journal_seq <= (SELECT max(j.seq) FROM journals AS j) AND r.pending_id IS NOT NULL;
 
 -- What is posted on each account's normal side, in parts that add up: after the last fold that moved it, and of
 -- each entry after the last fold of all.
@@ -227,11 +228,13 @@ SELECT a.id, iif(a.side = 'debit', t.amount, -t.amount)
 FROM transfers AS t CROSS JOIN accounts AS a  -- in this order: there is no index by account
 WHERE a.no = t.debit_no AND t.kind IN ('transfer', 'post')
   AND t.journal_seq > (SELECT coalesce(max(f.seq), 0) FROM folds AS f)
+  AND t.journal_seq <= (SELECT max(j.seq) FROM journals AS j)
 UNION ALL
 SELECT a.id, iif(a.side = 'credit', t.amount, -t.amount)
 FROM transfers AS t CROSS JOIN accounts AS a
 WHERE a.no = t.credit_no AND t.kind IN ('transfer', 'post')
-  AND t.journal_seq > (SELECT coalesce(max(f.seq), 0) FROM folds AS f);
+  AND t.journal_seq > (SELECT coalesce(max(f.seq), 0) FROM folds AS f)
+  AND t.journal_seq <= (SELECT max(j.seq) FROM journals AS j);
 
 -- Accounts that an operator has closed: nothing more is booked on them but the end of what they hold.
 

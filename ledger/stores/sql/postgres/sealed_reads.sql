@@ -43,8 +43,13 @@ FROM seals AS s JOIN transfers AS t ON t.journal_seq = s.journal_seq
 JOIN accounts AS d ON d.no = t.debit_no JOIN accounts AS c ON c.no = t.credit_no
 WHERE s.place = :seq ORDER BY t.position;
 
--- used_before: whether an account stands in a journal before this place
-SELECT EXISTS (SELECT 1 FROM transfers AS t JOIN seals AS s ON s.journal_seq = t.journal_seq
-               WHERE t.debit_no = :account AND s.place < :seq)
-    OR EXISTS (SELECT 1 FROM transfers AS t JOIN seals AS s ON s.journal_seq = t.journal_seq
-               WHERE t.credit_no = :account AND s.place < :seq);
+-- used_before: whether an account stands in a journal before the one at this place: a first use has the lowest number of all
+SELECT EXISTS (
+    SELECT 1 FROM transfers
+    WHERE journal_seq > coalesce(
+            (SELECT f.after_seq FROM sums AS s JOIN folds AS f ON f.seq = s.fold_seq
+             WHERE s.account_no = :account ORDER BY s.fold_seq LIMIT 1),
+            (SELECT max(seq) FROM folds), 0)
+      AND journal_seq <= coalesce((SELECT min(fold_seq) FROM sums WHERE account_no = :account), 9223372036854775807)
+      AND journal_seq < (SELECT journal_seq FROM seals WHERE place = :seq)
+      AND (debit_no = :account OR credit_no = :account));

@@ -19,10 +19,15 @@ ORDER BY j.seq LIMIT %(limit)s;
 SELECT journal_seq, id, kind, debit_no, credit_no, amount, pending_id
 FROM transfers WHERE journal_seq = ANY (%s) ORDER BY journal_seq, position;
 
--- used_before: accounts among these that a sealed journal has used
-SELECT a.no FROM unnest(%s::bigint[]) AS a (no)
-WHERE EXISTS (SELECT 1 FROM transfers AS t JOIN seals AS s ON s.journal_seq = t.journal_seq WHERE t.debit_no = a.no)
-   OR EXISTS (SELECT 1 FROM transfers AS t JOIN seals AS s ON s.journal_seq = t.journal_seq WHERE t.credit_no = a.no);
+-- folded: accounts among these that were folded: what is folded is sealed
+SELECT a.no FROM unnest(%s::bigint[]) AS a (no) WHERE EXISTS (SELECT 1 FROM sums AS s WHERE s.account_no = a.no);
+
+-- used: accounts that sealed journals after the last fold use
+SELECT DISTINCT a.no
+FROM transfers AS t JOIN seals AS s ON s.journal_seq = t.journal_seq
+CROSS JOIN LATERAL (VALUES (t.debit_no), (t.credit_no)) AS a (no)
+WHERE t.journal_seq > (SELECT coalesce(max(f.seq), 0) FROM folds AS f)
+  AND t.journal_seq <= (SELECT max(j.seq) FROM journals AS j);  -- all; a range with two ends is read by its key
 
 -- accounts: accounts by their numbers
 SELECT no, id, asset, decimals, kind, side, bound FROM accounts WHERE no = ANY (%s);

@@ -1,6 +1,7 @@
 """The chain is added behind the book, what follows after what it follows from, by one process at a time."""
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
 from contextlib import closing
 from functools import partial
@@ -10,13 +11,17 @@ import psycopg
 import pytest
 
 from ledger import book
+from ledger.accounts import Account, AccountClass, Side
 from ledger.audit import audit
+from ledger.folding import keep, next_fold
+from ledger.money import USD
+from ledger.sealed import booked
 from ledger.store import Lag
 from ledger.stores.postgres.connecting import connect
 from ledger.stores.postgres.dialect import Connection
 from ledger.stores.postgres.sealing import Sealer, lag
 from ledger.stores.postgres.store import PostgresStore, PostgresTx
-from tests.ledger.examples import Ticks, journal
+from tests.ledger.examples import SALES, Ticks, journal, move
 from tests.ledger.stores.postgres.shared import shared_store
 
 GOES_AWAY = """
@@ -134,6 +139,37 @@ async def test_one_process_seals(store: PostgresStore[PostgresTx], postgres: str
         connection.execute("UPDATE sealing SET until = clock_timestamp()")
         Sealer("y").seal(connection)
         assert sealed(connection) == ["a", "b"]
+
+
+@pytest.mark.parametrize("journals", [1, 2, 9])
+async def test_an_account_is_first_used_once_whoever_seals(
+    store: PostgresStore[PostgresTx], postgres: str, journals: int
+) -> None:
+    """Turns change, and folds come between them, or do not: the chain says of each account where it began."""
+    sealers = (Sealer("x"), Sealer("y"))
+    with closing(Connection(connect(postgres))) as reader:
+        for n, name in enumerate("abcdefg"):
+            sealer = sealers[n % 2]
+            other = Account((name,), USD, AccountClass.ASSET, Side.DEBIT)
+            asked = journal(name, move(f"{name}/0"), move(f"{name}/1", other, SALES, 1))
+            await store.run(partial(book.submit, journal=asked))
+            reader.postgres.execute("UPDATE sealing SET until = clock_timestamp()")
+            sealer.seal(reader.postgres)
+            if (folded := next_fold(reader, "xy"[n % 2], journals)) is not None:
+                assert await store.run(partial(keep, folded=folded))
+
+        assert sealed(reader.postgres) == [*"abcdefg"]
+        folds, hashes = (
+            reader.execute(sql).fetchall()
+            for sql in ("SELECT seq FROM folds", "SELECT hash FROM seals ORDER BY place")
+        )
+        assert bool(folds) == (journals < 9)
+        assert audit(reader).clean
+        for name, (digest,) in zip("abcdefg", hashes, strict=True):
+            found = booked(reader, name)
+            assert found is not None
+            _, content, prev_hash = found
+            assert hashlib.sha256(prev_hash + content).digest() == digest
 
 
 async def test_many_batches_are_one_chain(

@@ -202,9 +202,10 @@ async def test_a_page_of_accounts_adds_up_its_own_sums(shop: Shop) -> None:
     """Of each account only the last sums are read, and what is not folded once for all of them."""
     steps = plan(shop, "accounts", ASKED["accounts"])
 
-    assert "SEARCH t USING PRIMARY KEY (journal_seq>?)" in steps
+    assert "SEARCH t USING PRIMARY KEY (journal_seq>? AND journal_seq<?)" in steps
     assert steps.count("MATERIALIZE recent") == 1
     assert "SEARCH s USING PRIMARY KEY (account_no=? AND fold_seq=?)" in steps
+    assert "SCAN a\n" not in steps
 
 
 async def test_accounts_and_tills_begin_at_what_was_folded(shop: Shop) -> None:

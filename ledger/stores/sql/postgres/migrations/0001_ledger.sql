@@ -64,8 +64,6 @@ CREATE TABLE transfers (
 
 -- A hold is resolved once, whatever the code does.
 CREATE UNIQUE INDEX transfers_by_pending ON transfers (pending_id) WHERE pending_id IS NOT NULL;
-CREATE INDEX transfers_by_debit ON transfers (debit_no);
-CREATE INDEX transfers_by_credit ON transfers (credit_no);
 
 CREATE TABLE seals (                    -- the hash chain, added behind by one process at a time
     place       bigint PRIMARY KEY CHECK (place > 0),  -- 1, 2, 3 ...; a gap is a lost journal
