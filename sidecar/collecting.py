@@ -1,8 +1,8 @@
 """Collecting: settles, behind the buyers' backs and in batches, what was delivered before it was paid.
 
-One task. It takes what ends first, commits whom it asks for all of a batch, asks for
-several at once, and commits all that came of it. What could not be sent stays owed and
-is tried again; what has no answer is left to evidence.
+It takes what ends first, commits whom it asks for all of a batch, and lets a crew ask
+and record. What could not be sent stays owed and is tried again; what has no answer is
+left to evidence.
 """
 
 import asyncio
@@ -12,26 +12,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from sidecar.commits import in_units, together
-from sidecar.domain import fees
+from sidecar.asking import Crew
 from sidecar.domain.call import Offer
-from sidecar.domain.collecting import Answered, answers_unit, naming_unit
+from sidecar.domain.collecting import naming_unit
 from sidecar.domain.events import NeedsAttention
-from sidecar.domain.outcomes import NotSent, Unknown
-from sidecar.domain.payments import State
 from sidecar.domain.records import Payment, RecordsTx
-from sidecar.domain.settling import Recorded
 from sidecar.ports import Fault, StorageGone
 from sidecar.services import Services
-from sidecar.settlement import (
-    ask_again,
-    ask_in_turn,
-    by_till,
-    facilitator_body,
-    kind_of,
-    settled,
-    till_of,
-)
+from sidecar.settlement import ask_again, by_till, kind_of, till_of
 
 US_PER_S: Final = 1_000_000
 ASK_AGAIN_US: Final = 30 * US_PER_S
@@ -57,14 +45,24 @@ class Collector:
         self._offers = by_till(offers)
         self._owner = owner
         self._pace = pace
+        self._networks = {offer.network for offer in self._offers.values()}
         self._one_at_a_time = asyncio.Lock()
+        self._crew = Crew(services, self._offers, pace.at_once)
         self._asked_us: dict[bytes, int] = {}
         self._told: set[bytes] = set()
 
     async def run(self) -> None:
         """Collect now and then, and when told to, until cancelled."""
-        while await self.round():
-            await self._until_due()
+        try:
+            while await self.round():
+                await self._until_due()
+        finally:
+            self._crew.dismiss()
+
+    async def finish(self) -> None:
+        """Collect what is owed now, and wait for all that was asked for."""
+        await self.round()
+        await self._crew.finish()
 
     async def round(self) -> bool:
         """Collect once; a fault ends the round, and False says that the storage is finished."""
@@ -84,10 +82,16 @@ class Collector:
             self._s.collect.clear()
             left: set[bytes] = set()
             while True:
-                batch = await self._batch(left)
+                able = {
+                    offer.network
+                    for offer in self._offers.values()
+                    if self._s.facilitators.admits(offer.kind)
+                }
+                batch = await self._batch(left, able)
                 left |= await self._ask_for(batch) if batch else set()
                 await self._ask_again()
-                await self._warn()
+                if left or able < self._networks:
+                    await self._warn()
                 if len(batch) < self._pace.batch:
                     return
 
@@ -96,10 +100,11 @@ class Collector:
             async with asyncio.timeout(self._pace.every_s):
                 await self._s.collect.wait()
 
-    async def _batch(self, left: set[bytes]) -> list[Payment]:
-        """Return what ends first of what is owed, without what is *left* in this round, which may grow."""
-        facilitators = self._s.facilitators
-        able = {offer.network for offer in self._offers.values() if facilitators.admits(offer.kind)}
+    async def _batch(self, left: set[bytes], able: Collection[str]) -> list[Payment]:
+        """Return what ends first of what is owed on networks that are *able*.
+
+        It is without what is *left* in this round, which may grow.
+        """
         batch: list[Payment] = []
         while able:
             limit = self._pace.batch + len(left)
@@ -111,7 +116,8 @@ class Collector:
         return batch
 
     async def _ask_for(self, batch: Sequence[Payment]) -> set[bytes]:
-        """Name whom all of *batch* are asked of, ask, and record; return what is still owed."""
+        """Name whom all of *batch* are asked of, and ask; return what is known to be still owed."""
+        await self._crew.ready()
         kinds = {kind_of(payment) for payment in batch}
         chosen = {kind: self._s.facilitators.choose(kind) for kind in sorted(kinds)}
         named = {
@@ -122,49 +128,8 @@ class Collector:
         naming = partial(naming_unit, named=named, owner=self._owner, now_us=self._s.clock.now_us())
         payments = await self._s.commits.once(naming)
         self._s.reached("collecting")
-        gate = asyncio.Semaphore(self._pace.at_once)
-        first = {kind_of(payment): payment.claim_key for payment in reversed(payments)}
-        answers = await asyncio.gather(
-            *(self._ask(each, gate, first=first[kind_of(each)] == each.claim_key) for each in payments)
-        )
-        self._s.reached("answered")
-        await self._record(answers)
-        self._s.reached("collected")
-        not_sent = {each.claim_key for each in answers if isinstance(each.outcome, NotSent)}
+        not_sent = await self._crew.ask(payments)
         return not_sent | {payment.claim_key for payment in batch} - named.keys()
-
-    async def _ask(self, payment: Payment, gate: asyncio.Semaphore, *, first: bool) -> Answered:
-        """Ask for one; not any more where nobody settles by now, or only to try out who does."""
-        async with gate:
-            asked_us = self._s.clock.monotonic_us()
-            try:
-                if first or self._s.facilitators.admits(kind_of(payment)):
-                    body = facilitator_body(payment, self._offers[till_of(payment)])
-                    payment, outcome = await ask_in_turn(self._s, payment, body)
-                else:
-                    outcome = NotSent()
-            except Exception as defect:  # whatever it is, it may have been sent
-                self._attention("collecting_failed", type(defect).__name__, payment.call)
-                outcome = Unknown("defect")
-            fee = fees.of_settlement(self._s.fees, payment.facilitator)
-            return Answered(payment.claim_key, outcome, fee, self._s.clock.monotonic_us() - asked_us)
-
-    async def _record(self, answers: Sequence[Answered]) -> None:
-        """Commit what came of a batch; what the books refuse costs no other."""
-        for some in in_units(answers):
-            for answer, now in await together(self._commit, some, self._tripped):
-                if now.payment.state is not State.OWED:
-                    self._s.observer.saw(settled(now, answer.settle_us))
-                if now.payment.state is State.DEFAULTED:
-                    detail = f"delivered, and its settlement was refused: {now.payment.reason}"
-                    self._attention("payment_defaulted", detail, now.payment.call)
-
-    async def _commit(self, answers: Sequence[Answered]) -> list[Recorded]:
-        unit = partial(answers_unit, answers=answers, now_us=self._s.clock.now_us())
-        return await self._s.commits.insist(unit, "")
-
-    def _tripped(self, defect: Exception, _: Sequence[Answered]) -> None:
-        self._attention("collecting_failed", type(defect).__name__)
 
     async def _ask_again(self) -> None:
         """Ask again, now and then, for what may not have been sent: as long as it is good, it can be."""
@@ -192,7 +157,7 @@ class Collector:
     async def _warn(self) -> None:
         """Tell once of each payment that will soon be lost, as nobody settles it."""
         now_s = self._s.clock.now_us() // US_PER_S
-        owed = await self._owed(self._pace.batch, {offer.network for offer in self._offers.values()})
+        owed = await self._owed(self._pace.batch, self._networks)
         late = {each.claim_key for each in owed if each.valid_before - now_s <= LATE_S}
         if late - self._told:
             self._attention(

@@ -194,7 +194,7 @@ def _spare_the_collector() -> None:
 async def _finished(path: PaidPath) -> None:
     """Wait until no paid call is open, and nothing is owed that somebody settles now."""
     await path.buyers.idle()
-    await path.collector.round()
+    await path.collector.finish()
 
 
 async def _watch_storage(path: PaidPath, stop: asyncio.Event) -> None:

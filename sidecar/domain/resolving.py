@@ -91,7 +91,9 @@ def arrived_unit(
         tx.note_money(proven.call, Money(captured_nano, proven.amount_nano))
     else:
         raise AssertionError(f"a payment that is {payment.state} has no late evidence")
-    if not (payment.on_credit and payment.proof is Proof.WORD):  # that money has paid for an earlier call
+    # A word has been noted; and on credit, its money has paid for an earlier call.
+    noted = payment.proof is Proof.WORD and (payment.on_credit or payment.transaction == log.transaction)
+    if not noted:
         tx.note_settlement(proven.call, "settled", log.transaction, None)
     return True
 
