@@ -2,20 +2,22 @@
 
 import os
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import httpx
 import pytest
 
+from sidecar.sandbox.keys import TestAccount
 from sidecar.sandbox.process import Sandbox
 from tests.postgres_server import own_server, url_of
 from tests.scenarios import money
 from tests.scenarios.stand import Running, Stand, refusal, set_up, until
-from tests.scenarios.test_kill import AFTER
+from tests.scenarios.test_kill import AFTER, CHAT, DEFERRED, UPFRONT
 
 PRICE = 10_000_000  # nano-USD
 UNITS = 10_000
@@ -31,6 +33,20 @@ def on_postgres(stand: Stand, address: str) -> Stand:
     config = stand.config.read_text(encoding="utf-8")
     stand.config.write_text(config.replace("sqlite:///books.db", url_of(address)), encoding="utf-8")
     return stand
+
+
+def sold_under(stand: Stand, flow: str) -> None:
+    config = stand.config.read_text(encoding="utf-8")
+    stand.config.write_text(config.replace(CHAT, CHAT.replace("}", f", settle: {flow}}}")), encoding="utf-8")
+
+
+def paid_before(stand: Stand, payers: Iterable[TestAccount]) -> dict[str, int]:
+    """Let payers have paid for a call, finally, so that they may be served before they pay."""
+    with stand.serving() as running:
+        for payer in payers:
+            assert refusal(running.send("/chat", running.signed(payer, "/chat"))) == (200, "")
+        money.settled_down(stand, running)
+    return stand.taken()
 
 
 def a_third_is_told(sent: Sequence["Future[tuple[int, str]]"]) -> bool:
@@ -132,29 +148,55 @@ def test_a_stopped_sidecar_is_fenced_out_when_it_wakes_up(stand: Stand, sandbox:
     assert stand.taken() == {payer.address.lower(): UNITS}
 
 
-@pytest.mark.parametrize("points", [[*AFTER][:5], [*AFTER][5:]], ids=["early", "late"])
+# Who dies of collecting comes first: one that is started later might collect what another has left.
+KILLED: Final = (
+    ("authorization", ("admitted", "funded", "forwarded", "sending", "asked")),
+    ("authorization", ("recorded", "started", "streamed", "closed")),
+    ("upfront", ("sending", "asked", "recorded", "forwarded", "started")),
+    ("deferred", ("admitted", "funded", "forwarded", "started", "streamed")),
+    ("deferred", ("collecting", "answered", "collected", "owed", "closed")),
+)
+ROWS: Final = {"authorization": AFTER, "upfront": UPFRONT, "deferred": DEFERRED}
+
+
+def test_every_point_of_every_flow_is_died_at() -> None:
+    """A new fault point needs its place here too."""
+    assert sorted((flow, point) for flow, points in KILLED for point in points) == sorted(
+        (flow, point) for flow, rows in ROWS.items() for point in rows
+    )
+
+
+@pytest.mark.parametrize(("flow", "points"), KILLED, ids=[f"{flow}-{points[0]}" for flow, points in KILLED])
 def test_wherever_one_is_killed_the_other_closes_its_call(
-    stand: Stand, sandbox: Sandbox, points: list[str]
+    stand: Stand, sandbox: Sandbox, flow: str, points: Sequence[str]
 ) -> None:
     """At each named point: the payment took its money once or not at all, and its repeat says so."""
+    sold_under(stand, flow)
+    # Each has a payer of its own: credit would buy the next call without being asked for money.
+    payers = dict(zip(points, sandbox.buyers, strict=False))
+    before = sum(paid_before(stand, payers.values()).values()) if flow == "deferred" else 0
     payments = {}
-    with stand.serving() as other:
-        # Each has a payer of its own: credit would buy the next call without being asked for money.
-        for point, payer in zip(points, sandbox.buyers, strict=False):
+    with ExitStack() as lives:
+        amid = "collecting" not in points  # beside it, the other one might be who collects
+        if amid:
+            other = lives.enter_context(stand.serving())
+        for point, payer in payers.items():
             with stand.serving(SIDECAR_FAULT=point) as dying:
                 payments[point] = dying.signed(payer, "/chat")
                 told(dying, payments[point])
                 assert dying.ended() == -signal.SIGKILL
+        if not amid:
+            other = lives.enter_context(stand.serving())
         assert until(lambda: "running" not in outcomes(other))
         money.settled_down(stand, other)
 
         found = {point: told(other, payment) for point, payment in payments.items()}
         books = money.settled_down(stand, other)
 
+    rows = {point: ROWS[flow][point] for point in points}
     assert books.broken == {}
-    assert all(found[point] in AFTER[point].repeat for point in found), found
-    taken = sum(AFTER[point].taken > 0 for point in payments)
-    assert sum(stand.taken().values()) == UNITS * taken
+    assert all(found[point] in rows[point].repeat for point in points), found
+    assert sum(stand.taken().values()) == before + UNITS * sum(row.taken > 0 for row in rows.values())
     assert sum(books.owed_to(each.address) for each in sandbox.buyers) == 0
 
 
