@@ -34,14 +34,19 @@ class Server:
     @property
     def cpu_s(self) -> float:
         """Return the seconds of CPU it has used, its threads' included."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) * _TICK_S
+        return cpu_s(self.process.pid)
 
     @property
     def memory_bytes(self) -> int:
         """Return what it has in memory."""
         pages = Path(f"/proc/{self.process.pid}/statm").read_text(encoding="ascii").split()[1]
         return int(pages) * _PAGE_BYTES
+
+
+def cpu_s(pid: int) -> float:
+    """Return the seconds of CPU that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) * _TICK_S
 
 
 def free_port() -> int:

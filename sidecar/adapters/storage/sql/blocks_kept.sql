@@ -63,7 +63,7 @@ SELECT
 FROM margin_block_sums WHERE dimension = :dimension AND size = :size AND n = :n ORDER BY unit;
 
 -- strange: units of a block that none of its chunks has
-SELECT unit FROM margin_block_sums AS b
-WHERE dimension = :dimension AND size = :size AND n = :n AND NOT EXISTS (
-    SELECT 1 FROM margin_chunks AS c JOIN margin_sums AS s ON s.dimension = :dimension AND s.last = c.last
-    WHERE c.n > :size * (:n - 1) AND c.n <= :size * :n AND s.unit = b.unit);
+SELECT unit FROM margin_block_sums
+WHERE dimension = :dimension AND size = :size AND n = :n AND unit NOT IN (
+    SELECT s.unit FROM margin_chunks AS c CROSS JOIN margin_sums AS s
+    WHERE c.n > :size * (:n - 1) AND c.n <= :size * :n AND s.dimension = :dimension AND s.last = c.last);

@@ -12,9 +12,9 @@ from sidecar.adapters.storage.margin_blocks import FAN, Block, add_up, blocks_ke
 from sidecar.adapters.storage.reading import Place, fetch, open_read_only
 from sidecar.domain.reporting import Bounds, report_unit
 from sidecar.finops.margins import ROWS_MAX, SUMS, UNITS, parameters
-from tests.sidecar.adapters.storage.test_margins import kept, lived, same
+from tests.sidecar.adapters.storage.test_margins import kept, lived, same, sold
 from tests.sidecar.builders import NOW_US, open_books
-from tests.sidecar.shop import DAY_US, NOON_US, TOOL, Sale, Shop, forced, line
+from tests.sidecar.shop import DAY_US, NOON_US, Sale, Shop, forced, line
 from tests.sidecar.told import report, told
 
 BOUNDS = Bounds(reports_max=100, window_us=DAY_US)
@@ -33,20 +33,6 @@ async def added_up(place: Place, run: Run, units_max: int = ROWS_MAX, fan: int =
                 assert await run(partial(keep, sums=sums)) is True
             found += blocks
     return found
-
-
-async def sold(shop: Shop, calls: int) -> None:
-    """Sell calls of several endpoints, agents, runs and buyers."""
-    for number in range(1, calls + 1):
-        each = Sale(
-            number,
-            at_us=NOON_US + number * DAY_US // 5,
-            endpoint=f"GET /{number % 3}",
-            agent=f"a{number % 2}",
-            run=f"r{number}",
-            payer=bytes([number % 4]) * 20,
-        )
-        await shop.serve(each, line(name=f"m{number % 2}"), TOOL)
 
 
 def findings(place: Place) -> list[tuple[Any, ...]]:

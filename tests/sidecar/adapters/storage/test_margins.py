@@ -80,6 +80,20 @@ async def lived(books: Books) -> None:
     await books.owed(verified(nonce=10, call="call_10"))
 
 
+async def sold(shop: Shop, calls: int) -> None:
+    """Sell calls of several endpoints, agents, runs and buyers."""
+    for number in range(1, calls + 1):
+        each = Sale(
+            number,
+            at_us=NOON_US + number * DAY_US // 5,
+            endpoint=f"GET /{number % 3}",
+            agent=f"a{number % 2}",
+            run=f"r{number}",
+            payer=bytes([number % 4]) * 20,
+        )
+        await shop.serve(each, line(name=f"m{number % 2}"), TOOL)
+
+
 async def test_a_change_of_any_kind_is_in_the_next_table(books: Books) -> None:
     """Collected, closed, reported on with a figure or none: a chunk with a mark is not believed."""
     await lived(books)
@@ -173,16 +187,7 @@ async def test_who_did_not_see_a_chunk_watched_is_waited_for(postgres: str, tmp_
 
 async def test_times_that_cut_a_chunk_read_its_calls(shop: Shop) -> None:
     """A table of a time is made of whole chunks within it and of single calls at its ends."""
-    for number in range(1, 25):
-        sale = Sale(
-            number,
-            at_us=NOON_US + number * DAY_US // 5,
-            endpoint=f"GET /{number % 3}",
-            agent=f"a{number % 2}",
-            run=f"r{number}",
-            payer=bytes([number % 4]) * 20,
-        )
-        await shop.serve(sale, line(name=f"m{number % 2}"), TOOL)
+    await sold(shop, 24)
     await shop.lose(Sale(25, at_us=NOON_US + 5 * DAY_US), line())
     await shop.defer(Sale(26, at_us=NOON_US + 5 * DAY_US), line(units=None))
     await shop.collect(await shop.defer(Sale(27, at_us=NOON_US + 5 * DAY_US)), Unknown("answer_lost"))

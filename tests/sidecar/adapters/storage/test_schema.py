@@ -88,6 +88,22 @@ async def test_an_earlier_database_goes_on(
             assert found == Version(LEDGER, len(SHARED_SCHEMA))
 
 
+def test_chunks_of_earlier_books_are_numbered(postgres: str) -> None:
+    """In the order of their calls: a block finds its own by number."""
+    add = (
+        "INSERT INTO margin_chunks (last, after, version, at_min_us, at_max_us)"
+        " VALUES ('c', 'b', 1, 0, 0), ('a', '', 1, 0, 0), ('b', 'a', 1, 0, 0)"
+    )
+    with closing(sqlite3.connect(":memory:")) as connection, connect(postgres) as shared:
+        connection.executescript("\n".join((*SCHEMA[:2], f"{add};", SCHEMA[2])))
+        made(shared, schema.ledger_migrations(), SHARED_SCHEMA[:2])
+        shared.execute(add)
+        shared.execute(dialect.schema(SHARED_SCHEMA[2]))
+        for each in (connection, shared):
+            found = each.execute("SELECT last, n FROM margin_chunks ORDER BY n").fetchall()
+            assert found == [("a", 1), ("b", 2), ("c", 3)]
+
+
 async def goes_on(books: Books) -> None:
     """Sell a call, sign the books and verify them."""
     await books.close(await books.settled(verified(nonce=77, call="call_77"), 77), Ending.DELIVERED)
