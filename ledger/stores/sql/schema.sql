@@ -165,13 +165,13 @@ SELECT t.debit_no AS debit_no, t.credit_no AS credit_no,
        t.amount >> 31 AS high, t.amount & 2147483647 AS low  -- in two halves, so that no sum can overflow
 FROM transfers AS t
 WHERE t.journal_seq > (SELECT coalesce(max(f.seq), 0) FROM folds AS f)
-  AND t.journal_seq <= (SELECT max(j.seq) FROM journals AS j)  -- all; a range with two ends is read by its key
+  AND t.journal_seq <= (SELECT max(n.journal_seq) FROM transfers AS n)  -- all; a range with two ends is read by its key
   AND t.kind IN ('transfer', 'post', 'pending')
 UNION ALL
 SELECT p.debit_no, p.credit_no, 'pending', -(p.amount >> 31), -(p.amount & 2147483647)
 FROM transfers AS r JOIN transfers AS p ON p.id = r.pending_id
 WHERE r.journal_seq > (SELECT coalesce(max(f.seq), 0) FROM folds AS f)
-  AND r.journal_seq <= (SELECT max(j.seq) FROM journals AS j) AND r.pending_id IS NOT NULL;
+  AND r.journal_seq <= (SELECT max(n.journal_seq) FROM transfers AS n) AND r.pending_id IS NOT NULL;
 
 -- What is posted on each account's normal side, in parts that add up: after the last fold that moved it, and of
 -- each entry after the last fold of all.
@@ -186,13 +186,13 @@ SELECT a.id, iif(a.side = 'debit', t.amount, -t.amount)
 FROM transfers AS t CROSS JOIN accounts AS a  -- in this order: there is no index by account
 WHERE a.no = t.debit_no AND t.kind IN ('transfer', 'post')
   AND t.journal_seq > (SELECT coalesce(max(f.seq), 0) FROM folds AS f)
-  AND t.journal_seq <= (SELECT max(j.seq) FROM journals AS j)
+  AND t.journal_seq <= (SELECT max(n.journal_seq) FROM transfers AS n)
 UNION ALL
 SELECT a.id, iif(a.side = 'credit', t.amount, -t.amount)
 FROM transfers AS t CROSS JOIN accounts AS a
 WHERE a.no = t.credit_no AND t.kind IN ('transfer', 'post')
   AND t.journal_seq > (SELECT coalesce(max(f.seq), 0) FROM folds AS f)
-  AND t.journal_seq <= (SELECT max(j.seq) FROM journals AS j);
+  AND t.journal_seq <= (SELECT max(n.journal_seq) FROM transfers AS n);
 
 -- Accounts that an operator has closed: nothing more is booked on them but the end of what they hold.
 

@@ -27,7 +27,7 @@ SELECT DISTINCT a.no
 FROM transfers AS t JOIN seals AS s ON s.journal_seq = t.journal_seq
 CROSS JOIN LATERAL (VALUES (t.debit_no), (t.credit_no)) AS a (no)
 WHERE t.journal_seq > (SELECT coalesce(max(f.seq), 0) FROM folds AS f)
-  AND t.journal_seq <= (SELECT max(j.seq) FROM journals AS j);  -- all; a range with two ends is read by its key
+  AND t.journal_seq <= (SELECT max(n.journal_seq) FROM transfers AS n);  -- all; a range with two ends is read by its key
 
 -- accounts: accounts by their numbers
 SELECT no, id, asset, decimals, kind, side, bound FROM accounts WHERE no = ANY (%s);
