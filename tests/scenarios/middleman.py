@@ -49,15 +49,19 @@ class Hold:
     go: threading.Event = field(default_factory=threading.Event)
 
 
+Choice = Callable[[bytes], Act | Reply | Hold]
+"""What to do with a request that has this body."""
+
+
 @dataclass(slots=True)
 class Middleman:
-    """Stands before *target*. `on` says what to do by path; everything else is passed on.
+    """Stands before *target*. `on` says what to do by path, or by path and body; all else is passed on.
 
     `seen` holds (path, body) of each request.
     """
 
     target: str
-    on: dict[str, Act | Reply | Hold] = field(default_factory=dict)
+    on: dict[str, Act | Reply | Hold | Choice] = field(default_factory=dict)
     seen: list[tuple[str, bytes]] = field(default_factory=list)
     port: int = 0
     _server: ThreadingHTTPServer | None = None
@@ -121,6 +125,8 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         self.middleman.seen.append((self.path, body))
         act = self.middleman.on.get(self.path, Act.PASS)
+        if not isinstance(act, Act | Reply | Hold):
+            act = act(body)
         if isinstance(act, Reply):
             self._answer(act.status, "application/json", act.body)
         elif isinstance(act, Hold):
