@@ -187,7 +187,9 @@ def facilitator_body(payment: Payment, offer: Offer) -> bytes:
         payment.valid_before,
         payment.nonce,
     )
-    requirements = replace(offer.requirements, amount=payment.amount)
+    requirements = offer.requirements
+    if requirements.amount != payment.amount:
+        requirements = replace(requirements, amount=payment.amount)
     return codec.facilitator_body(authorization, payment.signature, requirements)
 
 

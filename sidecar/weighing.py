@@ -18,11 +18,14 @@ from sidecar.domain.payments import SERVED_FIRST, Proof, State
 from sidecar.domain.records import Payment
 from sidecar.domain.resolving import Proven, proven_unit
 from sidecar.domain.transfers import TransferLog
-from sidecar.ports import Chain, Fault, PayerNonce
+from sidecar.ports import Chain, Fault, NothingSent, PayerNonce, TimedOut
 from sidecar.services import Services
 
 ASKED_MAX: Final = 100
 """About how many payments a network is asked at once."""
+SILENT_MAX: Final = 16
+"""After so many questions that nobody answered no more are asked of a node in a round. To find the one of a
+hundred payments that is to blame takes half as many."""
 SEARCH_BLOCKS_MAX: Final = 100_000
 """How far back to look when no block was known at admission."""
 
@@ -33,6 +36,10 @@ class Watched:
 
     chain: Chain
     heads: Heads
+
+
+class _Silent(Exception):
+    """Nobody answers; the text is the last fault's."""
 
 
 @dataclass(slots=True)
@@ -71,37 +78,48 @@ class Weighing:
                 if _start(each, block) <= block
                 and self._waits.get(each.claim_key) != (block, each.changed_us)
             ]
-            for start in range(0, len(due), ASKED_MAX):
-                found = await self._ask(watched, asset, due[start : start + ASKED_MAX])
-                proven += await self._conclude(found, block, timestamp_s)
+            try:
+                for start in range(0, len(due), ASKED_MAX):
+                    found = await self._ask(watched, asset, due[start : start + ASKED_MAX])
+                    proven += await self._conclude(found, block, timestamp_s)
+            except _Silent as silent:
+                self._s.observer.saw(NeedsAttention("chain_unreachable", str(silent)))
         return proven
 
     async def _ask(self, watched: Watched, asset: bytes, payments: Sequence[Payment]) -> list[_Found]:
-        """Ask about all of *payments* at once, in halves where that fails; leave out what cannot be told."""
+        """Ask about all of *payments* at once, in halves where that fails; leave out what cannot be told.
+
+        _Silent: so many questions were not answered at all that no other will be.
+        """
+        found: list[_Found] = []
+        to_ask, silent = [payments], 0
+        while to_ask:
+            some = to_ask.pop()
+            try:
+                found += await self._evidence(watched, asset, some)
+            except Fault as fault:
+                silent += isinstance(fault, NothingSent | TimedOut)
+                if silent == SILENT_MAX:
+                    raise _Silent(str(fault)) from fault
+                if len(some) == 1:
+                    self._attention("chain_unreachable", str(fault), some[0])
+                else:
+                    half = len(some) // 2
+                    to_ask += [some[half:], some[:half]]
+        return found
+
+    async def _evidence(self, watched: Watched, asset: bytes, payments: Sequence[Payment]) -> list[_Found]:
         block, timestamp_s = watched.heads.final
         first = min(_start(each, block) for each in payments)
         signed = [_signed(each) for each in payments]
-        try:
-            logs = await watched.chain.transfers_of(asset, signed, from_block=first, to_block=block)
-            dying = [
-                _signed(each)
-                for each in payments
-                if timestamp_s > each.valid_before and not _since(each, logs, block)
-            ]
-            used = await watched.chain.nonces_used(asset, dying, block) if dying else frozenset()
-        except Fault as fault:
-            if len(payments) == 1:
-                self._s.observer.saw(NeedsAttention("chain_unreachable", str(fault), payments[0].call))
-                return []
-            half = len(payments) // 2
-            return [
-                *await self._ask(watched, asset, payments[:half]),
-                *await self._ask(watched, asset, payments[half:]),
-            ]
-        found = []
-        for each in payments:
-            untaken = _since(each, logs, block)
-            found.append(_Found(each, untaken, bool(untaken) or _signed(each) in used))
+        logs = await watched.chain.transfers_of(asset, signed, from_block=first, to_block=block)
+        found = [_Found(each, untaken := _since(each, logs, block), bool(untaken)) for each in payments]
+        dying = [each for each in found if timestamp_s > each.payment.valid_before and not each.nonce_used]
+        if dying:
+            asked = [_signed(each.payment) for each in dying]
+            used = await watched.chain.nonces_used(asset, asked, block)
+            for each in dying:
+                each.nonce_used = _signed(each.payment) in used
         return found
 
     async def _conclude(self, found: Sequence[_Found], block: int, timestamp_s: int) -> int:

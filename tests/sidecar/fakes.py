@@ -199,6 +199,7 @@ class FakeChain:
         self.logs: dict[bytes, list[TransferLog]] = {}
         self.fault: Exception | None = None
         self.trips_over: set[PayerNonce] = set()
+        self.trip: Exception = AnswerLost("a receipt is odd")
         self._trace = trace
 
     def mine(self, number: int, timestamp_s: int) -> None:
@@ -231,7 +232,7 @@ class FakeChain:
     ) -> dict[PayerNonce, tuple[TransferLog, ...]]:
         self._ask("transfers_of")
         if self.trips_over & set(signed):
-            raise AnswerLost("a receipt is odd")
+            raise self.trip
         blocks = range(from_block, to_block + 1)
         found = {
             each: tuple(log for log in self.logs.get(each[1], ()) if log.block in blocks) for each in signed

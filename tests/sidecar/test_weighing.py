@@ -18,8 +18,8 @@ from sidecar.domain.evidence import GRACE_S
 from sidecar.domain.outcomes import Failed, Unknown
 from sidecar.domain.payments import Proof
 from sidecar.domain.records import Payment
-from sidecar.ports import StorageUnavailable
-from sidecar.weighing import ASKED_MAX, Watched, Weighing
+from sidecar.ports import AnswerLost, NothingSent, StorageUnavailable, TimedOut
+from sidecar.weighing import ASKED_MAX, SILENT_MAX, Watched, Weighing
 from sidecar.x402 import reasons
 from tests.sidecar.builders import PRICE, USDC, Books, a_log, an_endpoint, verified
 from tests.sidecar.shop import NETWORK
@@ -85,12 +85,13 @@ async def test_each_token_is_asked_about_its_own(tmp_path: Path) -> None:
         assert await proofs(stall, payments) == [Proof.CHAIN] * 3
 
 
+@pytest.mark.parametrize("trip", [AnswerLost("odd"), TimedOut("no answer"), NothingSent("no connection")])
 @pytest.mark.parametrize("odd", [0, 3, 6])
-async def test_what_a_node_trips_over_costs_no_other(tmp_path: Path, odd: int) -> None:
-    """One receipt that cannot be read is told, and all the others are seen."""
+async def test_what_a_node_trips_over_costs_no_other(tmp_path: Path, odd: int, trip: Exception) -> None:
+    """One receipt that cannot be read, or takes too long, is told, and all the others are seen."""
     async with open_stall(tmp_path) as stall:
         payments = await mined(stall, 7)
-        stall.chain.trips_over = {(payments[odd].payer, payments[odd].nonce)}
+        stall.chain.trips_over, stall.chain.trip = {(payments[odd].payer, payments[odd].nonce)}, trip
         weighing = weighing_of(stall)
         assert await weighing.weigh(payments) == 6
 
@@ -99,6 +100,25 @@ async def test_what_a_node_trips_over_costs_no_other(tmp_path: Path, odd: int) -
         assert stall.observer.attention == ["chain_unreachable"]
         stall.chain.trips_over = set()
         assert await weighing.weigh([payments[odd]]) == 1, "it is asked about again in the same block"
+
+
+async def test_a_node_that_answers_nothing_is_left_alone(tmp_path: Path) -> None:
+    """Nobody waits for each payment in turn, and the next round finds everything as it was."""
+    async with open_stall(tmp_path) as stall:
+        payments = await mined(stall, 2 * SILENT_MAX)
+        weighing = weighing_of(stall)
+        stall.chain.fault = TimedOut("no answer")
+        assert await weighing.weigh(payments) == 0
+        assert stall.count("transfers_of") == {"transfers_of": SILENT_MAX}
+        assert len(stall.observer.attention) < SILENT_MAX
+
+        stall.chain.fault = None
+        assert await weighing.weigh(payments) == len(payments)
+
+
+def test_the_one_of_a_hundred_is_found_before_the_node_is_given_up() -> None:
+    """Halving down to one payment takes fewer silent questions than are borne."""
+    assert 2 * ASKED_MAX.bit_length() < SILENT_MAX
 
 
 async def test_what_the_books_trip_over_costs_no_other(tmp_path: Path) -> None:
