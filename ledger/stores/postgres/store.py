@@ -18,6 +18,7 @@ from ledger.store import Lag, StorageDead, StoreUnusable
 from ledger.stores.migrate import SQL
 from ledger.stores.postgres import schema
 from ledger.stores.postgres.connecting import WAITS, Waits, connect, opened, place_of, reason
+from ledger.stores.postgres.directory import Known
 from ledger.stores.postgres.groups import Groups
 from ledger.stores.postgres.leases import Fenced, Lease, fence_expired, living
 from ledger.stores.postgres.sealing import Sealer, lag
@@ -47,7 +48,7 @@ class PostgresStore(Generic[T]):
         owner: str,
         now_us: Callable[[], int],
         spread: Callable[[int], int],
-        tx: Callable[[Statements, Times], T] = PostgresTx,  # type: ignore[assignment]  # then T is it
+        tx: Callable[[Statements, Times, Known], T] = PostgresTx,  # type: ignore[assignment]  # then T is it
         extra_schema: Sequence[str] = (),
         connections: int = 3,
         group_max: int = 32,
@@ -64,9 +65,10 @@ class PostgresStore(Generic[T]):
         self._lease = Lease(owner, lease_s)
         self._away = 0  # beats for which nobody is fenced, because this process was late itself
         self._times = Times(now_us, 0)
+        self._known = Known()
         self._groups: Groups[T] = Groups(
             connect=lambda: connect(address, waits=waits),
-            tx=lambda connection: tx(Statements(connection), self._times),
+            tx=lambda connection: tx(Statements(connection), self._times, self._known),
             lease=self._lease,
             spread=spread,
             connections=connections,

@@ -19,7 +19,7 @@ from ledger.stores import rows as to
 from ledger.stores.migrate import SQL
 from ledger.stores.postgres import prepared
 from ledger.stores.postgres.direct import Later, rows_of, texts
-from ledger.stores.postgres.directory import Directory
+from ledger.stores.postgres.directory import Directory, Known
 from ledger.stores.postgres.draft import Draft, numbers_text, texts_text
 from ledger.stores.postgres.signed import SignedTx, Taken
 from ledger.stores.postgres.statements import Statements
@@ -56,11 +56,11 @@ class PostgresTx(SignedTx):
     to be asked of the Tx.
     """
 
-    def __init__(self, connection: Statements, times: Times) -> None:
+    def __init__(self, connection: Statements, times: Times, known: Known) -> None:
         super().__init__(connection)
         self._times = times
         self._recorded_us = 0
-        self._directory = Directory(self.direct)
+        self._directory = Directory(self.direct, known)
         self._locked: dict[int, Balance] = {}  # balance rows that the group has locked, as they were then
         self._locked_here: list[int] = []  # those that this unit did
         self._group = Draft()
@@ -80,7 +80,7 @@ class PostgresTx(SignedTx):
     def begin_group(self, closed_us: int, *, closures: bool) -> None:
         """Start a group of units, with periods closed up to that time."""
         super().begin_group(closed_us, closures=closures)
-        self._directory.trim()
+        self._directory.begin_group()
 
     def begin(self, *, wait: bool) -> None:
         """Start a unit; unless it may *wait* it is Taken by whatever another transaction holds."""
@@ -114,7 +114,7 @@ class PostgresTx(SignedTx):
         self.direct.clear()
         if not committed:
             self.undo()
-            self._directory.forget(self._group.opened)
+        self._directory.end_group(committed=committed)
         self._group = Draft()
         self._locked.clear()
 
@@ -192,7 +192,7 @@ class PostgresTx(SignedTx):
 
     def balance(self, account_id: AccountId) -> Balance:
         """See `ledger.store.Tx`. What bounds an account is its reader's alone from now on."""
-        known = self._directory.find(account_id)
+        known = self._directory.known(account_id)
         if known is None:
             self.alone(accounts.text(account_id))
             known = self._directory.find(account_id)

@@ -253,8 +253,10 @@ async def test_booked_rows_are_immutable(postgres: str, change: str) -> None:
         ("INSERT INTO transfers VALUES (1, 9, 'x', 'transfer', 1, 1, 5, NULL)", "check constraint"),
         ("INSERT INTO transfers VALUES (1, 9, 'x', 'transfer', 1, 2, 0, NULL)", "check constraint"),
         ("INSERT INTO transfers VALUES (1, 9, 'x', 'post', 1, 2, 5, NULL)", "check constraint"),
-        ("INSERT INTO transfers VALUES (1, 9, 'x', 'transfer', 1, 99, 5, NULL)", "foreign key constraint"),
-        ("INSERT INTO transfers VALUES (9, 0, 'x', 'transfer', 1, 2, 5, NULL)", "foreign key constraint"),
+        ("INSERT INTO transfers VALUES (1, 9, 'x', 'transfer', 1, 99, 5, NULL)", "names what is not there"),
+        ("INSERT INTO transfers VALUES (1, 9, 'x', 'transfer', 99, 1, 5, NULL)", "names what is not there"),
+        ("INSERT INTO transfers VALUES (9, 0, 'x', 'transfer', 1, 2, 5, NULL)", "names what is not there"),
+        ("INSERT INTO transfers VALUES (1, 9, 'x', 'post', 1, 2, 5, 'none')", "names what is not there"),
     ],
 )
 async def test_the_schema_holds_the_laws_itself(postgres: str, change: str, why: str) -> None:

@@ -10,6 +10,7 @@ from ledger.book import Created
 from ledger.rules import OPEN as OPEN_PERIODS
 from ledger.stores.postgres import directory
 from ledger.stores.postgres.connecting import connect
+from ledger.stores.postgres.directory import Known
 from ledger.stores.postgres.schema import migrate
 from ledger.stores.postgres.signed import Taken
 from ledger.stores.postgres.statements import Statements
@@ -21,7 +22,7 @@ from tests.ledger.examples import BUYER, CASH, SALES, Ticks, hold, journal, move
 def pair(postgres: str) -> Iterator[tuple[PostgresTx, PostgresTx]]:
     with closing(connect(postgres)) as first, closing(connect(postgres)) as second:
         migrate(first, "here", ())
-        yield tuple(PostgresTx(Statements(each), Times(Ticks(), 0)) for each in (first, second))  # type: ignore[misc]
+        yield tuple(PostgresTx(Statements(each), Times(Ticks(), 0), Known()) for each in (first, second))  # type: ignore[misc]
 
 
 def execute(tx: PostgresTx, sql: str) -> None:

@@ -49,14 +49,14 @@ CREATE TABLE journals (
 CREATE INDEX journals_by_subject ON journals (subject) WHERE subject <> '';
 
 CREATE TABLE transfers (
-    journal_seq bigint NOT NULL REFERENCES journals (seq),
+    journal_seq bigint NOT NULL,        -- a journal's; what it and the next three name is there: `transfers_refer`
     position    bigint NOT NULL CHECK (position >= 0),  -- 0, 1, 2 ... in the journal
     id          text COLLATE "C" NOT NULL UNIQUE,   -- derived from the event and the role
     kind        text NOT NULL CHECK (kind IN ('transfer', 'pending', 'post', 'void', 'expire')),
-    debit_no    bigint NOT NULL REFERENCES accounts (no),
-    credit_no   bigint NOT NULL REFERENCES accounts (no),
+    debit_no    bigint NOT NULL,        -- an account's
+    credit_no   bigint NOT NULL,
     amount      bigint NOT NULL CHECK (amount > 0),  -- units; of a void or expire: what it returned
-    pending_id  text COLLATE "C" REFERENCES transfers (id),  -- the hold it resolves
+    pending_id  text COLLATE "C",       -- the hold it resolves
     PRIMARY KEY (journal_seq, position),
     CHECK (debit_no <> credit_no),
     CHECK ((kind IN ('transfer', 'pending')) = (pending_id IS NULL))
@@ -94,6 +94,23 @@ CREATE TRIGGER transfers_stay BEFORE UPDATE OR DELETE ON transfers
 FOR EACH ROW EXECUTE FUNCTION refuse('transfers are immutable');
 CREATE TRIGGER seals_stay BEFORE UPDATE OR DELETE ON seals
 FOR EACH ROW EXECUTE FUNCTION refuse('seals are immutable');
+-- Journals, accounts and entries never go, so who names them need not lock them: foreign keys would, row by row,
+-- and every entry of a hot account would make its row a new version.
+CREATE FUNCTION refuse_unknown() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM added AS t
+               WHERE (SELECT j.seq FROM journals AS j WHERE j.seq = t.journal_seq) IS NULL
+                  OR (SELECT a.no FROM accounts AS a WHERE a.no = t.debit_no) IS NULL
+                  OR (SELECT a.no FROM accounts AS a WHERE a.no = t.credit_no) IS NULL
+                  OR t.pending_id IS NOT NULL
+                     AND (SELECT h.id FROM transfers AS h WHERE h.id = t.pending_id) IS NULL) THEN
+        RAISE EXCEPTION 'an entry names what is not there' USING ERRCODE = 'foreign_key_violation';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER transfers_refer AFTER INSERT ON transfers REFERENCING NEW TABLE AS added
+FOR EACH STATEMENT EXECUTE FUNCTION refuse_unknown();
+
 CREATE TRIGGER accounts_remain BEFORE TRUNCATE ON accounts
 FOR EACH STATEMENT EXECUTE FUNCTION refuse('accounts are immutable');
 CREATE TRIGGER journals_remain BEFORE TRUNCATE ON journals
