@@ -16,8 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from benchmarks.ledger import Row, booked, journal, now_us
 from benchmarks.machines import ROOT
+from benchmarks.sales import Row, booked, journal, now_us
 from ledger import book, folding, reports
 from ledger.stores.sqlite import SqliteStore, SqliteTx
 

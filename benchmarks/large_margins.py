@@ -19,8 +19,8 @@ from typing import Any, Final, TypeVar
 
 import psycopg
 
-from benchmarks.ledger import Row, journal, now_us
 from benchmarks.machines import ROOT, cpu_s
+from benchmarks.sales import Row, journal, now_us
 from ledger import book
 from ledger.folding import FoldableTx, has_turn
 from sidecar.adapters.storage.costs import insert

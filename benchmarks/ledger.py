@@ -1,90 +1,35 @@
 """`make bench-ledger`: how many journals a second each store books, durably; a table, and JSON beside it.
 
 Journals have two to four transfers, one of them from a bounded account of one of 2,000
-buyers. Everything is of one run on this machine: read the ratios, not the figures.
+buyers. Everything is of one run on this machine: read the ratios, not the figures; and where
+others use its cores too, those of CPU.
 """
 
 import argparse
 import asyncio
 import json
 import sqlite3
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import aiosqlite
 
 from benchmarks.machines import ROOT
+from benchmarks.sales import Row, booked, figures, journal, now_us
+from benchmarks.shared import ENDPOINTS, in_turns, in_use, postgres, together
 from ledger import book
-from ledger.accounts import Account, AccountClass, Constraint, Side
-from ledger.book import Created
-from ledger.money import USD, nano
 from ledger.sealed import hash_chain
-from ledger.store import Store, Tx
-from ledger.stores.postgres.store import PostgresStore, PostgresTx
 from ledger.stores.sqlite import SqliteStore, SqliteTx
-from ledger.transfers import Journal, Transfer
+from ledger.transfers import Transfer
 from tests.postgres_server import a_database, running_server
 
 RESULT: Final = ROOT / "benchmarks/ledger.json"
-BUYERS: Final = 2_000
-Row = dict[str, Any]
-
-CASH: Final = Account(("onchain",), USD, AccountClass.ASSET, Side.DEBIT)
-
-
-def buyer(number: int) -> Account:
-    """Return an account that may not be overdrawn, so that booking on it reads and locks it."""
-    name = ("buyer", f"0x{number % BUYERS:040x}")
-    return Account(name, USD, AccountClass.LIABILITY, Side.CREDIT, Constraint.NO_NEGATIVE)
-
-
-def journal(name: str, number: int, endpoints: int) -> Journal:
-    """Return a sale: money comes in, and two to four transfers take it to revenue and costs."""
-    revenue = Account(("revenue", f"GET /{number % endpoints}"), USD, AccountClass.REVENUE, Side.CREDIT)
-    payer = buyer(number * 7919)
-    entries = [Transfer(f"{name}/in", debit=CASH, credit=payer, amount=nano(1_000))]
-    entries += [
-        Transfer(f"{name}/{part}", debit=payer, credit=revenue, amount=nano(100))
-        for part in range(1 + number % 3)
-    ]
-    return Journal(name, "sale", tuple(entries), number)
-
-
-async def booked(store: Store[Tx], callers: int, seconds: float, *, prefix: str, endpoints: int) -> Row:
-    """Book from *callers* tasks for that long; every answer must be Created."""
-    numbers, taken_s, transfers = count(), list[float](), 0
-    began = time.perf_counter()
-
-    async def caller() -> None:
-        nonlocal transfers
-        while (started := time.perf_counter()) - began < seconds:
-            number = next(numbers)
-            asked = journal(f"{prefix}{number}", number, endpoints)
-            answer = await store.run(partial(book.submit, journal=asked))
-            assert isinstance(answer, Created), answer
-            taken_s.append(time.perf_counter() - started)
-            transfers += len(asked.entries)
-
-    await asyncio.gather(*(caller() for _ in range(callers)))
-    return figures(taken_s, transfers, time.perf_counter() - began)
-
-
-def figures(taken_s: Sequence[float], transfers: int, elapsed_s: float) -> Row:
-    """Return what a run comes to."""
-    in_order = sorted(taken_s)
-    return {
-        "journals_per_s": round(len(in_order) / elapsed_s),
-        "transfers_per_s": round(transfers / elapsed_s),
-        "p50_ms": round(1e3 * in_order[len(in_order) // 2], 2),
-        "p99_ms": round(1e3 * in_order[len(in_order) * 99 // 100], 2),
-    }
 
 
 async def sqlite(folder: Path, callers: int, seconds: float, group_max: int = 128) -> Row:
@@ -138,32 +83,6 @@ async def aiosqlite_naive(folder: Path, callers: int, seconds: float) -> Row:
         return figures(taken_s, transfers, time.perf_counter() - began)
 
 
-async def postgres(address: str, callers: int, seconds: float, *, prefix: str, endpoints: int) -> Row:
-    """Measure the shared store, as one writer of it."""
-    owner = f"{prefix} {time.time_ns()}"
-    store: PostgresStore[PostgresTx] = PostgresStore(
-        address, owner=owner, now_us=now_us, spread=lambda below: below // 2
-    )
-    store.open()
-    try:
-        await booked(store, callers, 0.5, prefix=f"{owner} warm ", endpoints=endpoints)
-        return await booked(store, callers, seconds, prefix=f"{owner} ", endpoints=endpoints)
-    finally:
-        await store.close()
-
-
-async def together(address: str, seconds: float, writers: int) -> Row:
-    """Measure several processes on one database; their rates are added up."""
-    command = [sys.executable, "-m", "benchmarks.ledger", "--writer", address, "--seconds", str(seconds)]
-    started = [
-        await asyncio.create_subprocess_exec(*command, "--name", f"w{n}", stdout=asyncio.subprocess.PIPE)
-        for n in range(writers)
-    ]
-    rows = [json.loads((await each.communicate())[0]) for each in started]
-    added = {name: sum(row[name] for row in rows) for name in ("journals_per_s", "transfers_per_s")}
-    return added | {name: max(row[name] for row in rows) for name in ("p50_ms", "p99_ms")}
-
-
 async def verified(folder: Path, journals: int) -> Row:
     """Measure how long it takes to recompute the chain of so many journals."""
     path = folder / "chain.db"
@@ -183,11 +102,6 @@ async def verified(folder: Path, journals: int) -> Row:
     return {"journals": journals, "seconds": round(time.perf_counter() - began, 2)}
 
 
-def now_us() -> int:
-    """Return microseconds since the epoch."""
-    return time.time_ns() // 1_000
-
-
 async def measured(seconds: float, journals: int, show: Callable[[str, Row], None]) -> dict[str, Row]:
     """Run everything, one after the other."""
     rows: dict[str, Row] = {}
@@ -204,12 +118,16 @@ async def measured(seconds: float, journals: int, show: Callable[[str, Row], Non
         keep("aiosqlite, 64 callers, no rules", await aiosqlite_naive(folder, 64, seconds))
         keep("sqlite, verify the chain", await verified(folder, journals))
     with running_server(durable=True) as server, a_database(server) as address:
-        for endpoints in (100, 1):
-            row = await postgres(address, 64, seconds, prefix="one", endpoints=endpoints)
+        await in_use(address)
+        spread = await in_turns(
+            lambda endpoints: postgres(address, 64, seconds, prefix="one", endpoints=endpoints), ENDPOINTS, 1
+        )
+        for endpoints, row in spread.items():
             keep(f"postgres, 64 callers, {endpoints} endpoints", row)
-        keep("postgres, 1 caller", await postgres(address, 1, seconds, prefix="alone", endpoints=100))
-        keep("postgres, 1 process of 64 callers", await together(address, seconds, 1))
-        keep("postgres, 2 processes of 64 callers", await together(address, seconds, 2))
+        keep("postgres, 1 caller", await postgres(address, 1, seconds, prefix="alone", endpoints=ENDPOINTS))
+        writing = await in_turns(lambda writers: together(address, seconds, writers), 1, 2)
+        for writers, row in writing.items():
+            keep(f"postgres, processes of 64 callers: {writers}", row)
     return rows
 
 
@@ -219,6 +137,10 @@ def ratios(rows: dict[str, Row]) -> dict[str, float]:
     def ratio(one: str, other: str) -> float:
         return round(float(rows[one]["journals_per_s"] / rows[other]["journals_per_s"]), 2)
 
+    def cpu(one: str, other: str) -> float:
+        spent = [rows[name]["client_us"] + rows[name]["server_us"] for name in (one, other)]
+        return round(float(spent[0] / spent[1]), 2)
+
     return {
         "sqlite: groups / a commit each": ratio("sqlite, 64 callers", "sqlite, 64 callers, a commit each"),
         "sqlite: groups / aiosqlite": ratio("sqlite, 64 callers", "aiosqlite, 64 callers, no rules"),
@@ -226,23 +148,23 @@ def ratios(rows: dict[str, Row]) -> dict[str, float]:
             "postgres, 64 callers, 1 endpoints", "postgres, 64 callers, 100 endpoints"
         ),
         "postgres: two processes / one": ratio(
-            "postgres, 2 processes of 64 callers", "postgres, 1 process of 64 callers"
+            "postgres, processes of 64 callers: 2", "postgres, processes of 64 callers: 1"
+        ),
+        "postgres: CPU of a journal, one endpoint / spread": cpu(
+            "postgres, 64 callers, 1 endpoints", "postgres, 64 callers, 100 endpoints"
+        ),
+        "postgres: CPU of a journal, two processes / one": cpu(
+            "postgres, processes of 64 callers: 2", "postgres, processes of 64 callers: 1"
         ),
     }
 
 
 def main() -> None:
-    """Measure, print the table and write the JSON; or be one of several writers."""
+    """Measure, print the table and write the JSON."""
     parser = argparse.ArgumentParser(prog="benchmarks.ledger")
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--journals", type=int, default=100_000, help="in the chain that is verified")
-    parser.add_argument("--writer", default="", help=argparse.SUPPRESS)
-    parser.add_argument("--name", default="w", help=argparse.SUPPRESS)
     given = parser.parse_args()
-    if given.writer:
-        row = asyncio.run(postgres(given.writer, 64, given.seconds, prefix=given.name, endpoints=100))
-        print(json.dumps(row))
-        return
     rows = asyncio.run(
         measured(
             given.seconds,
