@@ -46,6 +46,15 @@ class Pool:
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._closed = False
 
+    def kept(self) -> ServerConnection | None:
+        """Return the newest idle connection; None if there is none, and then `take` finds one."""
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.usable and connection.quiet:
+                return connection
+            connection.close()
+        return None
+
     async def take(self) -> ServerConnection:
         """Return a connection for one request: the newest idle one, or a new one.
 
@@ -53,11 +62,9 @@ class Pool:
         """
         until_s: float | None = None
         while not self._closed:
-            while self._idle:
-                connection = self._idle.pop()
-                if connection.usable and connection.quiet:
-                    return connection
-                connection.close()
+            kept = self.kept()
+            if kept is not None:
+                return kept
             if self._has_room:
                 return await self._connect()
             until_s = until_s or asyncio.get_running_loop().time() + self._pool_timeout_s

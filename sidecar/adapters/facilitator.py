@@ -4,8 +4,9 @@ Decides nothing about money: it only tells a clean reply from everything else. W
 reply proves is the question of `domain.payments`.
 """
 
+from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from pyreqwest.http import Url
 
@@ -107,9 +108,9 @@ class HttpFacilitator:
     def _asked(self, method: str, url: Url) -> "_Asked":
         return _Asked(method, url, self._peer.head(method, target_of(url)))
 
-    async def _ask(self, asked: "_Asked", body: bytes | None, timeout_ms: int) -> Answer:
+    def _ask(self, asked: "_Asked", body: bytes | None, timeout_ms: int) -> Coroutine[Any, Any, Answer]:
         token = None if self._token_for is None else self._token_for(asked.method, str(asked.url))
-        return await self._peer.ask(asked.head, body, timeout_ms=timeout_ms, token=token)
+        return self._peer.ask(asked.head, body, timeout_ms=timeout_ms, token=token)
 
     def _moved(self, url: Url, answer: Answer) -> Url:
         """Return where /supported moved to, if that is on the same origin."""

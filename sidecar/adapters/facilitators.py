@@ -6,8 +6,8 @@ caller's to commit first. Knows no HTTP.
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Collection, Mapping, Sequence
-from typing import Final, TypeVar
+from collections.abc import Awaitable, Collection, Coroutine, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 from sidecar.domain import outcomes
 from sidecar.domain.choosing import Breaker, Health, Kind, admitting, order
@@ -47,16 +47,18 @@ class Watched:
         self._becomes(self.health.listed(ours, self._clock.monotonic_us()))
         return kinds
 
-    async def verify(self, body: bytes) -> VerifyReply:
+    def verify(self, body: bytes) -> Coroutine[Any, Any, VerifyReply]:
         """Ask whether the payment would settle."""
-        return await self._ask(self._inner.verify(body))
+        return self._ask(self._inner.verify(body))
 
-    async def settle(self, body: bytes) -> SettleReply:
+    def settle(self, body: bytes) -> Coroutine[Any, Any, SettleReply]:
         """Ask for settlement."""
-        return await self._ask(self._inner.settle(body))
+        return self._ask(self._inner.settle(body))
 
     def try_it(self) -> None:
         """Note that the call which was given this facilitator is its trial, if it awaits one."""
+        if not self.health.faults:
+            return  # who is in order needs none
         now_us = self._clock.monotonic_us()
         if self.health.awaits_trial(now_us):
             self.health = self.health.on_trial(now_us)
@@ -106,11 +108,11 @@ class Facilitators:
 
     def admits(self, kind: Kind) -> bool:
         """Tell whether a call that pays by *kind* may be let in."""
-        return admitting(self._healths(), kind, self._clock.monotonic_us()) is not None
+        return self._admitting(kind) is not None
 
     def begins(self, kind: Kind) -> bool:
         """Note that the work of a funded call is about to begin; False if nobody would settle it now."""
-        best = admitting(self._healths(), kind, self._clock.monotonic_us())
+        best = self._admitting(kind)
         if best is None:
             return False
         self._by_name[best.name].try_it()
@@ -118,10 +120,11 @@ class Facilitators:
 
     def choose(self, kind: Kind, besides: Collection[str] = ()) -> Facilitator | None:
         """Return who should be asked now, not one of *besides*."""
-        chosen = next((each for each in self._best_first(kind) if each.name not in besides), None)
-        if chosen is not None:
-            chosen.try_it()
-        return chosen
+        for each in self._best_first(kind):
+            if each.name not in besides:
+                each.try_it()
+                return each
+        return None
 
     def by_name(self, name: str) -> Facilitator | None:
         """Return the facilitator of this name, whatever its health."""
@@ -167,11 +170,12 @@ class Facilitators:
         settled = {kind for each in self._all if each.state[0] for kind in each.health.kinds}
         return tuple(sorted(set(kinds) - settled))
 
-    def _healths(self) -> tuple[Health, ...]:
-        return tuple([each.health for each in self._all])
+    def _admitting(self, kind: Kind) -> Health | None:
+        return admitting([each.health for each in self._all], kind, self._clock.monotonic_us())
 
     def _best_first(self, kind: Kind) -> list[Watched]:
-        return [self._by_name[name] for name in order(self._healths(), kind, self._clock.monotonic_us())]
+        best = order([each.health for each in self._all], kind, self._clock.monotonic_us())
+        return [self._by_name[name] for name in best]
 
 
 async def _list(each: Watched) -> None:

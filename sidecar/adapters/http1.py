@@ -25,6 +25,8 @@ HIGH_WATER_BYTES: Final = 65_536
 IDLE_S: Final = 4.0
 """How long a connection is kept for another request: common servers drop theirs after 5 s, and a request
 that crosses such a close is lost without a trace of whether it was read."""
+FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
+"""The fields that say how a body ends."""
 _INFORMATIONAL: Final = 200
 
 Body = bytes | AsyncIterable[bytes] | None
@@ -63,6 +65,7 @@ class ServerConnection(asyncio.Protocol):
         self._to_head = to_head
         self._headed = False
         self._whole = False
+        self._framed = False  # a field of the head says how the body ends
         self._until_close = False  # the answer has no other end
         self._begun = False  # something of it was read
         self._last = False  # nothing may follow on this connection
@@ -231,21 +234,24 @@ class ServerConnection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a field of the head; those behind the body are not carried."""
-        if not self._headed:
-            self.fields.append((name.lower(), value.strip(b" \t")))
+        if self._headed:
+            return
+        name = name.lower()
+        self._framed = self._framed or name in FRAMING
+        self.fields.append((name, value.strip(b" \t")))
 
     def on_headers_complete(self) -> None:
         """Wake whoever waits, unless the head only says that another one comes."""
         status: int = self._parser.get_status_code()
         if status < _INFORMATIONAL:
             self.fields = []
+            self._framed = False
             return
         if self._whole:
             return
         self.status = status
         self._headed = True
-        framing = {name for name, _ in self.fields} & {b"content-length", b"transfer-encoding"}
-        self._until_close = not framing
+        self._until_close = not self._framed
         if self._to_head:  # the parser cannot know that no body follows
             self._whole = self._last = True
         self._wake()
@@ -270,15 +276,17 @@ class ServerConnection(asyncio.Protocol):
 
     # Waiting.
 
-    async def _news(self) -> None:
+    def _news(self) -> "asyncio.Future[None]":
+        """Return what is done when there is more to read, or raise why there will be none."""
         if self._failed is not None:
             raise self._failed
         self._waiter = self._loop.create_future()
-        await self._waiter
+        return self._waiter
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     def _late(self) -> None:
         if self._whole:

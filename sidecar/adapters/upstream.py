@@ -12,13 +12,12 @@ from typing import Final
 from pyreqwest.http import Url
 
 from sidecar.adapters.connecting import Pool
-from sidecar.adapters.http1 import FIELDS_MAX, Body, ServerConnection
+from sidecar.adapters.http1 import FIELDS_MAX, FRAMING, Body, ServerConnection
 from sidecar.adapters.wire import lost, origin_of
 from sidecar.ports import AnswerLost, Headers, NothingSent, UpstreamAnswer, UpstreamRequest
 
 WHOM: Final = "upstream"
 STATUS_RANGE: Final = range(200, 600)
-FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
 LENGTH_DIGITS_MAX: Final = 18
 _TARGET: Final = re.compile(rb"/[!\"$-~]*")
 _NAMES: Final = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9a-z-]+,)*")
@@ -57,7 +56,7 @@ class HttpUpstream:
         """Send and wait for the headers; see the port. An error of the body's own iterator passes."""
         length = _declared(request.headers)
         head = self._head(request, length)
-        connection = await self._pool.take()
+        connection = self._pool.kept() or await self._pool.take()
         body = request.body
         await connection.ask(
             head,
@@ -84,7 +83,7 @@ class HttpUpstream:
         names = b"".join([b"%b," % name for name, _ in kept])
         # Deleting what cannot be sent deletes the line ends that were just written, and nothing else.
         clean = len(text.translate(None, _CONTROLS)) == len(text) - 2 * len(kept)
-        if not clean or not _NAMES.fullmatch(names) or not all(name for name, _ in kept):
+        if not clean or not _NAMES.fullmatch(names):
             raise NothingSent("upstream: a header cannot be carried")  # its value may be a secret
         if not _TARGET.fullmatch(request.target) or not _METHOD.fullmatch(request.method):
             raise NothingSent("upstream: the method or the target cannot be carried")
@@ -154,8 +153,9 @@ class HttpAnswer:
         if not b"".join([value for _, value in self.headers]).isascii():
             raise lost(WHOM, "a header of the answer is not ASCII")
         framing = [field for field in self.headers if field[0] in FRAMING]
-        coded = [value for name, value in framing if name == b"transfer-encoding"]
-        if len(framing) > 1 or (coded and coded[0].lower() != b"chunked"):
+        if len(framing) > 1 or (
+            framing and framing[0][0] == b"transfer-encoding" and framing[0][1].lower() != b"chunked"
+        ):
             raise lost(WHOM, "the answer's framing is ambiguous")
 
     def whole(self) -> bytes | None:

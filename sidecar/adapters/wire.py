@@ -18,6 +18,8 @@ from sidecar.adapters.http1 import FIELDS_MAX, Fields, ServerConnection
 from sidecar.ports import AnswerLost, NothingSent, TimedOut
 
 _OURS: Final = b"user-agent: x402-sidecar\r\naccept: application/json\r\n"
+_WANTED: Final = frozenset({b"content-encoding", b"age", b"date", b"location"})
+"""The fields of an answer that are read."""
 _MS_PER_S: Final = 1_000
 
 
@@ -104,33 +106,38 @@ class Peer:
             head += b"authorization: Bearer %b\r\n" % token.encode("ascii")
         if body is not None:
             head += b"content-type: application/json\r\ncontent-length: %d\r\n" % len(body)
-        connection = await self._pool.take()
+        connection = self._pool.kept() or await self._pool.take()
         left_s = until_s - loop.time()
         try:
             if left_s <= 0:
                 raise NothingSent(f"{self._whom}: no connection in time")
             await connection.ask(head + b"\r\n", body, to_head=False, within_s=left_s)
-            return await self._read(connection, until_s)
+            status, wanted = connection.status, self._judged(connection.fields)
+            content = connection.whole()
+            if content is None:
+                content = await self._pieces(connection, until_s)
         finally:
             connection.release()
+        if len(content) > self._answer_bytes_max:
+            raise lost(self._whom, f"the answer is larger than {self._answer_bytes_max} bytes")
+        date = None if b"age" in wanted else wanted.get(b"date")
+        return Answer(status, content, wanted.get(b"location"), date)
 
     def close(self) -> None:
         """Close every connection; nothing can be asked afterwards."""
         self._pool.close()
 
-    async def _read(self, connection: ServerConnection, until_s: float) -> Answer:
-        fields = connection.fields
+    def _judged(self, fields: Fields) -> dict[bytes, str]:
+        """Return what is read of a head: each field's first value, each byte a character, not all of it text."""
         if len(fields) > FIELDS_MAX:
             raise lost(self._whom, f"the answer has more than {FIELDS_MAX} headers")
-        if _value(fields, b"content-encoding") not in {None, "identity"}:
+        wanted: dict[bytes, str] = {}
+        for name, value in fields:
+            if name in _WANTED:
+                wanted.setdefault(name, value.decode("latin-1"))
+        if wanted.get(b"content-encoding", "identity") != "identity":
             raise lost(self._whom, "the answer is in a content coding that was not asked for")
-        body = connection.whole()
-        if body is None:
-            body = await self._pieces(connection, until_s)
-        if len(body) > self._answer_bytes_max:
-            raise lost(self._whom, f"the answer is larger than {self._answer_bytes_max} bytes")
-        date = None if _value(fields, b"age") is not None else _value(fields, b"date")
-        return Answer(connection.status, body, _value(fields, b"location"), date)
+        return wanted
 
     async def _pieces(self, connection: ServerConnection, until_s: float) -> bytes:
         """Read the body, and stop at the first piece above the cap."""
@@ -150,14 +157,6 @@ class Peer:
 def target_of(url: Url) -> str:
     """Return the path and query of *url*, as they are asked for."""
     return url.path if url.query_string is None else f"{url.path}?{url.query_string}"
-
-
-def _value(fields: Fields, name: bytes) -> str | None:
-    """Return a field's first value, each byte a character: what is not text is nothing that is looked for."""
-    for field, value in fields:
-        if field == name:
-            return value.decode("latin-1")
-    return None
 
 
 def _user(url: str) -> bytes:

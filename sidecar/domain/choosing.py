@@ -127,7 +127,8 @@ def order(candidates: Sequence[Health], kind: Kind, now_us: int) -> tuple[str, .
     One that awaits its trial goes first, once; then those that are closed, the fast
     before the slow; then those another call is trying. Equals stay as they are listed.
     """
-    able = [each for each in candidates if kind in each.kinds and each.breaker is not Breaker.OPEN]
+    # Its breaker is closed, or half-open.
+    able = [each for each in candidates if kind in each.kinds and (each.faults < FAULTS_MAX or each.listed_again)]
     if len(able) == 1:
         return (able[0].name,)
     return tuple(each.name for each in sorted(able, key=lambda each: _rank(each, now_us)))
@@ -144,7 +145,7 @@ def admitting(candidates: Sequence[Health], kind: Kind, now_us: int) -> Health |
     awaiting: Health | None = None
     for each in candidates:
         if kind in each.kinds:
-            if each.breaker is Breaker.CLOSED:
+            if each.faults < FAULTS_MAX:  # its breaker is closed
                 return each
             if awaiting is None and each.awaits_trial(now_us):
                 awaiting = each
