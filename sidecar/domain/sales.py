@@ -58,7 +58,7 @@ class Sale:
         self._parameters = requests.parameters_of(endpoint.name)
         self._at = lru_cache(maxsize=AMOUNTS_KEPT)(self._worked_out)
         self._now = terms[0]
-        self._standing = self._settled(terms[0])
+        self._standing = {each.version: self._settled(each) for each in terms}
         self.endpoint = self._at(terms[0].version, terms[0].price.least)
         self.offers: Final = self._every_way()
         """An offer in every way to be paid that is taken, on whatever terms; those in force come first."""
@@ -90,9 +90,7 @@ class Sale:
         The one function that tells a price: `price`, `price_version` and `offers` of what it returns.
         *request* is what `read` returned.
         """
-        own = self._now.own.get(wallet) if wallet is not None else None
-        standing = self._standing.get(None if own is None else wallet)
-        return standing or self._priced(request, self._now, own or self._now.price)
+        return self._asked(request, self._now, wallet if wallet in self._now.own else None)
 
     def open_to(self, request: Request, payer: bytes, now_us: int) -> tuple[Endpoint, ...] | Refusal:
         """Return every price *payer* may have signed for *request*: what is in force first, then what was.
@@ -103,10 +101,9 @@ class Sale:
         for terms in self._terms.values():
             if not terms.payable(now_us):
                 continue
-            listed = self._priced(request, terms, terms.price)
-            own = terms.own.get(payer)
-            if own is not None:
-                asked = self._priced(request, terms, own)
+            listed = self._asked(request, terms, None)
+            if payer in terms.own:
+                asked = self._asked(request, terms, payer)
                 if isinstance(asked, Refusal):
                     continue
                 found.append(asked)
@@ -120,6 +117,16 @@ class Sale:
         """Return what *terms* ask for whatever the request: of everybody (None), and of some buyers."""
         asked = [(None, terms.price), *terms.own.items()]
         return {buyer: self._at_most(terms, price.least) for buyer, price in asked if not price.places}
+
+    def _asked(self, request: Request, terms: Terms, buyer: bytes | None) -> Endpoint | Refusal:
+        """Return what *terms* ask for *request*: of everybody (None), or of a *buyer* with its own price.
+
+        A 402, a quote and a payment all come here: what is shown is what is charged.
+        """
+        standing = self._standing[terms.version].get(buyer)
+        if standing is not None:
+            return standing
+        return self._priced(request, terms, terms.price if buyer is None else terms.own[buyer])
 
     def _refused(self, request: Request, payer: bytes) -> Refusal:
         quoted = self.quote(request, payer)

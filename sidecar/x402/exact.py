@@ -148,7 +148,11 @@ def _terms(payment: ExactPayment, requirements: Requirements) -> str | None:
         return reasons.UNSUPPORTED_SCHEME
     if chosen.network != requirements.network:
         return reasons.INVALID_NETWORK
-    if isinstance(chosen, Requirements) and chosen.asset.lower() != requirements.asset.lower():
+    if (
+        isinstance(chosen, Requirements)
+        and chosen.asset != requirements.asset
+        and chosen.asset.lower() != requirements.asset.lower()
+    ):
         return reasons.INVALID_REQUIREMENTS
     if authorization.to != address_bytes(requirements.pay_to):
         return reasons.RECIPIENT_MISMATCH

@@ -29,6 +29,10 @@ def match(payment: ExactPayment, offers: Sequence[Requirements]) -> Requirements
     x402 v1: scheme and network are equal, and so are the signed recipient and value.
     """
     chosen = payment.chosen
+    if isinstance(chosen, Requirements):
+        for offer in offers:
+            if _accepted(chosen, offer):
+                return offer
     near = [offer for offer in offers if offer.scheme == chosen.scheme]
     if not near:
         return Mismatch(reasons.UNSUPPORTED_SCHEME)
@@ -37,7 +41,7 @@ def match(payment: ExactPayment, offers: Sequence[Requirements]) -> Requirements
         return Mismatch(reasons.INVALID_NETWORK)
     if isinstance(chosen, Named):
         return _signed_for(payment.authorization, near)
-    return next((offer for offer in near if _accepted(chosen, offer)), Mismatch(reasons.INVALID_REQUIREMENTS))
+    return Mismatch(reasons.INVALID_REQUIREMENTS)
 
 
 def _signed_for(authorization: Authorization, near: Sequence[Requirements]) -> Requirements | Mismatch:
@@ -51,9 +55,11 @@ def _signed_for(authorization: Authorization, near: Sequence[Requirements]) -> R
 
 def _accepted(chosen: Requirements, offer: Requirements) -> bool:
     return (
-        chosen.amount == offer.amount
-        and chosen.asset.lower() == offer.asset.lower()
-        and chosen.pay_to.lower() == offer.pay_to.lower()
+        chosen.scheme == offer.scheme
+        and chosen.network == offer.network
+        and chosen.amount == offer.amount
+        and (chosen.asset == offer.asset or chosen.asset.lower() == offer.asset.lower())
+        and (chosen.pay_to == offer.pay_to or chosen.pay_to.lower() == offer.pay_to.lower())
         and chosen.max_timeout_s == offer.max_timeout_s
-        and all(name in chosen.extra and chosen.extra[name] == ours for name, ours in offer.extra.items())
+        and offer.extra.items() <= chosen.extra.items()
     )
