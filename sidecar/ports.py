@@ -4,7 +4,7 @@ Knows no adapter. Faults are few and born at the seam: an adapter translates
 foreign exceptions once, by evidence and not by the exception's name.
 """
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -116,8 +116,11 @@ class Kept:
 class Answers(Protocol):
     """Where answers are kept for a while. Losing one costs a repeat, never money; nothing here raises."""
 
-    async def keep(self, call: str, kept: Kept, now_us: int) -> None:
-        """Keep the answer of *call* for a while, if there is room."""
+    def keep(self, call: str, kept: Kept, now_us: int) -> Awaitable[None]:
+        """Keep the answer of *call* for a while, if there is room: it is found from now on.
+
+        It outlives the process once what is returned is done; that need not be waited for.
+        """
         ...
 
     async def find(self, call: str, now_us: int) -> Kept | None:

@@ -3,7 +3,7 @@
 Whatever ends a call early closes it all the same: released, credited, or unknown.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from pricing.cost import CostLine
@@ -12,13 +12,7 @@ from sidecar.delivery import End, Exchange
 from sidecar.domain import fees
 from sidecar.domain.admission import RETRY_AFTER_S
 from sidecar.domain.call import Admitted, Flow
-from sidecar.domain.closing import (
-    Ending,
-    abandon_unit,
-    close_unit,
-    lines_of,
-    release_and_close_unit,
-)
+from sidecar.domain.closing import Ending, abandon_unit, close_unit, lines_of, release_and_close_unit
 from sidecar.domain.collecting import pressing
 from sidecar.domain.events import CallClosed, NeedsAttention
 from sidecar.domain.outcomes import Failed, NotSent, Outcome, Paid, not_paid, receipt
@@ -29,14 +23,7 @@ from sidecar.domain.reporting import notes
 from sidecar.domain.settling import release_unit
 from sidecar.fields import combined
 from sidecar.funding import Asking, fund
-from sidecar.ports import (
-    Fault,
-    Kept,
-    NothingSent,
-    StorageUnavailable,
-    TimedOut,
-    UpstreamRequest,
-)
+from sidecar.ports import Fault, Kept, NothingSent, StorageUnavailable, TimedOut, UpstreamRequest
 from sidecar.services import Services
 from sidecar.settlement import Asked, ask, name_facilitator
 from sidecar.work import Work, begin
@@ -125,8 +112,7 @@ class Running:
         if end is End.BROKEN_OFF:
             await self._close(Ending.UNDELIVERED, "failed", work.answer.status, work)
         else:
-            await self._keep(work)
-            await self._close(self._served, "served", work.answer.status, work)
+            await self._close(self._served, "served", work.answer.status, work, keep=True)
         self._s.reached("closed")
 
     @property
@@ -225,10 +211,9 @@ class Running:
             await self._exchange.refuse(refusal, no)
         if work is not None:
             await work.delivery.drain()
-            await self._keep(work)
         ending = Ending.UNDELIVERED if isinstance(outcome, Paid) else Ending.AS_IT_IS
         status = self._exchange.status_of(refusal)
-        await self._close(ending, f"refused:{refusal.code}", status, work)
+        await self._close(ending, f"refused:{refusal.code}", status, work, keep=True)
 
     def _refusal_of(self, outcome: Outcome) -> Refusal:
         if isinstance(outcome, Failed):
@@ -242,17 +227,22 @@ class Running:
     def _ask_again(self, code: Code) -> Refusal:
         return Refusal(code, call=self._payment.call, retry_after_s=RETRY_AFTER_S)
 
-    async def _keep(self, work: Work) -> None:
+    def _keep(self, work: Work) -> Awaitable[None] | None:
         """Keep a whole answer for the buyer who asks again with the same payment."""
         body = work.delivery.whole
-        if body is not None:
-            kept = Kept(work.answer.status, tuple(work.answer.headers), body)
-            await self._s.answers.keep(self._payment.call, kept, self._s.clock.now_us())
+        if body is None:
+            return None
+        kept = Kept(work.answer.status, tuple(work.answer.headers), body)
+        return self._s.answers.keep(self._payment.call, kept, self._s.clock.now_us())
 
-    async def _close(self, ending: Ending, outcome: str, status: int, work: Work | None) -> None:
-        """Make the last commit of the call, with the cost of its work. The buyer has its answer."""
+    async def _close(
+        self, ending: Ending, outcome: str, status: int, work: Work | None, *, keep: bool = False
+    ) -> None:
+        """Make the last commit of the call, with the cost of its work, and *keep* its answer meanwhile."""
         lines: tuple[CostLine, ...] = ()
+        kept: Awaitable[None] | None = None
         if work is not None:
+            kept = self._keep(work) if keep else None
             fields = work.answer.headers
             lines = self._costing.lines(
                 await self._costing.measured(work.delivery),
@@ -260,6 +250,8 @@ class Running:
                 combined(fields, b"x-litellm-response-cost"),
             )
         await self._commit_close(ending, self._closing(outcome, status, lines))
+        if kept is not None:
+            await kept
 
     async def _commit_close(self, ending: Ending, closing: Closing) -> None:
         payment = self._payment

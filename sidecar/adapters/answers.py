@@ -63,18 +63,21 @@ class AnswersFile:
         self._waiting: list[_Waiting] = []
         self._writing = False
 
-    async def keep(self, call: str, kept: Kept, now_us: int) -> None:
+    def keep(self, call: str, kept: Kept, now_us: int) -> "asyncio.Future[None]":
         """Keep an answer for its time; the oldest give way when there is no more room."""
         loop = asyncio.get_running_loop()
-        done = loop.create_future()
+        done: asyncio.Future[None] = loop.create_future()
         self._waiting.append(_Waiting(call, kept, now_us, done))
         if not self._writing:
             self._writing = True
             loop.call_soon(self._hand_over, loop)  # together with what else is kept in this turn
-        await done
+        return done
 
     async def find(self, call: str, now_us: int) -> Kept | None:
         """Return the kept answer of *call*, or None."""
+        for each in reversed(self._waiting):  # what was handed over is written before it is looked for
+            if each.call == call:
+                return each.kept
         return await self._run(self._find, call, now_us)
 
     async def close(self) -> None:

@@ -128,7 +128,7 @@ class Peer:
         self._pool.close()
 
     def _judged(self, fields: Fields) -> dict[bytes, str]:
-        """Return what is read of a head: each field's first value, each byte a character, not all of it text."""
+        """Return what is read of a head: a field's first value, each byte a character, whatever it is."""
         if len(fields) > FIELDS_MAX:
             raise lost(self._whom, f"the answer has more than {FIELDS_MAX} headers")
         wanted: dict[bytes, str] = {}

@@ -128,7 +128,9 @@ def order(candidates: Sequence[Health], kind: Kind, now_us: int) -> tuple[str, .
     before the slow; then those another call is trying. Equals stay as they are listed.
     """
     # Its breaker is closed, or half-open.
-    able = [each for each in candidates if kind in each.kinds and (each.faults < FAULTS_MAX or each.listed_again)]
+    able = [
+        each for each in candidates if kind in each.kinds and (each.faults < FAULTS_MAX or each.listed_again)
+    ]
     if len(able) == 1:
         return (able[0].name,)
     return tuple(each.name for each in sorted(able, key=lambda each: _rank(each, now_us)))

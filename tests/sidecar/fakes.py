@@ -161,8 +161,11 @@ class MemoryAnswers:
         self.lifetime_us = lifetime_s * 1_000_000
         self.kept: dict[str, tuple[Kept, int]] = {}
 
-    async def keep(self, call: str, kept: Kept, now_us: int) -> None:
+    def keep(self, call: str, kept: Kept, now_us: int) -> "asyncio.Future[None]":
         self.kept[call] = (kept, now_us + self.lifetime_us)
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done.set_result(None)
+        return done
 
     async def find(self, call: str, now_us: int) -> Kept | None:
         kept, until_us = self.kept.get(call, (None, 0))

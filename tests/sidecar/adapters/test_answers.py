@@ -52,6 +52,16 @@ def modes(folder: Path) -> set[int]:
     return {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
 
 
+async def test_an_answer_is_found_before_it_is_written(answers: Answers) -> None:
+    """Whoever asks again at once gets what is still on its way to the file, and then the newest of it."""
+    newer = Kept(200, (), b"newer")
+    writing = [answers.keep("call_1", ODD, NOW_US), answers.keep("call_1", newer, NOW_US)]
+
+    assert await answers.find("call_1", NOW_US) == newer
+    await asyncio.gather(*writing)
+    assert await answers.find("call_1", NOW_US) == newer
+
+
 async def test_an_answer_comes_back_as_it_was(answers: Answers) -> None:
     """Status, every field in its order and every byte; nothing for a call that kept none."""
     await answers.keep("call_1", ODD, NOW_US)
@@ -192,8 +202,7 @@ async def test_answers_that_come_together_are_written_together(tmp_path: Path) -
 async def test_what_waits_is_written_before_the_file_is_closed(tmp_path: Path) -> None:
     """The end of the process loses nothing that was on its way."""
     async with a_file(tmp_path) as answers:
-        keeping = asyncio.create_task(answers.keep("call_1", ODD, NOW_US))
-        await asyncio.sleep(0)
+        keeping = answers.keep("call_1", ODD, NOW_US)
     await keeping
     async with a_file(tmp_path) as answers:
         assert await answers.find("call_1", NOW_US) == ODD
