@@ -117,8 +117,9 @@ def _priced(usage: Usage, card: Card, at_us: int) -> tuple[int, int] | None:
         rate = card.rate(unit, input_tokens=usage.input_tokens, service_tier=usage.service_tier, at_us=at_us)
         if rate is None:
             return None
-        total = total * rate.denominator + count * rate.numerator * parts
-        parts *= rate.denominator
+        numerator, denominator = rate.as_integer_ratio()
+        total = total * denominator + count * numerator * parts
+        parts *= denominator
     return total, parts
 
 

@@ -5,7 +5,11 @@ from sidecar.ports import Headers
 
 def values(headers: Headers, name: bytes) -> list[bytes]:
     """Return every value of the field *name*, in order."""
-    return [value for field, value in headers if field == name]
+    found: list[bytes] = []
+    for field, value in headers:  # a comprehension would be one more call, and this is asked often
+        if field == name:
+            found.append(value)
+    return found
 
 
 def combined(headers: Headers, name: bytes) -> bytes:

@@ -276,8 +276,8 @@ class Running:
                 outcome=closing.outcome,
                 captured_nano=payment.price_nano if ending.served else 0,
                 credited_nano=payment.amount_nano if self._paid and not ending.served else 0,
-                cost_nano=tuple((line.kind.value, line.amount.units) for line in booked if line.amount),
-                unknown_costs=sum(line.amount is None for line in booked),
+                cost_nano=tuple([(line.kind.value, line.amount.units) for line in booked if line.amount]),
+                unknown_costs=len([line for line in booked if line.amount is None]),
             )
         )
 

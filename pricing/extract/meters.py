@@ -198,4 +198,7 @@ def _cut_off(found: Found, *, begun: bool = False) -> str | None:
 
 
 def _problem(readings: Sequence[Reading]) -> str | None:
-    return next((reading.problem for reading in readings if isinstance(reading, Unmeasured)), None)
+    for reading in readings:
+        if isinstance(reading, Unmeasured):
+            return reading.problem
+    return None

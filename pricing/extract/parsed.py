@@ -8,12 +8,13 @@ from typing import Final
 from pricing.extract.members import UNREAD, Found, MemberScanner
 
 _NOTHING: Final = object()
+_DECODER: Final = json.JSONDecoder(parse_float=str, parse_constant=str)
 
 
 def read_members(wanted: Mapping[str, int], text: bytes) -> Found:
     """Do what scanning *text* does, at the speed of the standard parser; what that refuses is scanned."""
     try:
-        value = json.loads(text.decode(), parse_float=str, parse_constant=str)
+        value = _DECODER.decode(text.decode())
     except (ValueError, RecursionError):
         scanner = MemberScanner(wanted)
         scanner.feed(text)

@@ -9,6 +9,7 @@ from sidecar.domain.events import CallClosed, Event
 from sidecar.domain.expecting import AGE_US, Expected
 from sidecar.ports import Clock, Observer
 
+_FEE: Final = Kind.FEE.value
 CALLS_MAX: Final = 2_000
 """How far back the books are read at start, in calls of all endpoints."""
 
@@ -32,6 +33,6 @@ class Learning:
     def saw(self, event: Event) -> None:
         """Note a served call whose cost is wholly known; fees are not the work's cost."""
         if isinstance(event, CallClosed) and event.captured_nano and not event.unknown_costs:
-            cost_nano = sum(units for kind, units in event.cost_nano if kind != Kind.FEE.value)
+            cost_nano = sum([units for kind, units in event.cost_nano if kind != _FEE])
             self._expected.note(event.endpoint, cost_nano, self._clock.now_us())
         self._observer.saw(event)

@@ -91,11 +91,8 @@ class LogObserver:
     """Implements `ports.Observer`: every event becomes a line."""
 
     def __init__(self, lines: JsonLines) -> None:
-        self._lines = lines
-
-    def saw(self, event: Event) -> None:
-        """Note that *event* happened. It is frozen, so its line can be made later."""
-        self._lines.put(event)
+        self.saw: Final[Callable[[Event], None]] = lines.put
+        """Notes that an event happened. It is frozen, so its line can be made later."""
 
 
 class LibraryLogs(logging.Handler):

@@ -39,5 +39,6 @@ def of_platform(fees: Fees, revenue: Amount) -> CostLine | None:
     """Return the platform's share of *revenue*, rounded half-even; None when it takes none."""
     if not fees.platform:
         return None
-    share = nano(half_even_of(fees.platform.numerator * revenue.units, fees.platform.denominator))
+    numerator, denominator = fees.platform.as_integer_ratio()
+    share = nano(half_even_of(numerator * revenue.units, denominator))
     return CostLine(Kind.FEE, "platform", share, Basis.MEASURED, rate="config fees", source=Source.TARIFF)

@@ -39,19 +39,19 @@ def cost_lines(
     header = parse_costs(declared)
     told = [header.line()] if isinstance(header, Malformed) else [*header]
     told += found.declared
-    if not any(line.kind is Kind.MODEL for line in told):
+    if Kind.MODEL not in [line.kind for line in told]:
         told += gateway_cost(gateway, answers)
     lines = [*answers, *told] if metered is not None else [unmetered(), *told]
     if tariff is not None:
         lines.append(
             CostLine(Kind.EXTERNAL, "per_call", tariff, Basis.MEASURED, "config per_call", Source.TARIFF)
         )
-    return tuple(tariffs.applied(credible(line), endpoint) for line in lines)
+    return tuple([tariffs.applied(credible(line), endpoint) for line in lines])
 
 
 def credible(line: CostLine) -> CostLine:
     """Return the line, its amount unknown where nobody can have spent so much on it."""
-    if line.amount is None or line.amount <= LINE_MAX:
+    if line.amount is None or line.amount.units <= LINE_MAX.units:
         return line
     return replace(line, amount=None, basis=Basis.UNKNOWN, rate="")
 

@@ -74,7 +74,7 @@ class Buyers:
             send,
             self._ids.call(self._clock.now_us()),
             write_idle_s=WRITE_IDLE_S,
-            cross_origin=any(name == b"origin" for name, _ in fields),
+            cross_origin=b"origin" in [name for name, _ in fields],
         )
         endpoint = ""
         try:
@@ -91,10 +91,10 @@ class Buyers:
 
     def at_once(self, head: Head) -> Callable[[], Whole] | None:
         """Return what answers an unpaid call: the 402 of a price that does not depend on the body."""
-        started_us = self._clock.monotonic_us()
         names = {name for name, _ in head.fields}
         if head.method == "OPTIONS" or not names.isdisjoint(hygiene.PAYING):
             return None
+        started_us = self._clock.monotonic_us()
         target = canonical(head.path, head.query)
         if isinstance(target, Ambiguous) or is_own(target):
             return None

@@ -46,6 +46,17 @@ def mac(signature: bytes) -> bytes:
     return signature.partition(b",v1=")[2]
 
 
+@pytest.mark.parametrize("size", [32, 64, 65])
+def test_a_secret_may_have_any_length_from_32_bytes(size: int) -> None:
+    """One that is longer than a block of the hash is hashed first, as everybody's HMAC does."""
+    secret = bytes(range(size))
+
+    signature = Tokens(origin=secret, calls=CALLS).origin(AT_S, "GET", b"/", DIGEST)
+
+    message = f"{AT_S}.GET./.{DIGEST.hex()}".encode()
+    assert mac(signature).decode() == hmac.new(secret, message, hashlib.sha256).hexdigest()
+
+
 def test_a_call_token_names_its_call_and_its_end() -> None:
     """`<call>.<expiry>.<mac>`, by a secret nobody else has."""
     call, expiry, code = TOKENS.for_call("call_1", AT_S).split(".")
