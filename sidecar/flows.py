@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from sidecar.domain.call import Flow
-from sidecar.ports import Kept, UpstreamRequest
+from sidecar.ports import UpstreamRequest
 from sidecar.running import Running
 
 
@@ -41,8 +41,9 @@ async def deferred(call: Running, outgoing: UpstreamRequest) -> None:
     await _work_and_deliver(call, outgoing)
 
 
-async def on_credit(call: Running, outgoing: UpstreamRequest, kept: Kept | None) -> None:
+async def on_credit(call: Running, outgoing: UpstreamRequest) -> None:
     """Work and deliver for money that is ours already. An answer withheld before is not worked for again."""
+    kept = await call.withheld()
     if kept is not None:
         await call.replay(kept)
         return

@@ -6,7 +6,7 @@ No external effect happens without an earlier committed row that names it.
 
 from sidecar.delivery import Exchange
 from sidecar.domain.admission import Repeated
-from sidecar.domain.call import Admitted, Verified
+from sidecar.domain.call import Verified
 from sidecar.domain.events import CallAdmitted
 from sidecar.domain.outcomes import receipt
 from sidecar.domain.records import Payment
@@ -55,17 +55,9 @@ class Pipeline:
         call = Running(self._s, admitted, exchange, started_us)
         try:
             self._s.reached("admitted")
-            await self._run(call, admitted, outgoing)
+            await (on_credit if payment.on_credit else FLOWS[admitted.flow])(call, outgoing)
         except Exception as defect:  # whatever it is, the money must not stay open
             await call.abandon(defect)
-
-    async def _run(self, call: Running, admitted: Admitted, outgoing: UpstreamRequest) -> None:
-        if admitted.payment.on_credit:
-            earlier, now_us = admitted.earlier, self._s.clock.now_us()
-            kept = await self._s.answers.find(earlier, now_us) if earlier else None
-            await on_credit(call, outgoing, kept)
-        else:
-            await FLOWS[admitted.flow](call, outgoing)
 
     async def _answer_again(self, payment: Payment, exchange: Exchange) -> None:
         """Give the answer this payment has bought again, with its receipt; nothing is booked."""

@@ -120,6 +120,11 @@ class Running:
         """Return how a call ends whose answer was delivered."""
         return Ending.OWED if self._owed else Ending.DELIVERED
 
+    async def withheld(self) -> Kept | None:
+        """Return the answer of the call that this one goes on with; None if there was none, or it is gone."""
+        earlier = self._admitted.earlier
+        return await self._s.answers.find(earlier, self._s.clock.now_us()) if earlier else None
+
     async def replay(self, kept: Kept) -> None:
         """Deliver an answer that was withheld before; its work was booked then."""
         await self._exchange.replay(kept, receipt(self._payment))

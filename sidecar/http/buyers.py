@@ -3,7 +3,7 @@
 Every path is priced, free, ours, or refused. An unpaid call costs no I/O.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -78,7 +78,9 @@ class Buyers:
         )
         endpoint = ""
         try:
-            endpoint = await self._route(scope, fields, exchange)
+            name, answering = self._route(scope, fields, exchange)
+            await answering
+            endpoint = name
         except BuyerLeft:
             return
         except Exception as defect:  # a buyer never sees a defect, an operator always does
@@ -125,35 +127,31 @@ class Buyers:
         """Wait until no paid call is open."""
         await self._selling.idle()
 
-    async def _route(self, scope: Scope, fields: Headers, exchange: BuyerExchange) -> str:
+    def _route(
+        self, scope: Scope, fields: Headers, exchange: BuyerExchange
+    ) -> tuple[str, Coroutine[Any, Any, None]]:
+        """Return the endpoint's name, empty if it is none, and what answers."""
         target = canonical(scope["raw_path"], scope["query_string"])
         if isinstance(target, Ambiguous):
-            await exchange.refuse(Refusal(Code.TARGET_AMBIGUOUS))
-            return ""
+            return "", exchange.refuse(Refusal(Code.TARGET_AMBIGUOUS))
         method: str = scope["method"]
         own = is_own(target)
         if method == "OPTIONS":
             allow = self._pages.methods(target.path) if own else self._routes.allow(target)
-            await _preflight(allow, fields, exchange)
-            return ""
+            return "", _preflight(allow, fields, exchange)
         if own:
-            await self._pages.answer(scope, target, exchange)
-            return ""
+            return "", self._pages.answer(scope, target, exchange)
         match self._routes.match(method, target):
             case Matched(index=index):
                 entry = self._entries[index]
             case WrongMethod(allow=allow):
-                await exchange.refuse(Refusal(Code.METHOD_NOT_ALLOWED, allow=allow))
-                return ""
+                return "", exchange.refuse(Refusal(Code.METHOD_NOT_ALLOWED, allow=allow))
             case UnknownRoute():
-                await exchange.refuse(Refusal(Code.ROUTE_UNKNOWN))
-                return ""
+                return "", exchange.refuse(Refusal(Code.ROUTE_UNKNOWN))
         if entry.sold is None:
-            await self._passing.pass_on(method, target, fields, exchange, entry.timeout_s)
-        else:
-            exchange.path = target.path
-            await self._selling.sell(entry.sold, scope, target, exchange)
-        return entry.name
+            return entry.name, self._passing.pass_on(method, target, fields, exchange, entry.timeout_s)
+        exchange.path = target.path
+        return entry.name, self._selling.sell(entry.sold, scope, target, exchange)
 
 
 async def _preflight(allow: Sequence[str], fields: Headers, exchange: BuyerExchange) -> None:

@@ -101,25 +101,29 @@ class Selling:
         assert not isinstance(payment, Refusal), "what cannot be read was refused"
         self._busy += 1
         try:
-            await self._sell_whole(
-                _Asking(scope["method"], target, fields, payment, now_us), sold, checked, exchange
-            )
+            asking = _Asking(scope["method"], target, fields, payment, now_us)
+            whole = await self._whole(asking, sold, checked, exchange)
+            if whole is not None:
+                await self._start(*whole, exchange)
         finally:
             self._busy -= 1
 
-    async def _sell_whole(
+    async def _whole(
         self, asking: "_Asking", sold: Sold, checked: Checked | None, exchange: BuyerExchange
-    ) -> None:
-        """Read the body, and go on with what may need it; *checked* is the payment if that does not."""
+    ) -> tuple[Asked, Checked | Refusal] | None:
+        """Read the body, and judge what may need it; *checked* is the payment if that does not.
+
+        None: it is answered, since nothing that was paid for is asked.
+        """
         body = await exchange.read_body(self._limits.paid_body_bytes)
         if isinstance(body, Refusal):
             await exchange.refuse(body)
-            return
+            return None
         request = await _read(asking, body, sold.sale)
         if asking.payment is None:
             body.close()
             await exchange.refuse(_asking(sold, request, hygiene.wallet(asking.fields), exchange))
-            return
+            return None
         now_us = self._clock.now_us()
         asked = Asked(asking.method, asking.target, asking.fields, body, exchange.call, now_us)
         # A body may take its time: the payment must still be good for the work that starts now.
@@ -129,7 +133,7 @@ class Selling:
             verdict = await self._check(asking.payment, sold, request, now_us, exchange, counted=counted)
         if not self.ready:
             verdict = Refusal(Code.DRAINING, retry_after_s=RETRY_AFTER_S)
-        await self._start(asked, verdict, exchange)
+        return asked, verdict
 
     async def _check(
         self,
