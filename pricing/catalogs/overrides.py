@@ -44,6 +44,8 @@ class OverriddenCards:
 
     def find(self, provider: str | None, model: str, at_us: int) -> Card | None:
         """Find the card in force; see `RateCards`."""
+        if not self._cards and self._catalogue is not None:
+            return self._catalogue.find(provider, model, at_us)
         own = in_force(self._cards.get(_bare(model), ()), at_us)
         if own is not None or self._catalogue is None:
             return own

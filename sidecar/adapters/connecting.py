@@ -50,7 +50,7 @@ class Pool:
         """Return the newest idle connection; None if there is none, and then `take` finds one."""
         while self._idle:
             connection = self._idle.pop()
-            if connection.usable and connection.quiet:
+            if connection.quiet:
                 return connection
             connection.close()
         return None
@@ -131,7 +131,8 @@ class Pool:
             connection.close()
         else:
             self._idle.append(connection)
-            self._wake()
+            if self._waiting:
+                self._wake()
 
     def _forget(self, connection: ServerConnection) -> None:
         self._open.discard(connection)

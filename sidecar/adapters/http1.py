@@ -87,7 +87,7 @@ class ServerConnection(asyncio.Protocol):
 
         It narrows the moment in which a request could cross a close to what is on the way.
         """
-        return not self._poll.poll(0)
+        return not (self._transport.is_closing() or self._poll.poll(0))
 
     async def ask(self, head: bytes, body: Body, *, to_head: bool, within_s: float) -> None:
         """Send a request and wait for the answer's head, then in `status` and `fields`.
@@ -132,19 +132,20 @@ class ServerConnection(asyncio.Protocol):
         piece = self._pieces.popleft() if len(self._pieces) == 1 else b"".join(self._pieces)
         self._pieces.clear()
         self._held = 0
-        self._go_on()
+        if self._paused:
+            self._go_on()
         return piece
 
     def _go_on(self) -> None:
-        if self._paused:
-            self._paused = False
-            self._transport.resume_reading()
+        self._paused = False
+        self._transport.resume_reading()
 
     def release(self) -> None:
         """Be done with the answer: what came whole frees the connection, anything else closes it."""
         uploading = self._upload is not None and not self._upload.done()
-        if self._whole and not uploading and not self._last and self.usable:
-            self._go_on()  # nobody may have read what stopped its server
+        if self._whole and not uploading and not self._last and not self._transport.is_closing():
+            if self._paused:
+                self._go_on()  # nobody may have read what stopped its server
             self._alarm.set(self._loop.time() + IDLE_S)
             self._free(self)
         else:
@@ -254,7 +255,8 @@ class ServerConnection(asyncio.Protocol):
         self._until_close = not self._framed
         if self._to_head:  # the parser cannot know that no body follows
             self._whole = self._last = True
-        self._wake()
+        if self._waiter is not None:
+            self._wake()
 
     def on_body(self, piece: bytes) -> None:
         """Hold a piece, and the server too when there are many."""
@@ -265,14 +267,16 @@ class ServerConnection(asyncio.Protocol):
         if self._held > HIGH_WATER_BYTES and not self._paused:
             self._paused = True
             self._transport.pause_reading()
-        self._wake()
+        if self._waiter is not None:
+            self._wake()
 
     def on_message_complete(self) -> None:
         """Note that the answer is whole."""
         if self._headed and not self._whole:
             self._whole = True
             self._last = self._last or not self._parser.should_keep_alive()
-            self._wake()
+            if self._waiter is not None:
+                self._wake()
 
     # Waiting.
 

@@ -36,7 +36,7 @@ def cost_lines(
     """
     found = Metered() if metered is None else metered
     answers = [cost_of(reading, cards, at_us) for reading in found.usages]
-    header = parse_costs(declared)
+    header = parse_costs(declared) if declared else ()
     told = [header.line()] if isinstance(header, Malformed) else [*header]
     told += found.declared
     if Kind.MODEL not in [line.kind for line in told]:

@@ -232,7 +232,7 @@ def _payment_header(fields: Headers) -> bytes | Refusal | None:
 
     The version is the document's own, whichever header it came in: some wallets mix them.
     """
-    found = [*values(fields, b"payment-signature"), *values(fields, b"x-payment")]
+    found = [value for name, value in fields if name in hygiene.PAYING]
     if not found:
         return None
     return found[0] if len(found) == 1 else Refusal(Code.PAYMENT_MALFORMED, reason=reasons.INVALID_PAYLOAD)
