@@ -5,13 +5,13 @@ A frozen dataclass checks it at run time as well, once for each field it is made
 and is made four times slower; a paid call makes about a hundred values.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar, dataclass_transform
 
 T = TypeVar("T")
 
 
-@dataclass_transform(frozen_default=True)
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
 def value(of: type[T]) -> type[T]:
     """Make a dataclass with slots, equality and a hash of its fields; to assign to one is a type error."""
     return dataclass(slots=True, unsafe_hash=True)(of)

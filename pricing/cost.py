@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 from typing import Final
 
 from ledger.money import INT64_MAX, Amount, half_even_of, nano
+from ledger.values import value
 from pricing.rates import STANDARD_TIERS, Card, RateCards
 from pricing.usage import Unmeasured, Usage
 
@@ -48,7 +48,7 @@ _DOUBT: Final[Mapping[Basis, int]] = {Basis.ESTIMATED: 1, Basis.UNKNOWN: 2}
 _CERTAINTY: Final[Mapping[Basis, int]] = {basis: rank for rank, basis in enumerate(Basis)}
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CostLine:
     """One cost of a call in nano-USD; `amount` is None exactly when the basis is unknown.
 

@@ -1,12 +1,13 @@
 """What one model answer used, in whole tokens, and whether that is to be believed. Knows no rate."""
 
 from collections.abc import Container, Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY
 from enum import StrEnum
 from operator import attrgetter
 from typing import Final
 
 from ledger.money import USD, Amount
+from ledger.values import value
 
 TOKENS_MAX: Final = 10**9
 """More than this in one answer is not a credible count; it also keeps every cost far inside 64 bits."""
@@ -38,7 +39,7 @@ class Unit(StrEnum):
 EVERY_UNIT: Final = frozenset(Unit)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Usage:
     """Measured tokens of one answer; a zero here was said by the provider, a missing count is `Unmeasured`.
 
@@ -47,6 +48,7 @@ class Usage:
     the answer was served, empty when it said nothing. `reported` is its own figure for the cost, in nano-USD.
     """
 
+    _: KW_ONLY
     provider: str | None
     model: str | None
     response_id: str | None
@@ -104,13 +106,14 @@ class Usage:
         return dict(zip(COUNTS, _counts_of(self), strict=True))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Unmeasured:
     """A model answered, and what it used is not known; *problem* says why. It costs something: never zero.
 
     What the provider itself says it cost may be known all the same: that is *reported*, in nano-USD.
     """
 
+    _: KW_ONLY
     provider: str | None
     model: str | None
     response_id: str | None
@@ -121,7 +124,7 @@ class Unmeasured:
 Reading = Usage | Unmeasured
 
 
-COUNTS: Final = tuple(name for name in Usage.__slots__ if name.endswith(("_tokens", "_searches")))
+COUNTS: Final = tuple(name for name in Usage.__annotations__ if name.endswith(("_tokens", "_searches")))
 _NO_TOKENS: Final = dict.fromkeys(COUNTS, 0)
 _counts_of: Final = attrgetter(*COUNTS)
 

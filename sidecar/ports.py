@@ -8,6 +8,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, C
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from ledger.values import value
 from sidecar.domain.choosing import Kind
 from sidecar.domain.events import Event
 from sidecar.domain.transfers import TransferLog
@@ -74,7 +75,7 @@ class Observer(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class UpstreamRequest:
     """What leaves for the agent. `target` is the canonical path and query, byte for byte."""
 
@@ -104,7 +105,7 @@ class UpstreamAnswer(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Kept:
     """An agent's whole answer, kept for the buyer who paid for it."""
 
@@ -163,7 +164,7 @@ class Facilitator(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Vouched:
     """What was said to `/verify`, and by whom."""
 
@@ -216,7 +217,7 @@ class Head:
     timestamp_s: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Funds:
     """What the chain says of a payer: balance in atomic units, and whether this nonce is spent."""
 

@@ -5,9 +5,10 @@ it is named on disk in its place.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
+from ledger.values import value
 from sidecar.domain import fees, outcomes
 from sidecar.domain.call import Offer
 from sidecar.domain.choosing import Kind
@@ -27,7 +28,7 @@ Till = tuple[str, bytes, bytes]
 """Network, asset and recipient."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Asked:
     """What came of asking. `answered`: the buyer was told *unknown*, as the result could not be committed."""
 

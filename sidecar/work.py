@@ -1,8 +1,9 @@
 """Work: what the agent does for a call, from the request that leaves to the answer on its way back."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
+from ledger.values import value
 from pricing.extract import meter_for
 from sidecar.delivery import Delivery, Unseen
 from sidecar.domain.events import NeedsAttention, UpstreamAnswered
@@ -21,7 +22,7 @@ _NOT_SEEN: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Work:
     """What the agent answered, and its body on the way.
 

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
+from ledger.values import value
+
 R = TypeVar("R")
 T = TypeVar("T")
 
@@ -23,7 +25,7 @@ class Job(Generic[T]):
     alone: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Raised:
     """The outcome of a unit that raised."""
 

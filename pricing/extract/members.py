@@ -7,9 +7,10 @@ over. The scanner is not a validator; of what is not JSON it keeps what it could
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar, Final
+
+from ledger.values import value
 
 KEY_BYTES_MAX: Final = 96
 KEPT_DEPTH_MAX: Final = 8
@@ -30,7 +31,7 @@ _Path = tuple[str | None, ...]
 """Keys from the outermost object inwards; None is a key too long or too broken to be wanted."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Found:
     """Members by wanted name, as JSON values; numbers that are not whole are left as text.
 

@@ -4,9 +4,9 @@ Meters hold at most 256 KiB and never raise: a cost that cannot be read is unkno
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, Protocol
 
+from ledger.values import value
 from pricing.cost import CostLine
 from pricing.declared import ITEMS_MAX, Malformed, parse_costs
 from pricing.extract.elements import ElementScanner
@@ -26,7 +26,7 @@ _DECLARED: Final = b"sidecar-cost "
 _DONE: Final = b"[DONE]"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Metered:
     """What one answer told: every model answer in it, the costs declared in it, and what went wrong first.
 

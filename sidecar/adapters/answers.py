@@ -12,13 +12,13 @@ import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar, TypeVarTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from ledger.values import value
 from sidecar.adapters.system import random_bytes
 from sidecar.ports import Kept
 
@@ -36,7 +36,7 @@ CREATE INDEX IF NOT EXISTS answers_until ON answers (until_us);
 """
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Waiting:
     """An answer to be kept, and who waits for that."""
 

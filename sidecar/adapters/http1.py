@@ -26,7 +26,6 @@ IDLE_S: Final = 4.0
 """How long a connection is kept for another request: common servers drop theirs after 5 s, and a request
 that crosses such a close is lost without a trace of whether it was read."""
 FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
-"""The fields that say how a body ends."""
 _INFORMATIONAL: Final = 200
 
 Body = bytes | AsyncIterable[bytes] | None
@@ -83,9 +82,9 @@ class ServerConnection(asyncio.Protocol):
 
     @property
     def quiet(self) -> bool:
-        """Tell whether the server has neither closed nor said a word that is not read yet: a system call.
+        """Tell whether the server has neither closed nor said a word that is not read yet.
 
-        It narrows the moment in which a request could cross a close to what is on the way.
+        A system call narrows the moment in which a request could cross a close to what is on the way.
         """
         return not (self._transport.is_closing() or self._poll.poll(0))
 
@@ -132,20 +131,19 @@ class ServerConnection(asyncio.Protocol):
         piece = self._pieces.popleft() if len(self._pieces) == 1 else b"".join(self._pieces)
         self._pieces.clear()
         self._held = 0
-        if self._paused:
-            self._go_on()
+        self._go_on()
         return piece
 
     def _go_on(self) -> None:
-        self._paused = False
-        self._transport.resume_reading()
+        if self._paused:
+            self._paused = False
+            self._transport.resume_reading()
 
     def release(self) -> None:
         """Be done with the answer: what came whole frees the connection, anything else closes it."""
         uploading = self._upload is not None and not self._upload.done()
         if self._whole and not uploading and not self._last and not self._transport.is_closing():
-            if self._paused:
-                self._go_on()  # nobody may have read what stopped its server
+            self._go_on()  # nobody may have read what stopped its server
             self._alarm.set(self._loop.time() + IDLE_S)
             self._free(self)
         else:
@@ -199,6 +197,8 @@ class ServerConnection(asyncio.Protocol):
                     return
             if data:
                 self._parser.feed_data(data)
+            if self._waiter is not None:
+                self._wake()
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._fail(AnswerLost(f"{self._whom}: the answer is not valid HTTP"))
 
@@ -215,7 +215,8 @@ class ServerConnection(asyncio.Protocol):
         self._writable.set()
         self._alarm.stop()
         if not self._whole:
-            self._fail(AnswerLost(f"{self._whom}: {_reason(exc)}"))
+            why = "closed in the middle" if exc is None else type(exc).__name__
+            self._fail(AnswerLost(f"{self._whom}: {why}"))
         self._over(self)
 
     def pause_writing(self) -> None:
@@ -242,21 +243,17 @@ class ServerConnection(asyncio.Protocol):
         self.fields.append((name, value.strip(b" \t")))
 
     def on_headers_complete(self) -> None:
-        """Wake whoever waits, unless the head only says that another one comes."""
+        """Note that the head is whole, unless it only says that another one comes."""
         status: int = self._parser.get_status_code()
         if status < _INFORMATIONAL:
-            self.fields = []
-            self._framed = False
-            return
-        if self._whole:
+            self.fields, self._framed = [], False
+        if self._whole or status < _INFORMATIONAL:
             return
         self.status = status
         self._headed = True
         self._until_close = not self._framed
         if self._to_head:  # the parser cannot know that no body follows
             self._whole = self._last = True
-        if self._waiter is not None:
-            self._wake()
 
     def on_body(self, piece: bytes) -> None:
         """Hold a piece, and the server too when there are many."""
@@ -267,16 +264,12 @@ class ServerConnection(asyncio.Protocol):
         if self._held > HIGH_WATER_BYTES and not self._paused:
             self._paused = True
             self._transport.pause_reading()
-        if self._waiter is not None:
-            self._wake()
 
     def on_message_complete(self) -> None:
         """Note that the answer is whole."""
         if self._headed and not self._whole:
             self._whole = True
             self._last = self._last or not self._parser.should_keep_alive()
-            if self._waiter is not None:
-                self._wake()
 
     # Waiting.
 
@@ -305,7 +298,3 @@ class ServerConnection(asyncio.Protocol):
             self._failed = error
         self._wake()
         self.close()
-
-
-def _reason(error: Exception | None) -> str:
-    return "closed in the middle" if error is None else type(error).__name__

@@ -13,6 +13,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from pyreqwest.http import Url
 
+from ledger.values import value
 from sidecar.adapters.connecting import Pool
 from sidecar.adapters.http1 import FIELDS_MAX, Fields, ServerConnection
 from sidecar.ports import AnswerLost, NothingSent, TimedOut
@@ -51,7 +52,7 @@ class Limits:
     pool_timeout_ms: int = 1_000
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Answer:
     """A small answer, read whole, with its Location and the date by its sender's own clock, if any."""
 
@@ -132,9 +133,9 @@ class Peer:
         if len(fields) > FIELDS_MAX:
             raise lost(self._whom, f"the answer has more than {FIELDS_MAX} headers")
         wanted: dict[bytes, str] = {}
-        for name, value in fields:
+        for name, said in fields:
             if name in _WANTED:
-                wanted.setdefault(name, value.decode("latin-1"))
+                wanted.setdefault(name, said.decode("latin-1"))
         if wanted.get(b"content-encoding", "identity") != "identity":
             raise lost(self._whom, "the answer is in a content coding that was not asked for")
         return wanted

@@ -7,9 +7,11 @@ answer closes the breaker. Times are those of a clock that never goes back.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from typing import Final
+
+from ledger.values import value
 
 FAULTS_MAX: Final = 5
 PAUSE_FIRST_US: Final = 5_000_000
@@ -40,7 +42,7 @@ class Breaker(StrEnum):
     OPEN = "open"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Health:
     """One facilitator, by what came of asking it.
 

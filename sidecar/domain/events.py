@@ -4,15 +4,15 @@ Signatures, keys and bodies never enter an event; addresses, call ids, codes
 and amounts do. The class name is the event's name in the logs.
 """
 
-from dataclasses import dataclass
+from ledger.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Event:
     """Something the operator may want to know."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Answered(Event):
     """A buyer's request was answered. `outcome` is served, failed, free or refused:<code>.
 
@@ -27,7 +27,7 @@ class Answered(Event):
     policy: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CallAdmitted(Event):
     """A payment was claimed and its money held."""
 
@@ -38,7 +38,7 @@ class CallAdmitted(Event):
     admit_us: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class UpstreamAnswered(Event):
     """The agent's headers are in."""
 
@@ -48,7 +48,7 @@ class UpstreamAnswered(Event):
     upstream_us: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PaymentSettled(Event):
     """A settlement has an outcome: settled, failed or unknown. `source` tells who said so."""
 
@@ -61,7 +61,7 @@ class PaymentSettled(Event):
     settle_us: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CallClosed(Event):
     """The last commit of a call: what it earned and what its lines cost, nano-USD by kind."""
 
@@ -74,7 +74,7 @@ class CallClosed(Event):
     unknown_costs: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CostsReported(Event):
     """The agent reported costs: how many count, and how many are told already by something stronger.
 
@@ -88,7 +88,7 @@ class CostsReported(Event):
     cost_nano: tuple[tuple[str, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PaymentSeen(Event):
     """A settled payment is final on chain."""
 
@@ -97,7 +97,7 @@ class PaymentSeen(Event):
     transaction: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class BooksSealed(Event):
     """The books were signed up to journal `seq`; `head` is its hash.
 
@@ -108,7 +108,7 @@ class BooksSealed(Event):
     head: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class NeedsAttention(Event):
     """Something a person should look at; `code` is stable, `detail` one sentence without secrets."""
 
@@ -117,7 +117,7 @@ class NeedsAttention(Event):
     call: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class DependencyChanged(Event):
     """A dependency became ready or stopped being so."""
 
@@ -126,7 +126,7 @@ class DependencyChanged(Event):
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Lifecycle(Event):
     """The process itself: started, draining, stopped."""
 

@@ -7,6 +7,8 @@ come at an even pace.
 
 from dataclasses import dataclass, field
 
+from ledger.values import value
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:
@@ -30,14 +32,14 @@ def shared(rate: Rate, processes: int) -> Rate:
     return Rate(calls, rate.period_us) if calls else Rate(1, -(-rate.period_us * processes // rate.calls))
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Pass:
     """It may; `due_us` is what to remember of the caller."""
 
     due_us: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Wait:
     """It may not for another `wait_us`; nothing changes."""
 

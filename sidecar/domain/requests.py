@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
+from ledger.values import value
 from pricing.price import Misfit
 from sidecar.domain import pointers
 from sidecar.domain.refusals import Code, Refusal
@@ -39,7 +40,7 @@ class Part(StrEnum):
     HEADERS = "headers"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Request:
     """What is asked for. `document` is the JSON body; None: it was not read, or there is none."""
 

@@ -23,6 +23,8 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
+from ledger.values import value
+
 TARGETS_KEPT: Final = 256
 """How many are kept as they were read, a few MB: a request asks more than once, and many ask the same."""
 
@@ -46,7 +48,7 @@ class Ambiguity(StrEnum):
     UNESCAPED = "character that must be escaped"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Target:
     """A target that everybody reads alike. `target` is what leaves; `segments` are of the path.
 

@@ -4,10 +4,10 @@ A bad payment ends here; a good one becomes evidence that the later steps ask fo
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
+from ledger.values import value
 from sidecar.domain import policies
 from sidecar.domain.call import Endpoint, Offer
 from sidecar.domain.refusals import Code, Refusal
@@ -23,7 +23,7 @@ SKEW_S: Final = 60
 MAX_TIMEOUT_MIN_S: Final = 120
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Checked:
     """A payment whose every signed field, window and signature is right for *offer* of *endpoint*.
 

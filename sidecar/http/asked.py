@@ -1,9 +1,9 @@
 """What a buyer asked for, whole: becomes the evidence the paid path takes, and the request that leaves."""
 
 import hashlib
-from dataclasses import dataclass
 
 from ledger.money import text
+from ledger.values import value
 from sidecar.domain import chart
 from sidecar.domain.call import CallContext, Verified
 from sidecar.domain.target import Target
@@ -16,7 +16,7 @@ from sidecar.tokens import Tokens
 US_PER_S = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Asked:
     """One request with its body, read once. Nobody looks at its headers again after this."""
 

@@ -5,10 +5,10 @@ RFC 9110 section 7.6.1: connection fields, and what `Connection` names, end at e
 
 import hashlib
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from ledger.values import value
 from sidecar.fields import values
 from sidecar.ports import Headers
 
@@ -74,7 +74,7 @@ def _reserved(name: bytes) -> bool:
     return name in HOP_BY_HOP or plain in PAYMENT or plain.startswith(_OURS)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Introduction:
     """What the agent is told about the call it is asked to serve."""
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
+from ledger.values import value
 from sidecar.domain.admission import RETRY_AFTER_S
 from sidecar.domain.pacing import Rate
 from sidecar.domain.refusals import Code, Refusal
@@ -192,7 +193,7 @@ class Selling:
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Asking:
     """One request before its body, and the payment that came with it."""
 

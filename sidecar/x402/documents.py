@@ -8,10 +8,12 @@ the spelling they were configured with, because clients compare them as text.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from ledger.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Requirements:
     """One entry of `accepts`: how a call may be paid."""
 
@@ -24,7 +26,7 @@ class Requirements:
     extra: Mapping[str, object] = field(default_factory=dict, hash=False)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Named:
     """All that a version 1 payment says of its terms beside what was signed."""
 
@@ -32,7 +34,7 @@ class Named:
     network: str | None  # CAIP-2; None for a name that version 1 does not have
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Resource:
     """What is sold; `description` and `mime_type` are left out of the document when None."""
 
@@ -41,7 +43,7 @@ class Resource:
     mime_type: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Authorization:
     """The signed EIP-3009 message, field by field."""
 
@@ -53,7 +55,7 @@ class Authorization:
     nonce: bytes  # 32 bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ExactPayment:
     """A decoded payment of the `exact` scheme; nothing in it is verified yet.
 
@@ -72,7 +74,7 @@ class ExactPayment:
     extensions: Mapping[str, object] = field(default_factory=dict, hash=False)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Malformed:
     """The document cannot be read. `reason` is a spec string, `where` names the member at fault.
 
@@ -83,14 +85,14 @@ class Malformed:
     where: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TooLarge:
     """The document is above the limit; nothing of it was read."""
 
     limit_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class VerifyReply:
     """A facilitator's answer to `/verify`; `reason` is None exactly when `valid`."""
 
@@ -99,7 +101,7 @@ class VerifyReply:
     reason: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SettleReply:
     """A facilitator's answer to `/settle`, and what a buyer reads in PAYMENT-RESPONSE.
 
@@ -115,7 +117,7 @@ class SettleReply:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SupportedKind:
     """One kind of payment that a facilitator settles."""
 
@@ -125,7 +127,7 @@ class SupportedKind:
     extra: Mapping[str, object] = field(default_factory=dict, hash=False)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Supported:
     """A facilitator's answer to `/supported`; kinds that cannot be read are not listed."""
 

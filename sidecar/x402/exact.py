@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
+from ledger.values import value
 from sidecar.x402 import reasons
 from sidecar.x402.documents import Authorization, ExactPayment, Malformed, Requirements
 from sidecar.x402.eip712 import domain_separator, recover, transfer_digest, with_chain_v
@@ -23,7 +23,7 @@ SIGNATURE_BYTES_MAX: Final = 4096
 NONCE_BYTES: Final = 32
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Window:
     """How long an authorization must and may still be good, in seconds from now."""
 
@@ -31,7 +31,7 @@ class Window:
     max_remaining_s: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LocallyValid:
     """The payer signed precisely what we asked for. Says nothing of funds or of an earlier use."""
 
@@ -40,14 +40,14 @@ class LocallyValid:
     payment_digest: bytes  # 32 bytes, see payment_digest()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Invalid:
     """The payment does not pay for this; *reason* is the spec's string."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Signed:
     """The scheme's part of a payment: the message and its signature."""
 

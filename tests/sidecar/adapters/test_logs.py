@@ -4,13 +4,13 @@ import io
 import json
 import logging
 import threading
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ledger.values import value
 from sidecar.adapters.logs import JsonLines, LibraryLogs, LogObserver, plain
 from sidecar.domain.events import CallClosed, Event, Lifecycle, PaymentSettled
 
@@ -61,15 +61,13 @@ def test_pairs_are_kept_as_lists() -> None:
     assert lines_of(closed)[0]["cost_nano"] == [["model", 3], ["tool", 4]]
 
 
-@dataclass(frozen=True)
+@value
 class Careless(Event):
     """An event as it must not be: with a secret in a field, and one in an attribute."""
 
     signature: bytes
     more: object
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "note", "attribute-secret")
+    note: ClassVar[str] = "attribute-secret"
 
 
 @given(st.text(alphabet="abcdefghij", min_size=12, max_size=40))
