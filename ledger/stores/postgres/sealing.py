@@ -73,6 +73,7 @@ class Sealer:
         head = GENESIS if end is None else Head(end[0], bytes(end[1]))
         found = self._run(connection, "transfers", ([row[0] for row in batch],)).fetchall()
         if self._through != head.seq:  # another has sealed since, or this process has not yet
+            self._run(connection, "patiently")
             self._used = {no for (no,) in self._run(connection, "used")}
         self._know(connection, {no for row in found for no in row[3:5]})
         grouped = {seq: tuple(group) for seq, group in groupby(found, key=lambda row: row[0])}

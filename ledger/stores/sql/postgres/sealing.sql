@@ -22,6 +22,9 @@ FROM transfers WHERE journal_seq = ANY (%s) ORDER BY journal_seq, position;
 -- folded: accounts among these that were folded: what is folded is sealed
 SELECT a.no FROM unnest(%s::bigint[]) AS a (no) WHERE EXISTS (SELECT 1 FROM sums AS s WHERE s.account_no = a.no);
 
+-- patiently: let this transaction take as long as it needs: what was not folded for days is much, and who does not seal does not fold
+SET LOCAL statement_timeout = 0;
+
 -- used: accounts that sealed journals after the last fold use
 SELECT DISTINCT a.no
 FROM transfers AS t JOIN seals AS s ON s.journal_seq = t.journal_seq

@@ -17,7 +17,7 @@ from ledger.folding import keep, next_fold
 from ledger.money import USD
 from ledger.sealed import booked
 from ledger.store import Lag
-from ledger.stores.postgres.connecting import connect
+from ledger.stores.postgres.connecting import Waits, connect
 from ledger.stores.postgres.dialect import Connection
 from ledger.stores.postgres.sealing import Sealer, lag
 from ledger.stores.postgres.store import PostgresStore, PostgresTx
@@ -170,6 +170,21 @@ async def test_an_account_is_first_used_once_whoever_seals(
             assert found is not None
             _, content, prev_hash = found
             assert hashlib.sha256(prev_hash + content).digest() == digest
+
+
+async def test_a_turn_begins_however_much_is_not_folded(
+    store: PostgresStore[PostgresTx], postgres: str
+) -> None:
+    """It reads all of that once, past every timeout: who cannot begin to seal would never fold either."""
+    await store.run(partial(book.submit, journal=journal("a")))
+    with connect(postgres, waits=Waits(statement_ms=1_000)) as connection:
+        connection.execute("ALTER TABLE folds RENAME TO quick_folds")
+        connection.execute("CREATE VIEW folds AS SELECT 0::bigint AS seq WHERE pg_sleep(1.3) IS NOT NULL")
+
+        Sealer("x").seal(connection)
+
+        assert sealed(connection) == ["a"]
+        assert connection.execute("SHOW statement_timeout").fetchone() == ("1s",)
 
 
 async def test_many_batches_are_one_chain(
