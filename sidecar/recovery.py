@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final
 
+from sidecar.commits import in_units, together
 from sidecar.domain import metering
 from sidecar.domain.call import Offer
 from sidecar.domain.closing import abandon_unit, close_orphan_unit
@@ -28,6 +29,7 @@ ASK_AGAIN_S: Final = 60
 """How often a facilitator is asked again about one unknown settlement, in seconds."""
 _WITHOUT_A_CHAIN: Final = frozenset({State.UNKNOWN, State.DOUBTFUL, State.OWED})
 """What only a facilitator, or the time, can decide where no chain can be asked."""
+_NOT_SERVED: Final = Closing("failed", 0, 0, (metering.unmetered(),))
 
 
 class Recovery:
@@ -52,29 +54,25 @@ class Recovery:
     async def put_to_rest(self) -> int:
         """Close what runs that are over left open, of this process or another; returns how many calls."""
         orphans = await self._s.commits.once(partial(_orphans, owner=self._owner))
-        lines = (metering.unmetered(),)
-        closing = Closing("failed", 0, 0, lines)
-        for payment in orphans:
-            unit = partial(
-                abandon_unit,
-                claim_key=payment.claim_key,
-                call=payment.call,
-                closing=closing,
-                now_us=self._s.clock.now_us(),
-            )
-            rested = await self._s.commits.once(unit)
-            self._s.observer.saw(NeedsAttention("call_recovered", f"now {rested.state}", payment.call))
+        for some in in_units(orphans):
+            for payment, rested in await together(self._abandon, some, self._tripped):
+                self._attention("call_recovered", f"now {rested.state}", payment)
         calls = await self._s.commits.once(partial(_orphan_calls, owner=self._owner))
-        for call, endpoint in calls:
-            close = partial(
-                close_orphan_unit,
-                call=call,
-                endpoint=endpoint,
-                closing=closing,
-                now_us=self._s.clock.now_us(),
-            )
-            await self._s.commits.once(close)
+        for each in in_units(calls):
+            await together(self._close, each, self._tripped)
         return len(orphans) + len(calls)
+
+    async def _abandon(self, orphans: Sequence[Payment]) -> list[Payment]:
+        return await self._s.commits.once(
+            partial(_abandon_all, orphans=orphans, now_us=self._s.clock.now_us())
+        )
+
+    async def _close(self, calls: Sequence[tuple[str, str]]) -> list[None]:
+        return await self._s.commits.once(partial(_close_all, calls=calls, now_us=self._s.clock.now_us()))
+
+    def _tripped(self, defect: Exception, _: Sequence[object]) -> None:
+        """Tell of a defect: what trips over it must not leave all others unwatched."""
+        self._s.observer.saw(NeedsAttention("recovery_failed", type(defect).__name__))
 
     async def run(self) -> None:
         """Look around until cancelled. A fault ends one round, never the task."""
@@ -86,8 +84,8 @@ class Recovery:
                 return
             except Fault as fault:
                 self._s.observer.saw(NeedsAttention("recovery_delayed", str(fault)))
-            except Exception as defect:  # one payment that trips it must not leave all others unwatched
-                self._s.observer.saw(NeedsAttention("recovery_failed", type(defect).__name__))
+            except Exception as defect:
+                self._tripped(defect, ())
             await asyncio.sleep(self._interval_ms / 1000)
 
     async def look(self) -> None:
@@ -156,6 +154,16 @@ def _open_questions(tx: RecordsTx, networks: tuple[str, ...], now_s: int) -> tup
 
 def _orphans(tx: RecordsTx, owner: str) -> list[Payment]:
     return tx.orphans(owner)
+
+
+def _abandon_all(tx: RecordsTx, orphans: Sequence[Payment], now_us: int) -> list[Payment]:
+    return [abandon_unit(tx, each.claim_key, each.call, _NOT_SERVED, now_us) for each in orphans]
+
+
+def _close_all(tx: RecordsTx, calls: Sequence[tuple[str, str]], now_us: int) -> list[None]:
+    for call, endpoint in calls:
+        close_orphan_unit(tx, call, endpoint, _NOT_SERVED, now_us)
+    return [None] * len(calls)
 
 
 def _orphan_calls(tx: RecordsTx, owner: str) -> list[tuple[str, str]]:

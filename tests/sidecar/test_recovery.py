@@ -9,6 +9,7 @@ from typing import Any, Final
 import pytest
 
 from sidecar import recovery as recovery_module
+from sidecar.commits import UNIT_MAX
 from sidecar.domain.call import Verified
 from sidecar.domain.closing import Ending
 from sidecar.domain.events import PaymentSeen, PaymentSettled
@@ -121,6 +122,37 @@ async def test_a_crash_is_put_to_rest_by_what_is_on_disk(
         assert stall.count("settle", "verify", "upstream", "funds") == dict.fromkeys(
             ("settle", "verify", "upstream", "funds"), 0
         )
+
+
+async def many_left(stall: Stall, count: int) -> list[Payment]:
+    """Leave so many calls open, of payers who are asked for their money."""
+    asked = [verified(call=f"call_{n:03}", nonce=n, body=b"%d" % n) for n in range(1, count + 1)]
+    return [await stall.books.sending(await stall.books.admitted(each)) for each in asked]
+
+
+async def test_many_calls_are_put_to_rest_in_few_commits(tmp_path: Path) -> None:
+    """A process that died amid a rush starts again soon."""
+    async with open_stall(tmp_path) as stall:
+        payments = await many_left(stall, UNIT_MAX + 1)
+        assert await stall.recovery("run_2").put_to_rest() == len(payments)
+
+        assert stall.count("_abandon_all") == {"_abandon_all": 2}
+        states = {(await stall.books.payment(payment)).state for payment in payments}
+        assert states == {State.UNKNOWN}
+        assert stall.observer.attention == ["call_recovered"] * len(payments)
+
+
+async def test_a_call_that_trips_keeps_no_other_from_its_rest(tmp_path: Path) -> None:
+    """It is told and left as it is, and the next round tries it again."""
+    async with open_stall(tmp_path) as stall:
+        payments = await many_left(stall, 3)
+        stall.storage.faults["_abandon_all"] = [AssertionError("refused"), AssertionError("refused again")]
+        await stall.recovery("run_2").put_to_rest()
+
+        states = [(await stall.books.payment(payment)).state for payment in payments]
+        assert states == [State.SENDING, State.UNKNOWN, State.UNKNOWN]
+        assert stall.observer.attention.count("recovery_failed") == 2
+        assert await stall.recovery("run_2").put_to_rest() == 1
 
 
 @pytest.mark.parametrize("crashed", [admitted, sending, settled, unknown, spending, spending_again])
