@@ -7,7 +7,7 @@ the chain can tell.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -29,6 +29,7 @@ ASK_AGAIN_S: Final = 60
 """How often a facilitator is asked again about one unknown settlement, in seconds."""
 _WITHOUT_A_CHAIN: Final = frozenset({State.UNKNOWN, State.DOUBTFUL, State.OWED})
 """What only a facilitator, or the time, can decide where no chain can be asked."""
+_QUESTIONS: Final = ("unknown", "unseen", "watched", "overdue")
 _NOT_SERVED: Final = Closing("failed", 0, 0, (metering.unmetered(),))
 
 
@@ -89,20 +90,27 @@ class Recovery:
             await asyncio.sleep(self._interval_ms / 1000)
 
     async def look(self) -> None:
-        """Look once: note new blocks, then weigh what the chain, or else the facilitator, can tell."""
+        """Look once: note new blocks, then weigh what the chain, or else the facilitator, can tell.
+
+        Of what there is too much of for once the rest follows at once, as long as something comes of it.
+        """
         asked = await asyncio.gather(*(self._head(network) for network in self._watched))
         seen = {network for network, ok in zip(self._watched, asked, strict=True) if ok}
-        while True:
+        kinds: Collection[str] = _QUESTIONS
+        while kinds:
             questions = partial(
-                _open_questions, networks=tuple(self._watched), now_s=self._s.clock.now_us() // 1_000_000
+                _open_questions,
+                kinds=kinds,
+                networks=tuple(self._watched),
+                now_s=self._s.clock.now_us() // 1_000_000,
             )
-            found, more = await self._s.commits.once(questions)
-            proven = await self._weighing.weigh([each for each in found if each.network in seen])
-            for payment in found:
+            found = await self._s.commits.once(questions)
+            each_once = {payment.claim_key: payment for payments in found.values() for payment in payments}
+            proven = await self._weighing.weigh([each for each in each_once.values() if each.network in seen])
+            for payment in each_once.values():
                 if payment.state in _WITHOUT_A_CHAIN and payment.network not in self._watched:
                     await self._ask_again(payment)
-            if not (more and proven):
-                return
+            kinds = [kind for kind in kinds if len(found[kind]) == BATCH] if proven else ()
 
     async def _head(self, network: str) -> bool:
         watched = self._watched[network]
@@ -139,17 +147,21 @@ class Recovery:
         self._s.observer.saw(NeedsAttention(code, detail, payment.call))
 
 
-def _open_questions(tx: RecordsTx, networks: tuple[str, ...], now_s: int) -> tuple[list[Payment], bool]:
-    """Return what evidence may decide, and whether there may be more of it.
+def _open_questions(
+    tx: RecordsTx, kinds: Collection[str], networks: tuple[str, ...], now_s: int
+) -> dict[str, list[Payment]]:
+    """Return what evidence may decide, of these *kinds*.
 
     Where no chain can be asked, only an unknown has anybody to ask. What is to be
     collected is not looked for while it can be: whoever is asked for it tells.
     """
-    found = (
-        tx.unknown(BATCH), tx.unseen(BATCH, networks), tx.watched(BATCH, networks), tx.overdue(BATCH, now_s)
-    )  # fmt: skip
-    each_once = {payment.claim_key: payment for payments in found for payment in payments}
-    return [*each_once.values()], any(len(payments) == BATCH for payments in found)
+    questions: dict[str, Callable[[], list[Payment]]] = {
+        "unknown": lambda: tx.unknown(BATCH),
+        "unseen": lambda: tx.unseen(BATCH, networks),
+        "watched": lambda: tx.watched(BATCH, networks),
+        "overdue": lambda: tx.overdue(BATCH, now_s),
+    }
+    return {kind: questions[kind]() for kind in kinds}
 
 
 def _orphans(tx: RecordsTx, owner: str) -> list[Payment]:

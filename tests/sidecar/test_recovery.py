@@ -459,6 +459,23 @@ async def test_a_network_nobody_can_ask_holds_up_no_other(
         assert [(await stall.books.payment(payment)).proof for payment in here] == [Proof.CHAIN] * 2
 
 
+async def test_what_is_too_much_for_once_follows_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As long as something comes of it; what waits for its blocks is not asked about again and again."""
+    monkeypatch.setattr(recovery_module, "BATCH", 2)
+    async with open_stall(tmp_path) as stall:
+        calls = [verified(call=f"call_{number}", nonce=number) for number in range(1, 8)]
+        payments = [await delivered(stall.books, call) for call in calls]
+        for number, payment in enumerate(payments[:5], 1):
+            stall.chain.transfer(payment.nonce, a_log(payment, number))
+        await look(stall)
+
+        proofs = [(await stall.books.payment(payment)).proof for payment in payments]
+        assert proofs == [Proof.CHAIN] * 5 + [Proof.WORD] * 2
+        assert stall.count("_open_questions") == {"_open_questions": 4}
+
+
 # Without a chain, the same facilitator's clean word.
 
 
