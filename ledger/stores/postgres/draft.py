@@ -1,6 +1,6 @@
 """A draft: journals that are decided and that the database has not been told of, with all they change.
 
-What units of a group have booked is written together, in one statement, before
+What units of a group have booked is written together, in one round trip, before
 their commit; until then it is found here. Nothing here reads.
 """
 
@@ -14,10 +14,10 @@ from ledger.balances import Balance
 from ledger.rules import TransferState
 from ledger.stores import rows as to
 from ledger.stores.migrate import SQL
-from ledger.stores.postgres.direct import Direct
+from ledger.stores.postgres.direct import Direct, texts
 from ledger.transfers import Booked
 
-_WRITE: Final = queries.load(SQL / "postgres" / "direct.sql")["write"].sql
+_SQL: Final = {name: query.sql for name, query in queries.load(SQL / "postgres" / "direct.sql").items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,44 +79,56 @@ class Draft:
         self._rows.take(other._rows)  # noqa: SLF001 its own kind
 
     def write(self, direct: Direct) -> None:
-        """Write what the database lacks."""
+        """Leave to be sent what the database lacks."""
         rows, self._rows = self._rows, _Rows([], [], [], {})
-        opened, journals, transfers = rows.accounts, rows.journals, rows.transfers
-        if not journals:
-            return
+        named = [account for _, account in rows.accounts]
         kept = [(no, floor, balance) for no, (floor, balance) in rows.balances.items()]
-        named = [account for _, account in opened]
-        direct.run(
-            _WRITE,
-            numbers_text(no for no, _ in opened),
-            texts_text(accounts.text(one.id) for one in named),
-            texts_text(one.asset.code for one in named),
-            numbers_text(one.asset.decimals for one in named),
-            texts_text(one.kind for one in named),
-            texts_text(one.side for one in named),
-            texts_text(one.constraint for one in named),
-            numbers_text(one.seq for one in journals),
-            texts_text(one.id for one in journals),
-            texts_text(one.kind for one in journals),
-            numbers_text(one.happened_us for one in journals),
-            numbers_text(one.recorded_us for one in journals),
-            texts_text(one.subject for one in journals),
-            texts_text(one.note for one in journals),
-            numbers_text(no for no, _, _ in kept),
-            texts_text(floor for _, floor, _ in kept),
-            numbers_text(balance.debits_posted for _, _, balance in kept),
-            numbers_text(balance.credits_posted for _, _, balance in kept),
-            numbers_text(balance.debits_pending for _, _, balance in kept),
-            numbers_text(balance.credits_pending for _, _, balance in kept),
-            numbers_text(row[0] for row in transfers),
-            numbers_text(row[1] for row in transfers),
-            texts_text(row[2] for row in transfers),
-            texts_text(row[3] for row in transfers),
-            numbers_text(row[4] for row in transfers),
-            numbers_text(row[5] for row in transfers),
-            numbers_text(row[6] for row in transfers),
-            texts_text(row[7] for row in transfers),
-        )
+        if named:
+            _write(
+                direct,
+                "open",
+                numbers_text(no for no, _ in rows.accounts),
+                texts_text(accounts.text(one.id) for one in named),
+                texts_text(one.asset.code for one in named),
+                numbers_text(one.asset.decimals for one in named),
+                texts_text(one.kind for one in named),
+                texts_text(one.side for one in named),
+                texts_text(one.constraint for one in named),
+            )
+        if rows.journals:
+            _write(
+                direct,
+                "book",
+                numbers_text(one.seq for one in rows.journals),
+                texts_text(one.id for one in rows.journals),
+                texts_text(one.kind for one in rows.journals),
+                numbers_text(one.happened_us for one in rows.journals),
+                numbers_text(one.recorded_us for one in rows.journals),
+                texts_text(one.subject for one in rows.journals),
+                texts_text(one.note for one in rows.journals),
+            )
+        if kept:
+            _write(
+                direct,
+                "keep",
+                numbers_text(no for no, _, _ in kept),
+                texts_text(floor for _, floor, _ in kept),
+                numbers_text(balance.debits_posted for _, _, balance in kept),
+                numbers_text(balance.credits_posted for _, _, balance in kept),
+                numbers_text(balance.debits_pending for _, _, balance in kept),
+                numbers_text(balance.credits_pending for _, _, balance in kept),
+            )
+        if rows.transfers:
+            columns = zip(*rows.transfers, strict=True)
+            _write(direct, "enter", *map(_column, columns))
+
+
+def _write(direct: Direct, name: str, *columns: str) -> None:
+    direct.later(_SQL[name], texts(columns))
+
+
+def _column(values: tuple[Any, ...]) -> str:
+    return numbers_text(values) if isinstance(values[0], int) else texts_text(values)
 
 
 # An array as the text that PostgreSQL reads: the driver would look at each value for a type,

@@ -44,12 +44,15 @@ class Lease:
         """Become a writer."""
         self._run(connection, "enter")
 
-    def begin_group(self, connection: "psycopg.Connection[Any]") -> Begun:
+    def begin_group(self, direct: Direct) -> Begun:
         """Begin a transaction before whose end nobody fences it, or closes a period.
 
-        Raises Fenced.
+        One round trip, whose last statement reads after the locks were had. Raises Fenced.
         """
-        found = Direct(connection).several(self._begin)
+        locks, standing = self._begin
+        direct.later("BEGIN")
+        direct.later(locks)
+        found = direct.run(standing)
         if not found or found[0][0] != b"f":
             raise self.fenced()
         _, closed_us, number, closures = found[0]
@@ -57,11 +60,10 @@ class Lease:
         return Begun(number.decode(), OPEN if closed_us is None else int(closed_us), closures == b"t")
 
     @cached_property
-    def _begin(self) -> str:
-        """Statements of one round trip; the last one reads after the locks were had."""
+    def _begin(self) -> tuple[str, str]:
         owner = sql.Literal(self.owner)
-        parts = (sql.SQL(_SQL[name]).format(owner=owner).as_string() for name in ("begin_group", "standing"))
-        return ";".join(("BEGIN", *parts))
+        locks, standing = (sql.SQL(_SQL[name]).format(owner=owner) for name in ("begin_group", "standing"))
+        return locks.as_string(), standing.as_string()
 
     def renew(self, connection: "psycopg.Connection[Any]") -> bool:
         """Go on being a writer; tells whether the lease still ran. Raises Fenced."""

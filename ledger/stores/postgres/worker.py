@@ -98,7 +98,7 @@ class Worker(Generic[T]):
         connection, tx = self._opened()
         outcomes: list[Any] = []
         try:
-            begun = self._lease.begin_group(connection)
+            begun = self._lease.begin_group(tx.direct)
             tx.begin_group(begun.closed_us, closures=begun.closures)
             for n, job in enumerate(jobs):
                 outcomes.append(self._unit(connection, tx, job.unit, wait=n == 0))

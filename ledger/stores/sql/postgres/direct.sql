@@ -19,19 +19,21 @@ FROM transfers AS t WHERE id = ANY ($1::text[]);
 SELECT nextval('journals_seq_seq'::regclass), j.seq, j.kind, j.happened_us, j.recorded_us, j.subject, j.note
 FROM (SELECT) AS one LEFT JOIN journals AS j ON j.id = $1;
 
--- write: book journals with their entries and the accounts they open, and keep the counters of constrained ones
-WITH opened AS (
-    INSERT INTO accounts (no, id, asset, decimals, kind, side, bound)
-    SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[])
-), booked AS (
-    INSERT INTO journals (seq, id, kind, happened_us, recorded_us, subject, note)
-    SELECT * FROM unnest($8::bigint[], $9::text[], $10::text[], $11::bigint[], $12::bigint[], $13::text[], $14::text[])
-), kept AS (
-    INSERT INTO balances (account_no, floor, debits_posted, credits_posted, debits_pending, credits_pending)
-    SELECT * FROM unnest($15::bigint[], $16::text[], $17::bigint[], $18::bigint[], $19::bigint[], $20::bigint[])
-    ON CONFLICT (account_no) DO UPDATE SET
-        debits_posted = excluded.debits_posted, credits_posted = excluded.credits_posted,
-        debits_pending = excluded.debits_pending, credits_pending = excluded.credits_pending
-)
+-- open: accounts under numbers that were drawn
+INSERT INTO accounts (no, id, asset, decimals, kind, side, bound)
+SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[]);
+
+-- book: journals
+INSERT INTO journals (seq, id, kind, happened_us, recorded_us, subject, note)
+SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::text[]);
+
+-- keep: the counters of constrained accounts
+INSERT INTO balances (account_no, floor, debits_posted, credits_posted, debits_pending, credits_pending)
+SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
+ON CONFLICT (account_no) DO UPDATE SET
+    debits_posted = excluded.debits_posted, credits_posted = excluded.credits_posted,
+    debits_pending = excluded.debits_pending, credits_pending = excluded.credits_pending;
+
+-- enter: the entries of journals
 INSERT INTO transfers (journal_seq, position, id, kind, debit_no, credit_no, amount, pending_id)
-SELECT * FROM unnest($21::bigint[], $22::bigint[], $23::text[], $24::text[], $25::bigint[], $26::bigint[], $27::bigint[], $28::text[]);
+SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::text[]);

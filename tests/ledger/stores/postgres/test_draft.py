@@ -55,10 +55,11 @@ def test_what_is_drafted_is_found() -> None:
 
 
 def test_it_is_written_once_and_word_for_word(connection: "psycopg.Connection[Any]") -> None:
-    """All of it in one statement; it is found as before, and a second time there is nothing to write."""
-    draft = drafted()
+    """All of it together; it is found as before, and a second time there is nothing to write."""
+    draft, direct = drafted(), Direct(connection)
     for _ in range(2):
-        draft.write(Direct(connection))
+        draft.write(direct)
+    direct.flush()
 
     assert not draft.unwritten
     assert [*draft.journals] == ["a", "b"]
@@ -76,6 +77,7 @@ def test_an_empty_draft_asks_nothing(connection: "psycopg.Connection[Any]") -> N
     connection.close()
 
     Draft().write(direct)
+    direct.flush()
 
 
 TEXTS = st.lists(st.one_of(st.none(), st.text(st.characters(exclude_characters="\0", codec="utf-8"))))
