@@ -66,13 +66,15 @@ def arrived_unit(
     confirmed = payment.proof is not Proof.WORD and (
         payment.state in SERVED_FIRST or (late and payment.proof is Proof.NONE)
     )
+    # As it was told, mostly: written again it would dirty a page of its index again.
+    moved = {} if log.transaction == payment.transaction else {"transaction": log.transaction}
     proven = tx.change(
         payment,
         state=after(payment.state, Fact.CONFIRMED) if confirmed else payment.state,
         proof=Proof.CHAIN,
-        transaction=log.transaction,
         watched=False,
         changed_us=now_us,
+        **moved,
     )
     if payment.proof is Proof.WORD:
         record(tx, entries.seen(proven, now_us))

@@ -34,7 +34,9 @@ CREATE TABLE journals (
     hash        BLOB NOT NULL CHECK (length(hash) = 32)        -- seals the journal, its transfers, and all before
 ) STRICT;
 
-CREATE INDEX journals_by_subject ON journals (subject) WHERE subject <> '';
+-- A journal whose id begins with what it is about is found by that.
+CREATE INDEX journals_by_subject ON journals (subject)
+    WHERE subject <> '' AND substr(id, 1, length(subject) + 1) <> subject || '/';
 
 CREATE TABLE transfers (
     journal_seq INTEGER NOT NULL REFERENCES journals (seq),

@@ -1,10 +1,16 @@
 """Books: accounts and journals read as they were booked."""
 
 from contextlib import closing
+from functools import partial
 from typing import Any
 
+from ledger import book
+from ledger.book import Created
+from ledger.money import nano
+from ledger.transfers import Journal, Transfer
 from sidecar.adapters.storage.reading import fetch, open_read_only
 from sidecar.finops import books
+from tests.ledger.examples import CASH, SALES
 from tests.sidecar.shop import FACILITATOR, FEE, TOOL, Sale, Shop, paid
 
 PAYER = "0x" + "aa" * 20
@@ -121,3 +127,35 @@ async def test_journals_are_paged_newest_first_also_of_one_subject(shop: Shop) -
         "admit",
     ]
     assert rest["next_cursor"] is None
+
+
+async def test_journals_about_something_are_found_whatever_their_ids(shop: Shop) -> None:
+    """Those of a call begin with its id, a person's do not; another call's are not among them."""
+    call = Sale(1).call
+    await shop.serve(Sale(1))
+    for name, subject in (
+        ("manual/m1", call),
+        (f"{call}/x", f"{call}/delivered"),
+        ("manual/m2", f"{call}/delivered"),
+        (f"{call}/y", call),
+        (f"{call}0/z", f"{call}0"),
+        (call, call),
+    ):
+        moved = Transfer(name, debit=CASH, credit=SALES, amount=nano(1))
+        asked = Journal(name, "manual", (moved,), Sale(1).at_us, subject=subject)
+        assert isinstance(await shop.store.run(partial(book.submit, journal=asked)), Created)
+
+    def found(subject: str) -> list[str]:
+        return [journal["id"] for journal in journals(shop, 100, None, subject)["items"]]
+
+    paged, cursor = list[str](), None
+    while page := journals(shop, 2, cursor, call):
+        paged += [journal["id"] for journal in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        cursor = int(page["next_cursor"])
+    of_call = [f"{call}/{role}" for role in ("delivered", "settled", "admit")]
+    assert found(call) == paged == [call, f"{call}/y", "manual/m1", *of_call]
+    assert found(f"{call}/delivered") == ["manual/m2", f"{call}/x"]
+    assert found(f"{call}0") == [f"{call}0/z"]
+    assert len(found("")) == 9

@@ -68,6 +68,7 @@ async def lived(books: Books) -> None:
 def answers(books: Books) -> Mapping[str, list[dict[str, Any]]]:
     asked = [(name, parameters) for name, parameters in ASKED.items() if name != "margin"]
     asked += [("margin", margins.parameters(unit, None, None)) for unit in UNITS]
+    asked += [("journals", {**ASKED["journals"], "subject": "call_1"})]
     with closing(open_read_only(books.place)) as connection:
         return {
             f"{name} {parameters}": [

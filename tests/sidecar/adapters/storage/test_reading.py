@@ -237,6 +237,7 @@ async def test_journals_are_found_by_number_and_by_subject(shop: Shop) -> None:
     steps = plan(shop, "journals", ASKED["journals"])
 
     assert "journals_by_subject (subject=?" in steps
+    assert "INDEX sqlite_autoindex_journals_1 (id>? AND id<?)" in steps
     assert "SCAN journals" not in steps
 
 

@@ -46,7 +46,9 @@ CREATE TABLE journals (
     note        text NOT NULL           -- for people; may be empty
 );
 
-CREATE INDEX journals_by_subject ON journals (subject) WHERE subject <> '';
+-- A journal whose id begins with what it is about is found by that.
+CREATE INDEX journals_by_subject ON journals (subject)
+    WHERE subject <> '' AND substr(id, 1, length(subject) + 1) <> subject || '/';
 
 CREATE TABLE transfers (
     journal_seq bigint NOT NULL,        -- a journal's; what it and the next three name is there: `transfers_refer`

@@ -3,9 +3,13 @@ WITH page AS (
     SELECT * FROM (
         SELECT seq FROM journals WHERE :subject = '' AND seq <= :newest ORDER BY seq DESC LIMIT :limit) AS numbers
     UNION ALL
-    SELECT * FROM (
+    SELECT seq FROM journals  -- of a call: their ids begin with it; '0' comes after '/'
+    WHERE id > :subject || '/' AND id < :subject || '0' AND subject = :subject AND subject <> '' AND +seq <= :newest
+    UNION ALL
+    SELECT * FROM (  -- all others, such as a person's
         SELECT seq FROM journals
-        WHERE subject = :subject AND subject <> '' AND seq <= :newest ORDER BY seq DESC LIMIT :limit) AS numbers
+        WHERE subject = :subject AND subject <> '' AND substr(id, 1, length(subject) + 1) <> subject || '/'
+          AND seq <= :newest ORDER BY seq DESC LIMIT :limit) AS numbers
 )
 SELECT
     seq, id, kind, happened_us, recorded_us, subject, note,
@@ -17,4 +21,4 @@ SELECT
      JOIN accounts AS c ON c.no = t.credit_no
      WHERE t.journal_seq = journals.seq) AS entries
 FROM page JOIN journals USING (seq)
-ORDER BY seq DESC;
+ORDER BY seq DESC LIMIT :limit;
