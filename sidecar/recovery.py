@@ -29,8 +29,18 @@ ASK_AGAIN_S: Final = 60
 """How often a facilitator is asked again about one unknown settlement, in seconds."""
 _WITHOUT_A_CHAIN: Final = frozenset({State.UNKNOWN, State.DOUBTFUL, State.OWED})
 """What only a facilitator, or the time, can decide where no chain can be asked."""
-_QUESTIONS: Final = ("unknown", "unseen", "watched", "overdue")
 _NOT_SERVED: Final = Closing("failed", 0, 0, (metering.unmetered(),))
+
+_Question = Callable[[RecordsTx, tuple[str, ...], int], list[Payment]]
+
+# Where no chain can be asked, only an unknown has anybody to ask. What is to be collected is not looked for
+# while it can be: whoever is asked for it tells. Each is a unit of its own: no call waits for all of them.
+_QUESTIONS: Final[tuple[_Question, ...]] = (
+    lambda tx, _, __: tx.unknown(BATCH),
+    lambda tx, networks, _: tx.unseen(BATCH, networks),
+    lambda tx, networks, _: tx.watched(BATCH, networks),
+    lambda tx, _, now_s: tx.overdue(BATCH, now_s),
+)
 
 
 class Recovery:
@@ -96,21 +106,25 @@ class Recovery:
         """
         asked = await asyncio.gather(*(self._head(network) for network in self._watched))
         seen = {network for network, ok in zip(self._watched, asked, strict=True) if ok}
-        kinds: Collection[str] = _QUESTIONS
-        while kinds:
-            questions = partial(
+        for question in _QUESTIONS:
+            while await self._look_at(question, seen):
+                pass
+
+    async def _look_at(self, question: _Question, seen: Collection[str]) -> bool:
+        """Weigh what is open of one kind; True if something came of it and there may be more."""
+        found = await self._s.commits.once(
+            partial(
                 _open_questions,
-                kinds=kinds,
+                question=question,
                 networks=tuple(self._watched),
                 now_s=self._s.clock.now_us() // 1_000_000,
             )
-            found = await self._s.commits.once(questions)
-            each_once = {payment.claim_key: payment for payments in found.values() for payment in payments}
-            proven = await self._weighing.weigh([each for each in each_once.values() if each.network in seen])
-            for payment in each_once.values():
-                if payment.state in _WITHOUT_A_CHAIN and payment.network not in self._watched:
-                    await self._ask_again(payment)
-            kinds = [kind for kind in kinds if len(found[kind]) == BATCH] if proven else ()
+        )
+        proven = await self._weighing.weigh([each for each in found if each.network in seen])
+        for payment in found:
+            if payment.state in _WITHOUT_A_CHAIN and payment.network not in self._watched:
+                await self._ask_again(payment)
+        return proven > 0 and len(found) == BATCH
 
     async def _head(self, network: str) -> bool:
         watched = self._watched[network]
@@ -148,20 +162,10 @@ class Recovery:
 
 
 def _open_questions(
-    tx: RecordsTx, kinds: Collection[str], networks: tuple[str, ...], now_s: int
-) -> dict[str, list[Payment]]:
-    """Return what evidence may decide, of these *kinds*.
-
-    Where no chain can be asked, only an unknown has anybody to ask. What is to be
-    collected is not looked for while it can be: whoever is asked for it tells.
-    """
-    questions: dict[str, Callable[[], list[Payment]]] = {
-        "unknown": lambda: tx.unknown(BATCH),
-        "unseen": lambda: tx.unseen(BATCH, networks),
-        "watched": lambda: tx.watched(BATCH, networks),
-        "overdue": lambda: tx.overdue(BATCH, now_s),
-    }
-    return {kind: questions[kind]() for kind in kinds}
+    tx: RecordsTx, question: _Question, networks: tuple[str, ...], now_s: int
+) -> list[Payment]:
+    """Return what evidence may decide, of one kind."""
+    return question(tx, networks, now_s)
 
 
 def _orphans(tx: RecordsTx, owner: str) -> list[Payment]:

@@ -38,6 +38,10 @@ class Watched:
     heads: Heads
 
 
+_Block = tuple[int, int]
+"""The newest final block: its number and its time."""
+
+
 class _Silent(Exception):
     """Nobody answers; the text is the last fault's."""
 
@@ -58,35 +62,42 @@ class Weighing:
     def __init__(self, services: Services, watched: Mapping[str, Watched]) -> None:
         self._s = services
         self._watched = watched
-        self._waits: dict[bytes, tuple[int, int]] = {}
+        self._waits: dict[str, tuple[int, dict[bytes, int]]] = {}
 
     async def weigh(self, payments: Sequence[Payment]) -> int:
         """Weigh *payments*, all on networks that are watched; return of how many something was proven.
 
         What waits is asked about once for each final block.
         """
-        self._waits = {
-            each.claim_key: at for each in payments if (at := self._waits.get(each.claim_key)) is not None
-        }
         proven = 0
         for (network, asset), alike in groupby(sorted(payments, key=_place), key=_till):
             watched = self._watched[network]
-            block, timestamp_s = watched.heads.final
+            final = block, _ = watched.heads.final
+            waits = self._waits_for(network, block)
             due = [
                 each
                 for each in alike
-                if _start(each, block) <= block
-                and self._waits.get(each.claim_key) != (block, each.changed_us)
+                if _start(each, block) <= block and waits.get(each.claim_key) != each.changed_us
             ]
             try:
                 for start in range(0, len(due), ASKED_MAX):
-                    found = await self._ask(watched, asset, due[start : start + ASKED_MAX])
-                    proven += await self._conclude(found, block, timestamp_s)
+                    found = await self._ask(watched.chain, asset, due[start : start + ASKED_MAX], final)
+                    proven += await self._conclude(found, final)
             except _Silent as silent:
                 self._s.observer.saw(NeedsAttention("chain_unreachable", str(silent)))
         return proven
 
-    async def _ask(self, watched: Watched, asset: bytes, payments: Sequence[Payment]) -> list[_Found]:
+    def _waits_for(self, network: str, block: int) -> dict[bytes, int]:
+        """Return what waits for the block after *block*, by claim key, and when it had changed."""
+        looked_at, waits = self._waits.get(network, (block, {}))
+        if looked_at != block:
+            waits = {}
+        self._waits[network] = block, waits
+        return waits
+
+    async def _ask(
+        self, chain: Chain, asset: bytes, payments: Sequence[Payment], final: _Block
+    ) -> list[_Found]:
         """Ask about all of *payments* at once, in halves where that fails; leave out what cannot be told.
 
         _Silent: so many questions were not answered at all that no other will be.
@@ -96,7 +107,7 @@ class Weighing:
         while to_ask:
             some = to_ask.pop()
             try:
-                found += await self._evidence(watched, asset, some)
+                found += await _evidence(chain, asset, some, final)
             except Fault as fault:
                 silent += isinstance(fault, NothingSent | TimedOut)
                 if silent == SILENT_MAX:
@@ -108,25 +119,11 @@ class Weighing:
                     to_ask += [some[half:], some[:half]]
         return found
 
-    async def _evidence(self, watched: Watched, asset: bytes, payments: Sequence[Payment]) -> list[_Found]:
-        block, timestamp_s = watched.heads.final
-        first = min(_start(each, block) for each in payments)
-        signed = [_signed(each) for each in payments]
-        logs = await watched.chain.transfers_of(asset, signed, from_block=first, to_block=block)
-        found = [_Found(each, untaken := _since(each, logs, block), bool(untaken)) for each in payments]
-        dying = [each for each in found if timestamp_s > each.payment.valid_before and not each.nonce_used]
-        if dying:
-            asked = [_signed(each.payment) for each in dying]
-            used = await watched.chain.nonces_used(asset, asked, block)
-            for each in dying:
-                each.nonce_used = _signed(each.payment) in used
-        return found
-
-    async def _conclude(self, found: Sequence[_Found], block: int, timestamp_s: int) -> int:
+    async def _conclude(self, found: Sequence[_Found], final: _Block) -> int:
         """Commit what is proven. A transaction may hold several Transfers, each for a payment of its own."""
         moved = 0
         while found:
-            proven = [done for each in found if (done := self._judge(each, block, timestamp_s))]
+            proven = [done for each in found if (done := self._judge(each, final))]
             again: list[_Found] = []
             for some in in_units(proven):
                 for (each, verdict), now in await together(self._commit, some, self._tripped):
@@ -140,14 +137,14 @@ class Weighing:
             found = again
         return moved
 
-    def _judge(self, found: _Found, block: int, timestamp_s: int) -> "_Judged | None":
+    def _judge(self, found: _Found, final: _Block) -> "_Judged | None":
         """Return what is proven, or None: then it waits for the next final block."""
-        payment = found.payment
+        payment, (block, timestamp_s) = found.payment, final
         verdict = weigh(payment, found.untaken, nonce_used=found.nonce_used, final_timestamp_s=timestamp_s)
         if found.taken and not isinstance(verdict, Arrived):
             self._attention("transfer_taken", "its transfer has paid for another payment", payment)
         if isinstance(verdict, Wait):
-            self._waits[payment.claim_key] = block, payment.changed_us
+            self._waits_for(payment.network, block)[payment.claim_key] = payment.changed_us
             return None
         return found, verdict
 
@@ -193,6 +190,21 @@ class Weighing:
 
 
 _Judged = tuple[_Found, Arrived | Dead | Undecidable]
+
+
+async def _evidence(chain: Chain, asset: bytes, payments: Sequence[Payment], final: _Block) -> list[_Found]:
+    """Ask what became of *payments* up to the final block, once about all of them."""
+    block, timestamp_s = final
+    first = min(_start(each, block) for each in payments)
+    signed = [_signed(each) for each in payments]
+    logs = await chain.transfers_of(asset, signed, from_block=first, to_block=block)
+    found = [_Found(each, untaken := _since(each, logs, block), bool(untaken)) for each in payments]
+    dying = [each for each in found if timestamp_s > each.payment.valid_before and not each.nonce_used]
+    if dying:
+        used = await chain.nonces_used(asset, [_signed(each.payment) for each in dying], block)
+        for each in dying:
+            each.nonce_used = _signed(each.payment) in used
+    return found
 
 
 def _start(payment: Payment, block: int) -> int:
