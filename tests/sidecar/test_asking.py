@@ -3,15 +3,22 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from sidecar.domain.call import Flow
+from sidecar.domain.choosing import FAULTS_MAX
 from sidecar.domain.payments import State
 from sidecar.domain.records import Payment
-from sidecar.ports import AnswerLost, StorageGone
+from sidecar.ports import AnswerLost, NothingSent, StorageGone
+from sidecar.x402 import reasons
 from sidecar.x402.documents import SettleReply
-from tests.sidecar.builders import an_endpoint, verified
-from tests.sidecar.fakes import FakeFacilitator, honest, until
+from tests.sidecar.builders import PAYER, an_endpoint, verified
+from tests.sidecar.fakes import FakeFacilitator, honest, turns, until
+from tests.sidecar.shop import NETWORK
 from tests.sidecar.stall import Stall, open_stall
 from tests.sidecar.x402.signing import NOW_S
 
@@ -157,3 +164,60 @@ async def test_a_late_answer_finds_the_storage_gone(tmp_path: Path) -> None:
         await collector.finish()
 
         assert await states(stall) == [State.COLLECTING, State.DELIVERED]
+
+
+# Whatever is answered about the others, and however many are asked for at once.
+
+REFUSED: Final = SettleReply(False, "", NETWORK, PAYER, None, reasons.INSUFFICIENT_FUNDS)
+ANSWERS: Final[dict[str, tuple[SettleReply | Exception | None, State]]] = {
+    "settled": (None, State.DELIVERED),
+    "refused": (REFUSED, State.DEFAULTED),
+    "lost": (AnswerLost("reset"), State.DOUBTFUL),
+    "not sent": (NothingSent("no connection"), State.OWED),
+    "a defect": (ZeroDivisionError("odd"), State.DOUBTFUL),
+    "of another payer": (SettleReply(True, "0x" + "ab" * 32, NETWORK, bytes(20), 1), State.DOUBTFUL),
+}
+
+
+class Told:
+    """Lets a facilitator say something of its own about some payments."""
+
+    def __init__(self, facilitator: FakeFacilitator, answers: dict[str, SettleReply | Exception]) -> None:
+        self._settle: Callable[[bytes], Awaitable[SettleReply]] = facilitator.settle
+        self._answers = answers
+        facilitator.settle = self.settle  # type: ignore[method-assign]
+
+    async def settle(self, body: bytes) -> SettleReply:
+        """Answer by the nonce, some of them a little later than others."""
+        nonce = honest(body).transaction
+        await turns(int(nonce, 16) % 3)
+        answer = self._answers.get(nonce)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer or await self._settle(body)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    answers=st.lists(st.sampled_from([*ANSWERS]), min_size=1, max_size=9).filter(
+        lambda names: len(names) - names.count("settled") - names.count("refused") < FAULTS_MAX
+    ),
+    batch=st.integers(1, 9),
+    at_once=st.integers(1, 9),
+)
+async def test_each_answer_counts_for_its_own_payment(answers: list[str], batch: int, at_once: int) -> None:
+    """In one batch or in many, one after the other or all at once."""
+    with TemporaryDirectory() as folder:
+        async with open_stall(Path(folder), endpoint=DEFERRED) as stall:
+            payments = await owing(stall, len(answers))
+            said = {
+                "0x" + payment.nonce.hex(): answer
+                for payment, name in zip(payments, answers, strict=True)
+                if (answer := ANSWERS[name][0]) is not None
+            }
+            Told(stall.facilitator, said)
+            collector = stall.collector(batch=batch, at_once=at_once)
+            await collector.collect()
+            await collector.finish()
+
+            assert await states(stall) == [ANSWERS[name][1] for name in answers]
