@@ -8,11 +8,10 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pyreqwest.http import Url
-
 from sidecar.adapters.facilitator_auth import TokenFor
 from sidecar.adapters.system import SystemClock
-from sidecar.adapters.wire import Answer, Limits, Peer, lost, origin_of, target_of
+from sidecar.adapters.urls import Url, read
+from sidecar.adapters.wire import Answer, Limits, Peer, lost, origin_of
 from sidecar.domain import clocks
 from sidecar.ports import AnswerLost, Clock
 from sidecar.x402.codec import ANSWER_BYTES_MAX, parse_settle, parse_supported, parse_verify
@@ -103,22 +102,26 @@ class HttpFacilitator:
         self._peer.close()
 
     def _request(self, method: str, path: str) -> "_Asked":
-        return self._asked(method, Url(f"{self._base}/{path}"))
+        return self._asked(method, read(f"{self._base}/{path}"))
 
     def _asked(self, method: str, url: Url) -> "_Asked":
-        return _Asked(method, url, self._peer.head(method, target_of(url)))
+        return _Asked(method, url, self._peer.head(method, url.target))
 
     def _ask(self, asked: "_Asked", body: bytes | None, timeout_ms: int) -> Coroutine[Any, Any, Answer]:
-        token = None if self._token_for is None else self._token_for(asked.method, str(asked.url))
+        token = (
+            None
+            if self._token_for is None
+            else self._token_for(asked.method, asked.url.origin + asked.url.target)
+        )
         return self._peer.ask(asked.head, body, timeout_ms=timeout_ms, token=token)
 
     def _moved(self, url: Url, answer: Answer) -> Url:
         """Return where /supported moved to, if that is on the same origin."""
         try:
-            target = url.join(answer.location or "")
+            target = url.joined(answer.location or "")
         except ValueError:
             raise self._odd(answer) from None
-        if not answer.location or target.origin_ascii != url.origin_ascii:
+        if not answer.location or target.origin != url.origin:
             raise lost(self._whom, "/supported redirects to another origin")
         return target
 

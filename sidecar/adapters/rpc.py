@@ -8,9 +8,8 @@ import json
 from collections.abc import Callable, Hashable, Sequence
 from typing import Final, TypeVar
 
-from pyreqwest.http import Url
-
-from sidecar.adapters.wire import Limits, Peer, lost, origin_of, target_of
+from sidecar.adapters.urls import read
+from sidecar.adapters.wire import Limits, Peer, lost, origin_of
 from sidecar.ports import AnswerLost, Fault, TimedOut
 from sidecar.x402.bounded_json import read_loose_object
 
@@ -34,7 +33,7 @@ class Node:
     def __init__(self, url: str, limits: Limits) -> None:
         self.name = f"rpc {origin_of(url.partition('?')[0])}"
         self.peer = Peer(url, self.name, limits)
-        self.head = self.peer.head("POST", target_of(Url(url)))
+        self.head = self.peer.head("POST", read(url).target)
 
 
 class Rpc:

@@ -9,10 +9,9 @@ import re
 from collections.abc import AsyncIterable, AsyncIterator
 from typing import Final
 
-from pyreqwest.http import Url
-
 from sidecar.adapters.connecting import Pool
 from sidecar.adapters.http1 import FIELDS_MAX, FRAMING, Body, ServerConnection
+from sidecar.adapters.urls import read
 from sidecar.adapters.wire import lost, origin_of
 from sidecar.ports import AnswerLost, Headers, NothingSent, UpstreamAnswer, UpstreamRequest
 
@@ -48,7 +47,7 @@ class HttpUpstream:
             connect_timeout_s=connect_timeout_ms / 1_000,
             pool_timeout_s=pool_timeout_ms / 1_000,
         )
-        self._path = Url(base_url).path.rstrip("/").encode("ascii")
+        self._path = read(base_url).path.rstrip("/").encode("ascii")
         self._host = b"host: %b\r\n" % self._pool.authority
         self._body_idle_s = body_idle_ms / 1_000
 

@@ -11,11 +11,10 @@ from email.utils import parsedate_to_datetime
 from typing import Final
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from pyreqwest.http import Url
-
 from ledger.values import value
 from sidecar.adapters.connecting import Pool
 from sidecar.adapters.http1 import FIELDS_MAX, Fields, ServerConnection
+from sidecar.adapters.urls import read
 from sidecar.ports import AnswerLost, NothingSent, TimedOut
 
 _OURS: Final = b"user-agent: x402-sidecar\r\naccept: application/json\r\n"
@@ -27,14 +26,12 @@ _MS_PER_S: Final = 1_000
 def origin_of(url: str) -> str:
     """Check a configured base URL and return its origin, which carries no secret.
 
-    ValueError: not http or https, or it has a query or a fragment.
+    ValueError: it cannot be read, or has a query.
     """
-    parsed = Url(url)
-    if parsed.scheme not in {"http", "https"}:
-        raise ValueError("the URL must be http or https")
-    if parsed.query_string is not None or parsed.fragment is not None:
-        raise ValueError("the URL must have no query and no fragment")
-    return parsed.origin_ascii
+    parsed = read(url)
+    if parsed.query is not None:
+        raise ValueError("the URL must have no query")
+    return parsed.origin
 
 
 def lost(whom: str, what: str) -> AnswerLost:
@@ -153,11 +150,6 @@ class Peer:
                 break
             body += piece
         return bytes(body)
-
-
-def target_of(url: Url) -> str:
-    """Return the path and query of *url*, as they are asked for."""
-    return url.path if url.query_string is None else f"{url.path}?{url.query_string}"
 
 
 def _user(url: str) -> bytes:

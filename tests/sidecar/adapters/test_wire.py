@@ -7,9 +7,9 @@ import struct
 from dataclasses import replace
 
 import pytest
-from pyreqwest.http import Url
 
-from sidecar.adapters.wire import Answer, Limits, Peer, origin_of, target_of
+from sidecar.adapters.urls import read
+from sidecar.adapters.wire import Answer, Limits, Peer, origin_of
 from sidecar.ports import AnswerLost, Fault, NothingSent, TimedOut
 from tests.sidecar.adapters.conftest import Listen, Script, read_request, replying, silence
 
@@ -211,9 +211,9 @@ async def test_what_is_sent_is_what_was_meant(listen: Listen) -> None:
     place = (await listen(record)).removeprefix("http://")
     url = f"http://us%40er:pa%3Ass@{place}/v2/key?a=b"
     peer = Peer(url, "peer", FAST)
-    await peer.ask(peer.head("POST", target_of(Url(url))), b"{}", timeout_ms=2_000)
+    await peer.ask(peer.head("POST", read(url).target), b"{}", timeout_ms=2_000)
     plain = Peer(f"http://{place}", "peer", FAST)
-    await plain.ask(plain.head("GET", target_of(Url(f"http://{place}"))), None, timeout_ms=2_000, token="t")
+    await plain.ask(plain.head("GET", read(f"http://{place}").target), None, timeout_ms=2_000, token="t")
     for each in (peer, plain):
         each.close()
 

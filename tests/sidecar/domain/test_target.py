@@ -5,12 +5,16 @@ from __future__ import annotations
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from pyreqwest.http import Url
 
+from sidecar.adapters.upstream import HttpUpstream
 from sidecar.domain.target import Ambiguity, Ambiguous, Target, canonical, normal_spelling
+from sidecar.ports import UpstreamRequest
 from tests.sidecar.domain.path_variants import readings, variants
 
-BASES = ("http://127.0.0.1:9000", "http://127.0.0.1:9000/agent/v1", "https://agent.example")
+UPSTREAMS = {
+    path: HttpUpstream(base + path)
+    for base, path in (("http://127.0.0.1:9000", ""), ("http://127.0.0.1:9000", "/agent/v1"))
+}
 
 PIECES = st.sampled_from(
     [bytes((byte,)) for byte in range(256)]
@@ -159,8 +163,10 @@ def test_what_is_accepted_leaves_unchanged(path: bytes, query: bytes) -> None:
     """The forwarding client sends precisely the target that was priced, under any base."""
     target = canonical(path, query)
     if isinstance(target, Target):
-        text = target.target.decode("ascii")
-        assert [str(Url(base + text)) for base in BASES] == [base + text for base in BASES]
+        request = UpstreamRequest("GET", target.target, (), None, 60)
+        for base, upstream in UPSTREAMS.items():
+            asked, _, _ = upstream._head(request, None).partition(b"\r\n")
+            assert asked == b"GET %b%b HTTP/1.1" % (base.encode(), target.target)
 
 
 @given(path=PATHS, query=RAW)
