@@ -145,6 +145,11 @@ def texts_text(values: Iterable[str | None]) -> str:
     return f"{{{','.join(map(_quoted, values))}}}"
 
 
+def bytes_text(values: Iterable[bytes]) -> str:
+    """Return an array of bytes."""
+    return texts_text("\\x" + value.hex() for value in values)
+
+
 def _quoted(value: str | None) -> str:
     if value is None:
         return "NULL"

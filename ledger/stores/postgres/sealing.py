@@ -18,6 +18,7 @@ from ledger.chain import GENESIS, Head
 from ledger.store import Lag
 from ledger.stores import rows as to
 from ledger.stores.migrate import SQL
+from ledger.stores.postgres.draft import bytes_text, numbers_text
 from ledger.transfers import Booked, Row
 
 _SQL: Final = {name: query.sql for name, query in queries.load(SQL / "postgres" / "sealing.sql").items()}
@@ -71,7 +72,7 @@ class Sealer:
     def _add(self, connection: "psycopg.Connection[Any]", batch: list[tuple[Any, ...]]) -> None:
         end = self._run(connection, "end").fetchone()
         head = GENESIS if end is None else Head(end[0], bytes(end[1]))
-        found = self._run(connection, "transfers", ([row[0] for row in batch],)).fetchall()
+        found = self._run(connection, "transfers", (numbers_text(row[0] for row in batch),)).fetchall()
         if self._through != head.seq:  # another has sealed since, or this process has not yet
             self._run(connection, "patiently")
             self._used = {no for (no,) in self._run(connection, "used")}
@@ -84,7 +85,9 @@ class Sealer:
             after = chain.extend(head, booked, self._opened(grouped.get(seq, ())))
             seals.append((after.seq, seq, head.hash, after.hash))
             head = after
-        self._run(connection, "add", [list(column) for column in zip(*seals, strict=True)])
+        places, numbers, before, hashes = zip(*seals, strict=True)
+        chained = map(bytes_text, (before, hashes))
+        self._run(connection, "add", [numbers_text(places), numbers_text(numbers), *chained])
         self._through = head.seq
 
     def _opened(self, entries: Iterable[tuple[Any, ...]]) -> list[Account]:
@@ -97,11 +100,11 @@ class Sealer:
     def _know(self, connection: "psycopg.Connection[Any]", numbers: set[int]) -> None:
         unnamed = [no for no in numbers if no not in self._accounts]
         if unnamed:
-            found = self._run(connection, "accounts", (unnamed,))
+            found = self._run(connection, "accounts", (numbers_text(unnamed),))
             self._accounts |= {row[0]: to.account(row) for row in found}
         unknown = [no for no in numbers if no not in self._used]
         if unknown:
-            self._used.update(no for (no,) in self._run(connection, "folded", (unknown,)))
+            self._used.update(no for (no,) in self._run(connection, "folded", (numbers_text(unknown),)))
 
     def _settle(self, connection: "psycopg.Connection[Any]", newest: int, after: int, oldest: int) -> None:
         """Move on to where nothing can appear any more: all that ran when it was marked have ended."""

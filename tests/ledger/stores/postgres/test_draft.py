@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ledger.balances import Balance
 from ledger.stores.postgres.connecting import connect
 from ledger.stores.postgres.direct import Direct
-from ledger.stores.postgres.draft import Draft, numbers_text, texts_text
+from ledger.stores.postgres.draft import Draft, bytes_text, numbers_text, texts_text
 from ledger.stores.postgres.schema import migrate
 from ledger.transfers import Booked, Kind, Row
 from tests.ledger.examples import BUYER, SALES
@@ -86,10 +86,10 @@ TEXTS = st.lists(st.one_of(st.none(), st.text(st.characters(exclude_characters="
 def test_any_array_is_read_as_it_was(connection: "psycopg.Connection[Any]") -> None:
     """Whatever stands in its texts, and NULL is no text; numbers of every size."""
 
-    @given(TEXTS, st.lists(st.integers(-(2**63), 2**63 - 1)))
-    def read(texts: list[str | None], numbers: list[int]) -> None:
-        asked = (texts_text(texts), numbers_text(numbers))
-        found = connection.execute("SELECT %s::text[], %s::bigint[]", asked).fetchone()
-        assert found == (texts, numbers)
+    @given(TEXTS, st.lists(st.integers(-(2**63), 2**63 - 1)), st.lists(st.binary()))
+    def read(texts: list[str | None], numbers: list[int], many: list[bytes]) -> None:
+        asked = (texts_text(texts), numbers_text(numbers), bytes_text(many))
+        found = connection.execute("SELECT %s::text[], %s::bigint[], %s::bytea[]", asked).fetchone()
+        assert found == (texts, numbers, many)
 
     read()
