@@ -181,7 +181,8 @@ async def test_margins_find_lines_by_their_call(shop: Shop) -> None:
     """Lines of calls outside the time are not read."""
     steps = plan(shop, "margin", ASKED["margin"])
 
-    assert "SEARCH cost_evidence USING PRIMARY KEY (call_id=?) LEFT-JOIN" in steps
+    assert "SEARCH cost_evidence USING PRIMARY KEY (call_id>? AND call_id<?)" in steps
+    assert "SCAN cost_evidence" not in steps
 
 
 @pytest.mark.parametrize("query", sorted(ASKED))

@@ -2,7 +2,9 @@
 WITH
 -- By '*': what those between two ids did, by each of the units: what is kept of a chunk.
 chunks AS MATERIALIZED (
-    SELECT *, holds AND at_min_us >= :from_us AND at_max_us < :to_us AS within FROM (
+    SELECT *, holds AND at_min_us >= :from_us AND at_max_us < :to_us AS within,
+        holds AND (at_min_us >= :to_us OR at_max_us < :from_us) AS outside
+    FROM (
         SELECT n, after, last, at_min_us, at_max_us,
             version > 0 AND NOT EXISTS (  -- what is kept of it is what its calls come to
                 SELECT 1 FROM margin_marks AS m WHERE m.call_id > c.after AND m.call_id <= c.last) AS holds
@@ -32,7 +34,7 @@ single AS MATERIALIZED (
 ranges AS MATERIALIZED (
     SELECT after, last FROM (
         SELECT after, last FROM chunks
-        WHERE NOT (within OR (holds AND (at_min_us >= :to_us OR at_max_us < :from_us)))
+        WHERE NOT (within OR outside)
         UNION ALL
         SELECT coalesce(max(last), :after), :last FROM chunks) AS others
     WHERE NOT EXISTS (SELECT 1 FROM too_long)
@@ -60,10 +62,21 @@ chosen AS MATERIALIZED (
     FROM ranges CROSS JOIN calls
     WHERE calls.id > ranges.after AND calls.id <= ranges.last AND at_us >= :from_us AND at_us < :to_us
 ),
+-- The longest stretch among those of which no call is read: what is before and behind it is read as two pieces.
+skipped AS MATERIALIZED (
+    SELECT min(after) AS after, max(last) AS last FROM (
+        SELECT after, last, n - row_number() OVER (ORDER BY n) AS stretch FROM chunks
+        WHERE (within OR outside)
+          AND after >= (SELECT min(id) FROM chosen) AND last < (SELECT max(id) FROM chosen)) AS apart
+    GROUP BY stretch ORDER BY count(*) DESC LIMIT 1
+),
 lines AS (
-    SELECT call_id, kind, amount_nano, basis, basis IN ('reported', 'measured') AS known
-    FROM cost_lines
-    WHERE call_id > (SELECT min(after) FROM ranges) AND call_id <= (SELECT max(last) FROM ranges)
+    SELECT call_id, kind, amount_nano, basis, basis IN ('reported', 'measured') AS known FROM cost_lines
+    WHERE call_id >= (SELECT min(id) FROM chosen)
+      AND call_id <= coalesce((SELECT after FROM skipped), (SELECT max(id) FROM chosen))
+    UNION ALL
+    SELECT call_id, kind, amount_nano, basis, basis IN ('reported', 'measured') AS known FROM cost_lines
+    WHERE call_id > (SELECT last FROM skipped) AND call_id <= (SELECT max(id) FROM chosen)
 ),
 -- One row a call: its known amounts by kind, and whether all of them are known.
 spent AS MATERIALIZED (
