@@ -6,6 +6,8 @@ from ledger.accounts import Side
 from ledger.transfers import Kind
 from ledger.values import value
 
+_DEBIT: Final = Side.DEBIT
+
 
 @value
 class Balance:
@@ -18,17 +20,17 @@ class Balance:
 
     def net(self, side: Side) -> int:
         """Return what is posted on *side* beyond the other side."""
-        if side is Side.DEBIT:
+        if side is _DEBIT:
             return self.debits_posted - self.credits_posted
         return self.credits_posted - self.debits_posted
 
     def available(self, side: Side) -> int:
         """Return what can still be taken: holds of the other side count as if posted."""
-        return self.net(side) - (self.credits_pending if side is Side.DEBIT else self.debits_pending)
+        return self.net(side) - (self.credits_pending if side is _DEBIT else self.debits_pending)
 
     def exposure(self, side: Side) -> int:
         """Return the most it may become: holds of the same side count as if posted."""
-        return self.net(side) + (self.debits_pending if side is Side.DEBIT else self.credits_pending)
+        return self.net(side) + (self.debits_pending if side is _DEBIT else self.credits_pending)
 
     def largest(self) -> int:
         """Return the largest counter, for the int64 bound."""
@@ -46,7 +48,7 @@ def apply(balance: Balance, side: Side, kind: Kind, units: int, held: int = 0) -
     """
     posted, pending = _EFFECT[kind]
     add, hold = posted * units, pending * (held if pending < 0 else units)
-    if side is Side.DEBIT:
+    if side is _DEBIT:
         return Balance(
             balance.debits_posted + add,
             balance.credits_posted,

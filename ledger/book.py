@@ -31,6 +31,13 @@ def submit(tx: Tx, journal: Journal) -> Created | Exists | Rejected:
     undo what else it wrote.
     """
     tx.prepare(journal)
+    answer = _answer(tx, journal)
+    if isinstance(answer, Rejected) and tx.unsure(journal):
+        answer = _answer(tx, journal)
+    return answer
+
+
+def _answer(tx: Tx, journal: Journal) -> Created | Exists | Rejected:
     booked = tx.journal(journal.id)
     if booked is not None:
         return rules.difference(booked, journal) or Exists(booked.seq)

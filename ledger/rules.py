@@ -92,6 +92,10 @@ _KIND: Final[dict[type[Entry], Kind]] = {
 
 _MOVES: Final = (Transfer, Pending)
 _NONE: Final = Constraint.NONE
+_NO_NEGATIVE: Final = Constraint.NO_NEGATIVE
+_LIMIT: Final = Constraint.LIMIT
+_DEBIT: Final = Side.DEBIT
+_CREDIT: Final = Side.CREDIT
 
 _RESOLVED: Final = {
     Kind.POST: Status.PENDING_ALREADY_POSTED,
@@ -231,18 +235,18 @@ class _Draft:
         paying, receiving = row.debit, row.credit
         debit = credit = None
         if paying.constraint is not _NONE:
-            debit = self._after(row, paying, Side.DEBIT, held)
+            debit = self._after(row, paying, _DEBIT, held)
         if receiving.constraint is not _NONE:
-            credit = self._after(row, receiving, Side.CREDIT, held)
+            credit = self._after(row, receiving, _CREDIT, held)
         if debit is not None and _is_negative(paying, debit):
             return Status.EXCEEDS_CREDITS, "debit"
         if credit is not None and _is_negative(receiving, credit):
             return Status.EXCEEDS_DEBITS, "credit"
         # Only what increases an account is held against its limit: a limit may have been lowered since.
         if row.pending_id is None:
-            if debit is not None and _is_beyond(paying, Side.DEBIT, debit):
+            if debit is not None and _is_beyond(paying, _DEBIT, debit):
                 return Status.EXCEEDS_LIMIT, "debit"
-            if credit is not None and _is_beyond(receiving, Side.CREDIT, credit):
+            if credit is not None and _is_beyond(receiving, _CREDIT, credit):
                 return Status.EXCEEDS_LIMIT, "credit"
         if row.units > INT64_MAX:
             return Status.OVERFLOW, "amount"
@@ -284,10 +288,10 @@ class _Draft:
 
 
 def _is_negative(account: Account, balance: Balance) -> bool:
-    return account.constraint is Constraint.NO_NEGATIVE and balance.available(account.side) < 0
+    return account.constraint is _NO_NEGATIVE and balance.available(account.side) < 0
 
 
 def _is_beyond(account: Account, side: Side, balance: Balance) -> bool:
-    if account.constraint is not Constraint.LIMIT or account.side is not side or account.limit is None:
+    if account.constraint is not _LIMIT or account.side is not side or account.limit is None:
         return False
     return balance.exposure(side) > account.limit

@@ -98,6 +98,14 @@ class Tx(View, Protocol):
         """
         ...
 
+    def unsure(self, journal: Journal) -> bool:
+        """Tell whether ids of *journal* were taken for new without being looked for; they have been by now.
+
+        A store may do so where booking one that is not new cannot be committed. But a
+        journal that is refused as if it were new may be one that is booked.
+        """
+        ...
+
     def journal(self, journal_id: str) -> Booked | None:
         """Return the booked journal with this id, or None."""
         ...

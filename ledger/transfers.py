@@ -23,6 +23,8 @@ class Kind(StrEnum):
     VOID = "void"
     EXPIRE = "expire"
 
+    __hash__ = str.__hash__  # an enum's own hashes its name anew for each look into a table
+
 
 @value
 class Transfer:

@@ -11,6 +11,7 @@ from ledger.rules import OPEN
 from ledger.signing import Signed
 from ledger.stores.memories import Memories
 from ledger.stores.migrate import SQL
+from ledger.stores.unwritten import Unwritten
 
 _SQL: Final = {name: query.sql for name, query in queries.load(SQL / "book.sql").items()}
 _ACCOUNTS: Final = "accounts"
@@ -20,10 +21,23 @@ class ClosingsTx:
     """See `ledger.store.ClosableTx`; what was read is kept in memory, as nobody else writes to the file."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        self.connection = connection
+        self._connection = connection
+        self._unwritten = Unwritten(connection)
         self.memories = Memories()
         self._closed: dict[str, Collection[AccountId]] = self.memories.add({})
         self._closed_us = self._closed_through()
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The connection, with nothing kept back: ask for it anew after booking something."""
+        if self._unwritten:
+            self._unwritten.write()
+        return self._connection
+
+    @property
+    def written(self) -> int:
+        """See `ledger.stores.writer.Transaction`."""
+        return self._connection.total_changes - self._unwritten.others
 
     @property
     def closed_through_us(self) -> int:
@@ -35,7 +49,7 @@ class ClosingsTx:
         """See `ledger.rules.View`."""
         closed = self._closed.get(_ACCOUNTS)
         if closed is None:
-            rows = self.connection.execute(_SQL["closed_accounts"])
+            rows = self._connection.execute(_SQL["closed_accounts"])
             named = frozenset(accounts.parse(name) for (name,) in rows)
             closed = self.memories.keep(self._closed, _ACCOUNTS, named)
         return closed
@@ -67,5 +81,5 @@ class ClosingsTx:
         self.memories.keep(self._closed, _ACCOUNTS, frozenset({*self.closed_accounts, closure.account}))
 
     def _closed_through(self) -> int:
-        (through_us,) = self.connection.execute(_SQL["closed_through"]).fetchone()
+        (through_us,) = self._connection.execute(_SQL["closed_through"]).fetchone()
         return OPEN if through_us is None else through_us

@@ -64,6 +64,10 @@ class MemoryTx:
     def prepare(self, journal: Journal) -> None:
         """See `ledger.store.Tx`; units run one after the other."""
 
+    def unsure(self, journal: Journal) -> bool:  # noqa: ARG002 whatever the journal is
+        """See `ledger.store.Tx`; ids are always looked for."""
+        return False
+
     def journal(self, journal_id: str) -> Booked | None:
         """See `ledger.store.Tx`."""
         return self._journals.get(journal_id)

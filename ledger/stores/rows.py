@@ -12,6 +12,8 @@ from ledger.transfers import Kind
 AccountRow = tuple[int, str, str, int, str, str, str]
 """no, id, asset, decimals, kind, side, bound: the order in which every statement selects an account."""
 
+_NO_NEGATIVE: Final = Constraint.NO_NEGATIVE
+
 KINDS: Final = {kind.value: kind for kind in Kind}
 """Entry kinds by their text; KeyError for any other."""
 
@@ -25,7 +27,7 @@ def account(row: AccountRow) -> Account:
 
 def floor(of: Account) -> str:
     """Return the side that may not be overdrawn, as the balance row's check reads it."""
-    return str(of.side) if of.constraint is Constraint.NO_NEGATIVE else "none"
+    return str(of.side) if of.constraint is _NO_NEGATIVE else "none"
 
 
 def balance(sums: Iterable[tuple[str, str, int, int]]) -> Balance:

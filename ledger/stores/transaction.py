@@ -17,6 +17,7 @@ from ledger.signing import Signed
 from ledger.stores import rows as to
 from ledger.stores.closings import ClosingsTx
 from ledger.stores.migrate import SQL
+from ledger.stores.unwritten import Value
 from ledger.transfers import Booked, Journal, Kind, Row
 
 _SQL: Final = {name: query.sql for name, query in queries.load(SQL / "book.sql").items()}
@@ -30,6 +31,9 @@ _ADD_ACCOUNT: Final = _SQL["add_account"]
 _ADD_JOURNAL: Final = _SQL["add_journal"]
 _ADD_TRANSFER: Final = _SQL["add_transfer"]
 _SAVE_BALANCE: Final = _SQL["save_balance"]
+
+_PENDING: Final = Kind.PENDING
+_NONE: Final = Constraint.NONE
 
 _TAKEN: Final = tuple(
     " UNION ALL ".join([_SQL["journal_taken"], *[_SQL["entry_taken"]] * entries]) for entries in range(9)
@@ -63,7 +67,8 @@ class SqliteTx(ClosingsTx):
         self._absent: dict[AccountId, bool] = self.memories.add({})  # accounts that nobody has opened yet
         self._states: dict[AccountId, AccountState] = self.memories.add({})
         self._entries: dict[str, TransferState] = self.memories.add({})
-        self._new: frozenset[str] = frozenset()  # ids that are nobody's, as was just found out
+        self._new: tuple[str, ...] = ()  # ids that are nobody's, as was just found out or is trusted
+        self._apart = True
 
     @property
     def recorded_us(self) -> int:
@@ -75,30 +80,57 @@ class SqliteTx(ClosingsTx):
         """Return the end of the hash chain."""
         return self._head
 
-    def begin(self) -> None:
-        """Start a unit: what it records has one time, never below the time of the unit before."""
+    def begin(self, *, apart: bool = True) -> None:
+        """Start a unit: what it records has one time, never below the time of the unit before.
+
+        *apart*: what it books is written at once, and new ids are asked for. Otherwise its rows
+        are written with those of its group, and what UNIQUE refuses then has the group run again.
+        """
         self._recorded_us = max(self._now_us(), self._recorded_us)
-        self._new = frozenset()
+        self._new = ()
+        self._apart = apart
+        self._unwritten.begin(apart=apart)
         self.memories.begin()
+
+    def write(self) -> None:
+        """See `ledger.stores.writer.Transaction`."""
+        self._unwritten.begin()
+        if self._unwritten:
+            self._unwritten.write()
 
     def undo(self, head: Head) -> None:
         """Forget what is kept in memory of the unit that was just rolled back to *head*."""
         self._head = head
         self._closed_us = self._closed_through()
-        self._new = frozenset()
+        self._new = ()
+        self._unwritten.undo()
         self.memories.undo()
 
     def lose(self, head: Head) -> None:
         """Forget all that is kept in memory: a group was rolled back to *head*."""
         self.undo(head)
+        self._unwritten.clear()
         self.memories.clear()
 
     def prepare(self, journal: Journal) -> None:
-        """See `ledger.store.Tx`; units run one after the other, so this only asks for all ids at once."""
+        """See `ledger.store.Tx`; units run one after the other, so this is only about ids."""
+        if self._apart:
+            self._ask(journal)
+        else:
+            self._new = (journal.id, *[entry.id for entry in journal.entries])
+
+    def unsure(self, journal: Journal) -> bool:
+        """See `ledger.store.Tx`."""
+        if self._apart:
+            return False
+        self._ask(journal)
+        return True
+
+    def _ask(self, journal: Journal) -> None:
         ids = (journal.id, *[entry.id for entry in journal.entries])
-        self._new = frozenset()
+        self._new = ()
         if len(ids) <= len(_TAKEN) and self.connection.execute(_TAKEN[len(ids) - 1], ids).fetchone() is None:
-            self._new = frozenset(ids)
+            self._new = ids
 
     def journal(self, journal_id: str) -> Booked | None:
         """See `ledger.store.Tx`."""
@@ -124,7 +156,7 @@ class SqliteTx(ClosingsTx):
             if known is None:
                 return None
             balance = None
-            if known.account.constraint is not Constraint.NONE:
+            if known.account.constraint is not _NONE:
                 balance = Balance(*self.connection.execute(_BALANCE_OF, (known.no,)).fetchone())
             state = self.memories.keep(self._states, account_id, AccountState(known.account, balance))
         return state
@@ -149,39 +181,26 @@ class SqliteTx(ClosingsTx):
             return Balance()
         if state.balance is not None:
             return state.balance
-        return to.balance(self.connection.execute(_SQL["sums_of"], {"no": self._number_of(state.account)}))
+        return to.balance(self.connection.execute(_SQL["sums_of"], {"no": self._found(state.account).no}))
 
     def append(self, journal: Journal, accepted: Accepted) -> int:
         """See `ledger.store.Tx`."""
-        before, connection = self._head, self.connection
+        before, unwritten = self._head, self._unwritten
         rows = accepted.rows
         booked = Booked.of(journal, seq=before.seq + 1, recorded_us=self._recorded_us, rows=rows)
         head = chain.extend(before, booked, accepted.opened)
         for account in accepted.opened:
             self._open(account)
         seq = booked.seq
-        connection.execute(
-            _ADD_JOURNAL,
-            (
-                seq,
-                booked.id,
-                booked.kind,
-                booked.happened_us,
-                booked.recorded_us,
-                booked.subject,
-                booked.note,
-                before.hash,
-                head.hash,
-            ),
-        )
-        connection.execute(queries.several(_ADD_TRANSFER, len(rows)), self._transfers(seq, rows))
+        named = (seq, booked.id, booked.kind, booked.happened_us, booked.recorded_us)
+        unwritten.add(_ADD_JOURNAL, [*named, booked.subject, booked.note, before.hash, head.hash])
+        unwritten.add(_ADD_TRANSFER, self._transfers(seq, rows))
         if accepted.changed:
-            sql = queries.several(_SAVE_BALANCE, len(accepted.changed))
-            connection.execute(sql, self._balances_of(accepted))
-        self._new = frozenset()
+            unwritten.add(_SAVE_BALANCE, self._balances_of(accepted))
+        self._new = ()
         self._head = head
         for row in rows:
-            if row.kind is Kind.PENDING or row.pending_id is not None:
+            if row.kind is _PENDING or row.pending_id is not None:
                 self._note(row)
         return seq
 
@@ -198,15 +217,17 @@ class SqliteTx(ClosingsTx):
         """See `ledger.store.SealableTx`."""
         self.connection.execute(_SQL["add_checkpoint"], (seq, signed.statement, signed.signature))
 
-    def _transfers(self, seq: int, rows: Iterable[Row]) -> list[int | str | None]:
-        values: list[int | str | None] = []
+    def _transfers(self, seq: int, rows: Iterable[Row]) -> list[Value]:
+        values: list[Value] = []
+        known = self._by_id
         for position, row in enumerate(rows):
-            debit, credit = self._number_of(row.debit), self._number_of(row.credit)
-            values += (seq, position, row.id, str(row.kind), debit, credit, row.units, row.pending_id)
+            debit = known.get(row.debit.id) or self._found(row.debit)
+            credit = known.get(row.credit.id) or self._found(row.credit)
+            values += (seq, position, row.id, str(row.kind), debit.no, credit.no, row.units, row.pending_id)
         return values
 
-    def _balances_of(self, accepted: Accepted) -> list[int | str]:
-        values: list[int | str] = []
+    def _balances_of(self, accepted: Accepted) -> list[Value]:
+        values: list[Value] = []
         for account, balance in accepted.changed:
             known = self._by_id[account.id]  # the decision has looked it up
             self.memories.keep(self._states, account.id, AccountState(known.account, balance))
@@ -216,7 +237,7 @@ class SqliteTx(ClosingsTx):
 
     def _note(self, row: Row) -> None:
         """Remember a hold that was booked, with its accounts as booked; of one that was resolved, how."""
-        if row.kind is Kind.PENDING:
+        if row.kind is _PENDING:
             debit, credit = self._by_id[row.debit.id].account, self._by_id[row.credit.id].account  # just used
             booked = Row(row.id, row.kind, debit, credit, row.units, None)
             self.memories.keep(self._entries, row.id, TransferState(booked, None))
@@ -228,7 +249,7 @@ class SqliteTx(ClosingsTx):
         asset = account.asset
         name = accounts.text(account.id)
         values = (name, asset.code, asset.decimals, account.kind, account.side, account.constraint)
-        no = self.connection.execute(_ADD_ACCOUNT, values).lastrowid
+        no = self._connection.execute(_ADD_ACCOUNT, values).lastrowid
         assert no is not None, "an inserted row has a number"
         self._absent.pop(account.id, None)
         self._remember(_Known(no, account if account.limit is None else replace(account, limit=None)))
@@ -236,22 +257,22 @@ class SqliteTx(ClosingsTx):
     def _known(self, account_id: AccountId) -> _Known | None:
         known = self._by_id.get(account_id)
         if known is None and account_id not in self._absent:
-            found = self.connection.execute(_ACCOUNT_BY_ID, (accounts.text(account_id),)).fetchone()
+            found = self._connection.execute(_ACCOUNT_BY_ID, (accounts.text(account_id),)).fetchone()
             if found is None:
                 self.memories.keep(self._absent, account_id, True)
                 return None
             known = self._remember(_Known(found[0], to.account(found)))
         return known
 
-    def _number_of(self, account: Account) -> int:
-        known = self._by_id.get(account.id) or self._known(account.id)
+    def _found(self, account: Account) -> _Known:
+        known = self._known(account.id)
         assert known is not None, "an account of a decision is booked by now"
-        return known.no
+        return known
 
     def _numbered(self, no: int) -> Account:
         known = self._by_no.get(no)
         if known is None:
-            found = self.connection.execute(_ACCOUNT_BY_NO, (no,)).fetchone()
+            found = self._connection.execute(_ACCOUNT_BY_NO, (no,)).fetchone()
             known = self._remember(_Known(no, to.account(found)))
         return known.account
 

@@ -1,9 +1,10 @@
 """The writer: one thread that owns the one connection, runs units of work and commits them in groups.
 
 Knows no table. A group is one transaction and one fsync. A unit that fails before
-it has written anything is alone with that; if it fails later, its group is undone
-and run again, each unit now in a savepoint, so that its failure is its own. What
-a commit could not make durable is never answered as done.
+it has written anything is alone with that; if it fails later, or the file does not
+take what the group wrote, the group is undone and run again, each unit now in a
+savepoint, so that its failure is its own. What a commit could not make durable is
+never answered as done.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 from ledger.chain import Head
 from ledger.store import Rollback, StorageDead, StorageFull
 from ledger.stores.callers import Callers, Job, Raised, answer, raisable
+from ledger.stores.unwritten import Half
 
 R = TypeVar("R")
 
@@ -37,15 +39,27 @@ _FATAL: Final = frozenset(
 class Transaction(Protocol):
     """What the writer needs of a transaction object beside its connection."""
 
-    connection: sqlite3.Connection
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The connection, on which all that was written can be read."""
+        ...
 
     @property
     def head(self) -> Head:
         """The end of the chain as this transaction sees it."""
         ...
 
-    def begin(self) -> None:
-        """Start a unit."""
+    @property
+    def written(self) -> int:
+        """How many rows units have written themselves, not what was written for those before them."""
+        ...
+
+    def begin(self, *, apart: bool) -> None:
+        """Start a unit. Unless it is *apart*, what it writes may be kept back for `write`."""
+        ...
+
+    def write(self) -> None:
+        """Write what was kept back; raises Half if the file does not take it."""
         ...
 
     def undo(self, head: Head) -> None:
@@ -58,10 +72,6 @@ class Transaction(Protocol):
 
 
 T = TypeVar("T", bound=Transaction)
-
-
-class _Half(Exception):
-    """A unit failed after it had written: without a savepoint of its own it cannot be undone alone."""
 
 
 class _GroupLost(Exception):
@@ -149,7 +159,11 @@ class Writer(Generic[T]):
         self._execute("BEGIN IMMEDIATE")
         try:
             outcomes = [self._unit(job.unit) for job in jobs]
-        except _Half:
+            self._tx.write()
+        except Half as half:
+            fault = _fault(half)
+            if fault is not None:
+                raise _GroupLost(fault) from half
             self._execute("ROLLBACK")
             self._tx.lose(before)
             self._execute("BEGIN IMMEDIATE")
@@ -158,12 +172,12 @@ class Writer(Generic[T]):
         return outcomes
 
     def _unit(self, unit: Callable[[T], Any]) -> Any:
-        """Run one unit; raises _Half if it fails and has written, _GroupLost if the fault is not its own."""
-        head, written = self._tx.head, self._connection.total_changes
-        outcome, kept = self._outcome(unit)
+        """Run one unit; raises Half if it fails and has written, _GroupLost if the fault is not its own."""
+        head, written = self._tx.head, self._tx.written
+        outcome, kept = self._outcome(unit, apart=False)
         if not kept:
-            if self._connection.total_changes != written:
-                raise _Half
+            if self._tx.written != written:
+                raise Half
             self._tx.undo(head)
         return outcome
 
@@ -171,7 +185,7 @@ class Writer(Generic[T]):
         """Run one unit in its savepoint; raises _GroupLost if the fault is not its own."""
         head = self._tx.head
         self._execute("SAVEPOINT unit")
-        outcome, kept = self._outcome(unit)
+        outcome, kept = self._outcome(unit, apart=True)
         if not kept:
             self._execute("ROLLBACK TO unit")
         self._execute("RELEASE unit")
@@ -179,10 +193,10 @@ class Writer(Generic[T]):
             self._tx.undo(head)
         return outcome
 
-    def _outcome(self, unit: Callable[[T], Any]) -> tuple[Any, bool]:
+    def _outcome(self, unit: Callable[[T], Any], *, apart: bool) -> tuple[Any, bool]:
         """Return what a unit comes to, and whether what it wrote is to be kept."""
         try:
-            self._tx.begin()
+            self._tx.begin(apart=apart)
             return unit(self._tx), True
         except Rollback as rollback:
             return rollback.value, False
@@ -190,6 +204,8 @@ class Writer(Generic[T]):
             fault = _fault(error)
             if fault is not None:
                 raise _GroupLost(fault) from error
+            if isinstance(error, Half):
+                raise
             return Raised(raisable(error)), False
 
     def _execute(self, sql: str) -> None:

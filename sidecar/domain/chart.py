@@ -7,7 +7,7 @@ a floor are constrained; the others are append-only, so no endpoint is a hot row
 from functools import lru_cache
 from typing import Final
 
-from ledger.accounts import Account, AccountClass, AccountId, Constraint, Side
+from ledger.accounts import Account, AccountClass, Constraint, Side
 from ledger.money import USD, Amount, Asset
 
 _kept: Final = lru_cache(maxsize=4_096)
@@ -29,9 +29,15 @@ def authorized(network: str, payer: str, cap: Amount | None = None) -> Account:
     Only what increases the account is held against the cap, so whoever
     decreases it need not know it.
     """
-    account_id: AccountId = ("authorized", network, payer)
-    limit = None if cap is None else cap.units
-    return Account(account_id, USD, AccountClass.ASSET, Side.DEBIT, Constraint.LIMIT, limit)
+    account = _authorized(network, payer)
+    if cap is None:
+        return account
+    return Account(account.id, USD, account.kind, account.side, account.constraint, cap.units)
+
+
+@_kept
+def _authorized(network: str, payer: str) -> Account:
+    return Account(("authorized", network, payer), USD, AccountClass.ASSET, Side.DEBIT, Constraint.LIMIT)
 
 
 @_kept

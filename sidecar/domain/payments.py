@@ -26,6 +26,8 @@ class State(StrEnum):
     CREDITED = "credited"  # paid, not delivered, the buyer's credit
     SUSPENDED = "suspended"  # nothing can decide; waits for a person
 
+    __hash__ = str.__hash__  # an enum's own hashes its name anew for each look into a table
+
 
 class Fact(StrEnum):
     """What may happen to a payment."""
@@ -47,6 +49,8 @@ class Fact(StrEnum):
     EXPIRED = "expired"
     UNDECIDABLE = "undecidable"
     REPAID = "repaid"
+
+    __hash__ = str.__hash__  # an enum's own hashes its name anew for each look into a table
 
 
 NEXT: Final[dict[tuple[State, Fact], State]] = {
@@ -102,6 +106,8 @@ class Proof(StrEnum):
     WORD = "word"  # a facilitator's answer
     CHAIN = "chain"  # the exact Transfer, final
     DISPROVED = "disproved"  # a facilitator said so, and the chain says no
+
+    __hash__ = str.__hash__  # an enum's own hashes its name anew for each look into a table
 
 
 SERVED_FIRST: Final = frozenset({State.OWED, State.COLLECTING, State.DOUBTFUL, State.DEFAULTED})

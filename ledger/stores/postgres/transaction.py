@@ -153,6 +153,10 @@ class PostgresTx(SignedTx):
             if self._directory.account(no).constraint is not Constraint.NONE and not self._has(no):
                 raise Taken(accounts.text(self._directory.account(no).id))
 
+    def unsure(self, journal: Journal) -> bool:  # noqa: ARG002 whatever the journal is
+        """See `ledger.store.Tx`; ids are always looked for."""
+        return False
+
     def journal(self, journal_id: str) -> Booked | None:
         """See `ledger.store.Tx`."""
         drafted = self._unit.journals.get(journal_id) or self._group.journals.get(journal_id)

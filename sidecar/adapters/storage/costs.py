@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from ledger.money import nano
 from ledger.queries import Reads, several
 from ledger.store import Tx
+from ledger.stores.unwritten import Value
 from pricing.cost import Basis, CostLine, Kind, Source
 from sidecar.domain.costs import Evidence, Report, ReportedCall
 
@@ -47,16 +48,25 @@ class CostsOf(Tx, Protocol):
             """The transaction's connection."""
             ...
 
+    @property
+    def tables(self) -> Reads:
+        """The connection, for statements that look at no table but the sidecar's own."""
+        return self.connection
+
     def add_evidence(
         self, call: str, lines: Sequence[CostLine], *, booked: Sequence[bool], retry: bool
     ) -> int:
         """Append *lines* and return the number of the first."""
         first = self.lines_of(call)
-        values: list[object] = []
+        values: list[Value] = []
         for n, (line, stands) in enumerate(zip(lines, booked, strict=True), first):
             values += (call, n, *_values(line), int(stands), int(retry))
-        self.connection.execute(several(_ADD, len(lines)), values)
+        self.add_rows(_ADD, values, len(lines))
         return first
+
+    def add_rows(self, insert: str, values: list[Value], rows: int) -> None:
+        """Add *rows* that nothing else in the unit's statements looks for but by `connection`."""
+        self.tables.execute(several(insert, rows), values)
 
     def lines_of(self, call: str) -> int:
         """Return how many lines of evidence the call has."""
@@ -75,7 +85,7 @@ class CostsOf(Tx, Protocol):
 
     def reported_call(self, call: str) -> ReportedCall | None:
         """Return the call that reports are about."""
-        row = self.connection.execute(_CALL, (call,)).fetchone()
+        row = self.tables.execute(_CALL, (call,)).fetchone()
         if row is None:
             return None
         endpoint, outcome, closed_us = row
@@ -83,20 +93,20 @@ class CostsOf(Tx, Protocol):
 
     def report_digests(self, call: str) -> Mapping[str, bytes]:
         """Return the digests of the call's reports by report id."""
-        return dict(self.connection.execute(_DIGESTS, (call,)).fetchall())
+        return dict(self.tables.execute(_DIGESTS, (call,)).fetchall())
 
     def add_report(self, call: str, report: Report, now_us: int) -> None:
         """Store a report."""
-        n = self.connection.execute(_REPORTS, (call,)).fetchone()[0]
+        n = self.tables.execute(_REPORTS, (call,)).fetchone()[0]
         row = (call, n, report.id, report.digest, now_us, *_values(report.line))
-        self.connection.execute(_ADD_REPORT, row)
+        self.tables.execute(_ADD_REPORT, row)
 
     def pending_lines(self, call: str) -> list[CostLine]:
         """Return the lines of the call's reports in the order they came."""
-        return [_line(row) for row in self.connection.execute(_REPORTED, (call,))]
+        return [_line(row) for row in self.tables.execute(_REPORTED, (call,))]
 
 
-def _values(line: CostLine) -> tuple[object, ...]:
+def _values(line: CostLine) -> tuple[Value, ...]:
     return (
         str(line.kind),
         line.name,

@@ -1,6 +1,7 @@
 """Payment rows: a payment as the columns of its table, and back. Asks no database."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
 from functools import cache
 from typing import Final
 
@@ -11,6 +12,7 @@ _RENAMED: Final = {"call": "call_id", "transaction": "transaction_hash"}
 COLUMNS: Final = tuple(_RENAMED.get(name, name) for name in Payment._fields)
 """The columns, in the order of the fields."""
 
+_AT: Final = {name: at for at, name in enumerate(Payment._fields)}
 _STATES: Final = {state.value: state for state in State}
 _PROOFS: Final = {proof.value: proof for proof in Proof}
 _STATE, _PROOF, _WATCHED, _ON_CREDIT = map(Payment._fields.index, ("state", "proof", "watched", "on_credit"))
@@ -39,9 +41,17 @@ def values_of(payment: Payment) -> list[object]:
 def plain(values: Iterable[object]) -> list[object]:
     """Return values of fields as their columns hold them."""
     return [
-        str(value) if isinstance(value, State | Proof) else int(value) if isinstance(value, bool) else value
+        str(value) if isinstance(value, StrEnum) else int(value) if isinstance(value, bool) else value
         for value in values
     ]
+
+
+def changed(payment: Payment, changes: Mapping[str, object]) -> Payment:
+    """Return *payment* with other values of some fields."""
+    values: list[object] = [*payment]
+    for name, value in changes.items():
+        values[_AT[name]] = value
+    return Payment._make(values)
 
 
 @cache

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from ledger.money import nano
 from sidecar.adapters.storage.costs import CostsOf, insert
-from sidecar.adapters.storage.payment_rows import COLUMNS, change, payment_from, plain, values_of
+from sidecar.adapters.storage.payment_rows import COLUMNS, change, changed, payment_from, plain, values_of
 from sidecar.domain import chart
 from sidecar.domain.days import DAY_US, PayerDay, day_of
 from sidecar.domain.records import Authorized, CallRow, Closing, Money, Payment
@@ -111,8 +111,8 @@ class RecordsOf(CostsOf, Protocol):
 
     def write_one(self, sql: str, values: Sequence[object]) -> None:
         """Run a statement that changes one row; AssertionError, by the commit, if it is not there."""
-        changed = self.connection.execute(sql, values).rowcount
-        assert changed == 1, "what changes is stored"
+        rows = self.tables.execute(sql, values).rowcount
+        assert rows == 1, "what changes is stored"
 
     def payment(self, claim_key: bytes) -> Payment | None:
         """Return the payment claimed under *claim_key*."""
@@ -124,16 +124,16 @@ class RecordsOf(CostsOf, Protocol):
     def price_version(self, endpoint: str, terms: str, since_us: int) -> int:
         """Return the number of these terms, making them the newest version if they are not."""
         self.alone(f"prices of {endpoint}")
-        newest = self.connection.execute(_NEWEST_TERMS, (endpoint,)).fetchone()
+        newest = self.tables.execute(_NEWEST_TERMS, (endpoint,)).fetchone()
         if newest is not None and newest[1] == terms:
             return int(newest[0])
         version = 1 if newest is None else int(newest[0]) + 1
-        self.connection.execute(_NEW_TERMS, (endpoint, version, terms, since_us))
+        self.tables.execute(_NEW_TERMS, (endpoint, version, terms, since_us))
         return version
 
     def replaced_terms(self, endpoint: str, after_us: int, limit: int) -> list[tuple[int, str, int]]:
         """Return (version, terms, when it was replaced) of terms replaced after *after_us*."""
-        return self.connection.execute(_REPLACED_TERMS, (endpoint, after_us, limit)).fetchall()
+        return self.tables.execute(_REPLACED_TERMS, (endpoint, after_us, limit)).fetchall()
 
     def orphans(self, owner: str) -> list[Payment]:
         """Return payments whose call another run left open."""
@@ -143,9 +143,7 @@ class RecordsOf(CostsOf, Protocol):
     def orphan_calls(self, owner: str) -> list[tuple[str, str]]:
         """Return (call, endpoint) of calls that another run did not close, and whose money is settled."""
         living = self.living(owner)
-        return self.connection.execute(
-            f"{_ORPHAN_CALLS} AND NOT {_among('owner', living)}", living
-        ).fetchall()
+        return self.tables.execute(f"{_ORPHAN_CALLS} AND NOT {_among('owner', living)}", living).fetchall()
 
     def unknown(self, limit: int) -> list[Payment]:
         """Return payments whose settlement is unknown."""
@@ -179,7 +177,7 @@ class RecordsOf(CostsOf, Protocol):
 
     def proven(self, payer: bytes) -> bool:
         """Tell whether a payment of this payer is final on chain."""
-        return self.connection.execute(_PROVEN, (payer,)).fetchone() is not None
+        return self.tables.execute(_PROVEN, (payer,)).fetchone() is not None
 
     def unseen(self, limit: int, networks: Sequence[str]) -> list[Payment]:
         """Return payments settled by word on *networks* and not yet seen on chain."""
@@ -197,17 +195,17 @@ class RecordsOf(CostsOf, Protocol):
         )
 
     def _where(self, condition: str, parameters: Sequence[object]) -> list[Payment]:
-        rows = self.connection.execute(f"{_SELECT} WHERE {condition}", parameters)
+        rows = self.tables.execute(f"{_SELECT} WHERE {condition}", parameters)
         return [payment_from(row) for row in rows]
 
     def claim(self, payment: Payment) -> bool:
         """Store a new payment; False if its claim key was used before."""
-        return self.connection.execute(_CLAIM, values_of(payment)).rowcount == 1
+        return self.tables.execute(_CLAIM, values_of(payment)).rowcount == 1
 
     def change(self, payment: Payment, **changes: object) -> Payment:
         """Store *changes* to fields of *payment*, and only those."""
         self.write_one(change((*changes,)), (*plain(changes.values()), payment.claim_key))
-        return payment._replace(**changes)  # type: ignore[arg-type]  # by the names of its fields
+        return changed(payment, changes)
 
     def unresolved(self, payer: bytes, request_digest: bytes) -> Payment | None:
         """Return a payment of this payer for the same request whose settlement is unknown."""
@@ -224,11 +222,11 @@ class RecordsOf(CostsOf, Protocol):
         """Let the payer's *identifier* stand for the purchase of *payment*; False if it has another."""
         expected = None if instead is None else instead.claim_key
         row = (payment.payer, identifier, payment.claim_key, payment.admitted_us, expected)
-        return self.connection.execute(_IDENTIFY, row).rowcount == 1
+        return self.tables.execute(_IDENTIFY, row).rowcount == 1
 
     def forget_identifiers(self, before_us: int, limit: int) -> None:
         """Remove the oldest names given before then, of purchases that have ended."""
-        self.connection.execute(_FORGET, (before_us, limit))
+        self.tables.execute(_FORGET, (before_us, limit))
 
     def credit_units(self, buyer: str) -> int:
         """Return what the buyer may spend of its credit now, nano-USD."""
@@ -238,19 +236,19 @@ class RecordsOf(CostsOf, Protocol):
     def transaction_taken(self, network: str, transaction: str, claim_key: bytes) -> bool:
         """Tell whether another settled payment names this transaction as its own."""
         self.alone(f"transaction {network} {transaction}")
-        return self.connection.execute(_TAKEN, (network, transaction, claim_key)).fetchone() is not None
+        return self.tables.execute(_TAKEN, (network, transaction, claim_key)).fetchone() is not None
 
     def add_receipt(
         self, network: str, transaction: str, log_index: int, claim_key: bytes, amount: int
     ) -> bool:
         """Record one Transfer log as this payment's; False if it, or the payment, has another."""
         row = (network, transaction, log_index, claim_key, amount)
-        return self.connection.execute(_RECEIPT, row).rowcount == 1
+        return self.tables.execute(_RECEIPT, row).rowcount == 1
 
     def open_call(self, call: CallRow) -> None:
         """Store a call that has been admitted; its price counts as spent on its buyer's day."""
-        self.connection.execute(_OPEN_CALL, _CALL_VALUES(call))
-        self.connection.execute(_COUNT, (call.buyer, day_of(call.at_us), call.price_nano))
+        self.tables.execute(_OPEN_CALL, _CALL_VALUES(call))
+        self.tables.execute(_COUNT, (call.buyer, day_of(call.at_us), call.price_nano))
 
     def uncount_call(self, call: str, uncharged_nano: int) -> None:
         """Take the call's price off its buyer's day and put its cost there."""
@@ -263,24 +261,24 @@ class RecordsOf(CostsOf, Protocol):
     def payer_day(self, buyer: str, day: int) -> PayerDay:
         """Return the sums over the buyer's calls of a day."""
         self.alone(f"day {buyer} {day}")
-        row = self.connection.execute(_DAY, (buyer, day)).fetchone()
+        row = self.tables.execute(_DAY, (buyer, day)).fetchone()
         return PayerDay() if row is None else PayerDay(*row)
 
     def note_settlement(self, call: str, settlement: str, transaction: str, settle_us: int | None) -> None:
         """Note on the call how its settlement stands."""
-        self.connection.execute(_SETTLEMENT, (settlement, transaction, settle_us, call))
+        self.tables.execute(_SETTLEMENT, (settlement, transaction, settle_us, call))
 
     def note_money(self, call: str, money: Money) -> None:
         """Note on the call what became of its money."""
-        self.connection.execute(_MONEY, (money.captured_nano, money.credited_nano, call))
+        self.tables.execute(_MONEY, (money.captured_nano, money.credited_nano, call))
 
     def close_call(self, call: str, closing: Closing, money: Money | None) -> bool:
         """Close the call; False if it was closed before."""
         row = (closing.outcome, closing.status, closing.latency_us, self.recorded_us)
         if money is None:
-            return self.connection.execute(_CLOSE, (*row, call)).rowcount == 1
+            return self.tables.execute(_CLOSE, (*row, call)).rowcount == 1
         earned = (money.captured_nano, money.credited_nano, money.settlement)
-        return self.connection.execute(_CLOSE_WITH_MONEY, (*row, *earned, call)).rowcount == 1
+        return self.tables.execute(_CLOSE_WITH_MONEY, (*row, *earned, call)).rowcount == 1
 
     def authorized(self, network: str, payer: str) -> Authorized:
         """Return the payer's authorizations on the network."""

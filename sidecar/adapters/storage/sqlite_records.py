@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from ledger.stores.sqlite import SqliteTx
+from ledger.stores.unwritten import Value
 from pricing.cost import CostLine
 from sidecar.adapters.storage.records import RecordsOf
 from sidecar.domain.costs import Report
@@ -18,6 +19,8 @@ _PAYERS_MAX: Final = 16_384
 """How many of each are remembered; when there are more, all go."""
 
 
+_DEFAULTED: Final = State.DEFAULTED
+_UNKNOWN: Final = State.UNKNOWN
 _DOUBTS: Final = "SELECT 1 FROM payments WHERE state = 'unknown' AND payer = ? LIMIT 1"
 
 
@@ -37,6 +40,15 @@ class RecordsSqliteTx(SqliteTx, RecordsOf):
         self._debts: dict[bytes, bool] = add({}, _PAYERS_MAX)  # whether a payer has any
         self._doubts: dict[bytes, bool] = add({}, _PAYERS_MAX)  # whether a settlement of a payer is unknown
         self._proven: dict[bytes, bool] = add({}, _PAYERS_MAX)
+
+    @property
+    def tables(self) -> sqlite3.Connection:
+        """See `CostsOf`; journals that are not written yet are none of these statements' business."""
+        return self._connection
+
+    def add_rows(self, insert: str, values: list[Value], rows: int) -> None:  # noqa: ARG002 it counts them
+        """See `CostsOf`; they are written with those of the ledger."""
+        self._unwritten.add(insert, values)
 
     def alone(self, *names: str) -> bool:  # noqa: ARG002 who is alone anyway needs no names
         """See `RecordsOf`; nobody else decides meanwhile."""
@@ -67,9 +79,9 @@ class RecordsSqliteTx(SqliteTx, RecordsOf):
         assert self._payments.get(payment.claim_key, payment) == payment, "what changes was just read"
         changed = super().change(payment, **changes)
         self.memories.keep(self._payments, changed.claim_key, changed)
-        if State.DEFAULTED in {payment.state, changed.state}:
+        if payment.state is _DEFAULTED or changed.state is _DEFAULTED:
             self._debts.pop(payment.payer, None)
-        if State.UNKNOWN in {payment.state, changed.state}:
+        if payment.state is _UNKNOWN or changed.state is _UNKNOWN:
             self._doubts.pop(payment.payer, None)
         return changed
 
@@ -77,7 +89,7 @@ class RecordsSqliteTx(SqliteTx, RecordsOf):
         """Return a payment of this payer for the same request whose settlement is unknown."""
         doubts = self._doubts.get(payer)
         if doubts is None:
-            doubts = self.connection.execute(_DOUBTS, (payer,)).fetchone() is not None
+            doubts = self.tables.execute(_DOUBTS, (payer,)).fetchone() is not None
             self.memories.keep(self._doubts, payer, doubts)
         return super().unresolved(payer, request_digest) if doubts else None
 

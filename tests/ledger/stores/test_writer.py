@@ -3,20 +3,23 @@
 import asyncio
 import sqlite3
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ledger import book
-from ledger.book import Created
+from ledger import book, queries
+from ledger.book import Created, Exists
+from ledger.queries import several
 from ledger.store import Rollback, StorageDead, StorageFull
 from ledger.stores import migrate
 from ledger.stores.transaction import SqliteTx
 from ledger.stores.writer import Writer
-from tests.ledger.examples import Ticks, journal
+from tests.ledger.examples import BUYER, CASH, SALES, Ticks, journal, move
+
+_ADD_JOURNAL = queries.load(migrate.SQL / "book.sql")["add_journal"].sql
 
 
 class Faulty(sqlite3.Connection):
@@ -55,6 +58,10 @@ async def writer(connection: Faulty) -> AsyncIterator[Writer[SqliteTx]]:
 
 async def submit(writer: Writer[SqliteTx], name: str) -> Any:
     return await writer.run(partial(book.submit, journal=journal(name)))
+
+
+def booking(name: str) -> Callable[[SqliteTx], Any]:
+    return partial(book.submit, journal=journal(name))
 
 
 async def together(writer: Writer[SqliteTx], *names: str) -> list[Any]:
@@ -128,7 +135,7 @@ async def test_any_other_fault_of_the_group_is_the_end(
 def fail_late(tx: SqliteTx) -> None:
     """Fail after having written, so that the group is run again, each unit apart."""
     book.submit(tx, journal("late"))
-    raise LookupError("late")
+    raise LookupError(tx.journal("late"))  # what is read is written first
 
 
 @pytest.mark.parametrize(
@@ -191,6 +198,67 @@ async def test_a_unit_that_fails_early_disturbs_nobody(writer: Writer[SqliteTx])
 
     assert [*answers] == [Created(1), "seen", Created(2)]
     assert runs == ["a", "b"]
+
+
+async def test_the_same_journal_twice_in_a_group_is_booked_once(writer: Writer[SqliteTx]) -> None:
+    """What a group has booked and the file does not have yet is not new."""
+    assert await together(writer, *"abac") == [Created(1), Created(2), Exists(1), Created(3)]
+
+
+async def test_a_journal_that_cannot_happen_twice_is_told_that_it_has(writer: Writer[SqliteTx]) -> None:
+    """It is refused as if it were new, so it is looked for: in the file, and among what is not there yet."""
+    asked = journal("all", move("all/0", BUYER, SALES))
+    await writer.run(partial(book.submit, journal=journal("in")))
+
+    answers = await asyncio.gather(*(writer.run(partial(book.submit, journal=asked)) for _ in range(3)))
+
+    assert answers == [Created(2), Exists(2), Exists(2)]
+    assert await writer.run(partial(book.submit, journal=asked)) == Exists(2)
+
+
+async def test_a_unit_reads_what_its_group_has_booked(writer: Writer[SqliteTx]) -> None:
+    """Rows that are kept back are in the file before anybody looks there."""
+    answers = await asyncio.gather(
+        writer.run(lambda tx: tx.balance(CASH.id).debits_posted),
+        writer.run(booking("a")),
+        writer.run(booking("b")),
+        writer.run(lambda tx: tx.balance(CASH.id).debits_posted),
+        writer.run(lambda tx: len(tx.hashes(first=1, count=9))),
+        writer.run(booking("c")),
+    )
+
+    assert [*answers] == [0, Created(1), Created(2), 200, 2, Created(3)]
+
+
+async def test_what_the_file_refuses_is_one_units_alone(writer: Writer[SqliteTx], connection: Faulty) -> None:
+    """A constraint speaks over the rows of a group; run apart, it is known whose they are."""
+    refuse = "BEFORE INSERT ON journals WHEN NEW.id = 'bad' BEGIN SELECT RAISE(ABORT, 'refused'); END"
+    await writer.run(lambda tx: tx.connection.execute(f"CREATE TRIGGER refuse {refuse}").close())
+
+    first, bad, last = await together(writer, "a", "bad", "b")
+
+    assert (first, type(bad), last) == (Created(1), sqlite3.IntegrityError, Created(2))
+    assert await writer.run(lambda tx: tx.journal("bad")) is None
+
+
+@pytest.mark.parametrize("reads", [True, False])
+@pytest.mark.parametrize(
+    ("code", "fault"), [(sqlite3.SQLITE_FULL, StorageFull), (sqlite3.SQLITE_IOERR_WRITE, StorageDead)]
+)
+async def test_rows_that_the_medium_does_not_take_are_the_groups_fault(
+    writer: Writer[SqliteTx], connection: Faulty, code: int, fault: type[Exception], *, reads: bool
+) -> None:
+    """Whether the group writes them at its end or a unit that reads does before."""
+    connection.faults = {several(_ADD_JOURNAL, rows): code for rows in (1, 2)}
+
+    def read(tx: SqliteTx) -> Any:
+        return tx.journal("a") if reads else None
+
+    told = await asyncio.gather(writer.run(booking("a")), writer.run(read), return_exceptions=True)
+
+    connection.faults = {}
+    assert {type(each) for each in told} == {fault}
+    assert (writer.failed is None) == (fault is StorageFull)
 
 
 async def test_units_that_wait_behind_the_end_hear_of_it(
