@@ -198,12 +198,11 @@ class _Draft:
             return Status.ASSETS_DIFFER, "amount"
         if debit.id == credit.id:
             return Status.ACCOUNTS_SAME, "credit"
-        field = accounts.difference(self._place(debit).account, debit)
-        if field is not None:
-            return Status.ACCOUNT_DIFFERS, f"debit.{field}"
-        field = accounts.difference(self._place(credit).account, credit)
-        if field is not None:
-            return Status.ACCOUNT_DIFFERS, f"credit.{field}"
+        for side, given in (("debit", debit), ("credit", credit)):
+            booked = self._place(given).account
+            field = None if booked is given else accounts.difference(booked, given)
+            if field is not None:
+                return Status.ACCOUNT_DIFFERS, f"{side}.{field}"
         closed = self._view.closed_accounts
         if closed and (debit.id in closed or credit.id in closed):
             return Status.ACCOUNT_CLOSED, "debit" if debit.id in closed else "credit"

@@ -21,6 +21,7 @@ _PAYERS_MAX: Final = 16_384
 
 _DEFAULTED: Final = State.DEFAULTED
 _UNKNOWN: Final = State.UNKNOWN
+_CLAIMED: Final = "SELECT 1 FROM payments WHERE claim_key = ?"
 _DOUBTS: Final = "SELECT 1 FROM payments WHERE state = 'unknown' AND payer = ? LIMIT 1"
 
 
@@ -62,6 +63,9 @@ class RecordsSqliteTx(SqliteTx, RecordsOf):
         """Return the payment claimed under *claim_key*."""
         known = self._payments.get(claim_key)
         if known is None:
+            # Most are new, and a row of so many columns is described before it is found missing.
+            if self.tables.execute(_CLAIMED, (claim_key,)).fetchone() is None:
+                return None
             known = super().payment(claim_key)
             if known is not None:
                 self.memories.keep(self._payments, claim_key, known)
