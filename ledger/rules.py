@@ -94,6 +94,7 @@ _MOVES: Final = (Transfer, Pending)
 _NONE: Final = Constraint.NONE
 _NO_NEGATIVE: Final = Constraint.NO_NEGATIVE
 _LIMIT: Final = Constraint.LIMIT
+_PENDING: Final = Kind.PENDING
 _DEBIT: Final = Side.DEBIT
 _CREDIT: Final = Side.CREDIT
 
@@ -175,9 +176,7 @@ class _Draft:
         self._opened: list[Account] = []
 
     def accepted(self) -> Accepted:
-        changed = [
-            (each.account, each.balance) for each in self._changed.values() if each.balance is not None
-        ]
+        changed = [(at.account, at.balance) for at in self._changed.values() if at.balance is not None]
         return Accepted(tuple(self._rows.values()), tuple(self._opened), tuple(changed))
 
     def take(self, entry: Entry) -> _Refusal | None:
@@ -198,15 +197,16 @@ class _Draft:
             return Status.ASSETS_DIFFER, "amount"
         if debit.id == credit.id:
             return Status.ACCOUNTS_SAME, "credit"
-        for side, given in (("debit", debit), ("credit", credit)):
-            booked = self._place(given).account
+        paying, receiving = self._place(debit), self._place(credit)
+        for side, booked, given in (("debit", paying.account, debit), ("credit", receiving.account, credit)):
             field = None if booked is given else accounts.difference(booked, given)
             if field is not None:
                 return Status.ACCOUNT_DIFFERS, f"{side}.{field}"
         closed = self._view.closed_accounts
         if closed and (debit.id in closed or credit.id in closed):
             return Status.ACCOUNT_CLOSED, "debit" if debit.id in closed else "credit"
-        return self._apply(Row(entry.id, _KIND[type(entry)], debit, credit, units, None), held=0)
+        row = Row(entry.id, _KIND[type(entry)], debit, credit, units, None)
+        return self._apply(row, paying, receiving, held=0)
 
     def _resolve(self, entry: Post | Void | Expire) -> _Refusal | None:
         if isinstance(entry, Post) and entry.amount.units <= 0:
@@ -217,7 +217,7 @@ class _Draft:
         hold = found.row
         if isinstance(entry, Post) and entry.amount.asset != hold.debit.asset:
             return Status.ASSETS_DIFFER, "amount"
-        if hold.kind is not Kind.PENDING:
+        if hold.kind is not _PENDING:
             return Status.PENDING_NOT_PENDING, "pending_id"
         if found.resolution is not None:
             return _RESOLVED[found.resolution], "pending_id"
@@ -226,26 +226,28 @@ class _Draft:
             return Status.EXCEEDS_PENDING, "amount"
         kind = _KIND[type(entry)]
         self._resolutions[hold.id] = kind
-        return self._apply(Row(entry.id, kind, hold.debit, hold.credit, units, hold.id), held=hold.units)
+        row = Row(entry.id, kind, hold.debit, hold.credit, units, hold.id)
+        return self._apply(row, self._place(hold.debit), self._place(hold.credit), held=hold.units)
 
-    def _apply(self, row: Row, held: int) -> _Refusal | None:
+    def _apply(self, row: Row, paying: _Place, receiving: _Place, held: int) -> _Refusal | None:
         """Add the row, and refuse it if a balance it leaves breaks a bound."""
         self._rows[row.id] = row
-        paying, receiving = row.debit, row.credit
         debit = credit = None
-        if paying.constraint is not _NONE:
-            debit = self._after(row, paying, _DEBIT, held)
-        if receiving.constraint is not _NONE:
-            credit = self._after(row, receiving, _CREDIT, held)
-        if debit is not None and _is_negative(paying, debit):
+        if paying.balance is not None:
+            debit = paying.balance = balances.apply(paying.balance, _DEBIT, row.kind, row.units, held)
+            self._changed[row.debit.id] = paying
+        if receiving.balance is not None:
+            credit = receiving.balance = balances.apply(receiving.balance, _CREDIT, row.kind, row.units, held)
+            self._changed[row.credit.id] = receiving
+        if debit is not None and _is_negative(row.debit, debit):
             return Status.EXCEEDS_CREDITS, "debit"
-        if credit is not None and _is_negative(receiving, credit):
+        if credit is not None and _is_negative(row.credit, credit):
             return Status.EXCEEDS_DEBITS, "credit"
         # Only what increases an account is held against its limit: a limit may have been lowered since.
         if row.pending_id is None:
-            if debit is not None and _is_beyond(paying, _DEBIT, debit):
+            if debit is not None and _is_beyond(row.debit, _DEBIT, debit):
                 return Status.EXCEEDS_LIMIT, "debit"
-            if credit is not None and _is_beyond(receiving, _CREDIT, credit):
+            if credit is not None and _is_beyond(row.credit, _CREDIT, credit):
                 return Status.EXCEEDS_LIMIT, "credit"
         if row.units > INT64_MAX:
             return Status.OVERFLOW, "amount"
@@ -276,14 +278,6 @@ class _Draft:
                 known = _Place(state.account, state.balance)
             self._places[account.id] = known
         return known
-
-    def _after(self, row: Row, account: Account, side: Side, held: int) -> Balance:
-        """Return, and keep, the balance that *row* leaves on a constrained account."""
-        place = self._place(account)
-        assert place.balance is not None, "a constrained account has a balance"
-        place.balance = balances.apply(place.balance, side, row.kind, row.units, held)
-        self._changed[account.id] = place
-        return place.balance
 
 
 def _is_negative(account: Account, balance: Balance) -> bool:

@@ -86,7 +86,8 @@ class SqliteTx(ClosingsTx):
         *apart*: what it books is written at once, and new ids are asked for. Otherwise its rows
         are written with those of its group, and what UNIQUE refuses then has the group run again.
         """
-        self._recorded_us = max(self._now_us(), self._recorded_us)
+        now_us = self._now_us()
+        self._recorded_us = max(self._recorded_us, now_us)
         self._new = ()
         self._apart = apart
         self._unwritten.begin(apart=apart)
