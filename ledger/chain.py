@@ -53,13 +53,13 @@ def _written(booked: Booked, opened: Sequence[Account]) -> str:
     definitions = ",".join(
         [
             f"[{_name(one.id)},{_quoted(one.asset.code)},{one.asset.decimals},"
-            f'"{one.kind}","{one.side}","{one.constraint}"]'
+            f'"{one.kind!s}","{one.side!s}","{one.constraint!s}"]'
             for one in opened
         ]
     )
     entries = ",".join(
         [
-            f'[{_quoted(row.id)},"{row.kind}",{_name(row.debit.id)},{_name(row.credit.id)},{row.units},'
+            f'[{_quoted(row.id)},"{row.kind!s}",{_name(row.debit.id)},{_name(row.credit.id)},{row.units},'
             f"{'null' if row.pending_id is None else _quoted(row.pending_id)}]"
             for row in booked.rows
         ]

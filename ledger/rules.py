@@ -198,10 +198,14 @@ class _Draft:
         if debit.id == credit.id:
             return Status.ACCOUNTS_SAME, "credit"
         paying, receiving = self._place(debit), self._place(credit)
-        for side, booked, given in (("debit", paying.account, debit), ("credit", receiving.account, credit)):
-            field = None if booked is given else accounts.difference(booked, given)
+        if paying.account is not debit:
+            field = accounts.difference(paying.account, debit)
             if field is not None:
-                return Status.ACCOUNT_DIFFERS, f"{side}.{field}"
+                return Status.ACCOUNT_DIFFERS, f"debit.{field}"
+        if receiving.account is not credit:
+            field = accounts.difference(receiving.account, credit)
+            if field is not None:
+                return Status.ACCOUNT_DIFFERS, f"credit.{field}"
         closed = self._view.closed_accounts
         if closed and (debit.id in closed or credit.id in closed):
             return Status.ACCOUNT_CLOSED, "debit" if debit.id in closed else "credit"

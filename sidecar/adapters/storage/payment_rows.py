@@ -1,9 +1,8 @@
 """Payment rows: a payment as the columns of its table, and back. Asks no database."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from enum import StrEnum
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 from sidecar.domain.payments import Proof, State
 from sidecar.domain.records import Payment
@@ -13,6 +12,7 @@ COLUMNS: Final = tuple(_RENAMED.get(name, name) for name in Payment._fields)
 """The columns, in the order of the fields."""
 
 _AT: Final = {name: at for at, name in enumerate(Payment._fields)}
+_HELD: Final[Mapping[type, Callable[[Any], str | int]]] = {State: str, Proof: str, bool: int}
 _STATES: Final = {state.value: state for state in State}
 _PROOFS: Final = {proof.value: proof for proof in Proof}
 _STATE, _PROOF, _WATCHED, _ON_CREDIT = map(Payment._fields.index, ("state", "proof", "watched", "on_credit"))
@@ -40,10 +40,7 @@ def values_of(payment: Payment) -> list[object]:
 
 def plain(values: Iterable[object]) -> list[object]:
     """Return values of fields as their columns hold them."""
-    return [
-        str(value) if isinstance(value, StrEnum) else int(value) if isinstance(value, bool) else value
-        for value in values
-    ]
+    return [as_held(value) if (as_held := _HELD.get(type(value))) else value for value in values]
 
 
 def changed(payment: Payment, changes: Mapping[str, object]) -> Payment:
