@@ -11,13 +11,15 @@ from typing import Any
 import pytest
 
 from ledger import book, queries
-from ledger.book import Created, Exists
+from ledger.balances import Balance
+from ledger.book import Created, Exists, Rejected
 from ledger.queries import several
+from ledger.statuses import Status
 from ledger.store import Rollback, StorageDead, StorageFull
-from ledger.stores import migrate
+from ledger.stores import memories, migrate
 from ledger.stores.transaction import SqliteTx
 from ledger.stores.writer import Writer
-from tests.ledger.examples import BUYER, CASH, SALES, Ticks, journal, move
+from tests.ledger.examples import BUYER, CASH, SALES, Ticks, hold, journal, move, post
 
 _ADD_JOURNAL = queries.load(migrate.SQL / "book.sql")["add_journal"].sql
 
@@ -228,6 +230,30 @@ async def test_a_unit_reads_what_its_group_has_booked(writer: Writer[SqliteTx]) 
     )
 
     assert [*answers] == [0, Created(1), Created(2), 200, 2, Created(3)]
+
+
+async def test_a_group_that_remembers_nothing_decides_the_same(
+    connection: Faulty, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is forgotten between two units of a group is read again, with what the first has booked."""
+    monkeypatch.setattr(memories, "KEPT_MAX", 0)
+    started = Writer(SqliteTx(connection, Ticks()), group_max=8)
+    started.start()
+    asked = [
+        journal("in", move("in/0")),
+        journal("hold", hold("held", units=60)),
+        journal("beyond", move("beyond/0", BUYER, SALES, 50)),
+        journal("post", post("posted", "held", 50)),
+        journal("rest", move("rest/0", BUYER, SALES, 50)),
+    ]
+
+    answers = await asyncio.gather(*(started.run(partial(book.submit, journal=each)) for each in asked))
+
+    beyond = Rejected(Status.EXCEEDS_CREDITS, 0, "debit")
+    assert answers == [Created(1), Created(2), beyond, Created(3), Created(4)]
+    assert await started.run(lambda tx: tx.balance(BUYER.id)) == Balance(100, 100, 0, 0)
+    started.close()
+    await asyncio.get_running_loop().run_in_executor(None, started.join)
 
 
 async def test_what_the_file_refuses_is_one_units_alone(writer: Writer[SqliteTx], connection: Faulty) -> None:
