@@ -37,7 +37,7 @@ class ClosingsTx:
     @property
     def written(self) -> int:
         """See `ledger.stores.writer.Transaction`."""
-        return self._connection.total_changes - self._unwritten.others
+        return self._connection.total_changes - self._unwritten.others + self._unwritten.added
 
     @property
     def closed_through_us(self) -> int:

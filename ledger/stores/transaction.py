@@ -104,7 +104,6 @@ class SqliteTx(ClosingsTx):
         self._head = head
         self._closed_us = self._closed_through()
         self._new = ()
-        self._unwritten.undo()
         self.memories.undo()
 
     def lose(self, head: Head) -> None:

@@ -30,7 +30,8 @@ class Unwritten:
         self._rows: list[tuple[str, list[Value]]] = []
         self._begun = 0  # where the rows of the unit begin
         self._apart = True
-        self._failed = False
+        self._failed: Exception | None = None
+        self.added = 0  # how often something was kept back
         self.others = 0  # how many rows were written that are not of the unit that ran then
 
     def __len__(self) -> int:
@@ -42,31 +43,28 @@ class Unwritten:
             self._insert_all(insert, values)
         else:
             self._rows.append((insert, values))
+            self.added += 1
 
     def begin(self, *, apart: bool = False) -> None:
         """Start a unit: what is here by now is of those before it. *apart*: nothing of it is kept back."""
         self._begun, self._apart = len(self._rows), apart
 
-    def undo(self) -> None:
-        """Drop what the unit added, none of which was written."""
-        del self._rows[self._begun :]
-
     def clear(self) -> None:
         """Drop everything: the group was rolled back."""
         self._rows.clear()
-        self._begun, self._failed = 0, False
+        self._begun, self._failed = 0, None
 
     def write(self) -> None:
         """Tell the file all rows; Half if it does not take them, or did not before."""
-        if self._failed:
-            raise Half
+        if self._failed is not None:
+            raise Half from self._failed
         try:
             before = self._connection.total_changes
             self._insert(self._rows[: self._begun])
             self.others += self._connection.total_changes - before
             self._insert(self._rows[self._begun :])
         except Exception as error:
-            self._failed = True
+            self._failed = error
             raise Half from error
         self._rows.clear()
         self._begun = 0

@@ -1,7 +1,7 @@
 """The writer: one thread that owns the one connection, runs units of work and commits them in groups.
 
 Knows no table. A group is one transaction and one fsync. A unit that fails before
-it has written anything is alone with that; if it fails later, or the file does not
+it has booked anything is alone with that; if it fails later, or the file does not
 take what the group wrote, the group is undone and run again, each unit now in a
 savepoint, so that its failure is its own. What a commit could not make durable is
 never answered as done.
@@ -51,7 +51,7 @@ class Transaction(Protocol):
 
     @property
     def written(self) -> int:
-        """How many rows units have written themselves, not what was written for those before them."""
+        """Grows with what units write or have kept back, not with what is written for those before them."""
         ...
 
     def begin(self, *, apart: bool) -> None:
@@ -221,9 +221,9 @@ class Writer(Generic[T]):
         try:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
+            self._tx.lose(before)  # reads; a medium that failed may not be readable either
         except sqlite3.Error as error:
             fault = StorageDead(f"ROLLBACK failed: {error}")
-        self._tx.lose(before)
         if isinstance(fault, StorageDead):
             self._failed = str(fault)
         return fault

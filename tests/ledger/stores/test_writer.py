@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,8 @@ from ledger.stores.transaction import SqliteTx
 from ledger.stores.writer import Writer
 from tests.ledger.examples import BUYER, CASH, SALES, Ticks, hold, journal, move, post
 
-_ADD_JOURNAL = queries.load(migrate.SQL / "book.sql")["add_journal"].sql
+_SQL = queries.load(migrate.SQL / "book.sql")
+_ADD_JOURNAL = _SQL["add_journal"].sql
 
 
 class Faulty(sqlite3.Connection):
@@ -285,6 +287,58 @@ async def test_rows_that_the_medium_does_not_take_are_the_groups_fault(
     connection.faults = {}
     assert {type(each) for each in told} == {fault}
     assert (writer.failed is None) == (fault is StorageFull)
+
+
+@pytest.mark.parametrize(
+    ("code", "fault"), [(sqlite3.SQLITE_FULL, StorageFull), (sqlite3.SQLITE_IOERR_WRITE, StorageDead)]
+)
+async def test_a_unit_that_goes_on_over_a_fault_does_not_hide_it(
+    writer: Writer[SqliteTx], connection: Faulty, code: int, fault: type[Exception]
+) -> None:
+    """The rows that were not taken are others' too, and the medium is as it is."""
+    connection.faults = {_ADD_JOURNAL: code}
+
+    def go_on(tx: SqliteTx) -> None:
+        with suppress(Exception):
+            tx.journal("b")
+        connection.faults = {}
+
+    told = await asyncio.gather(writer.run(booking("a")), writer.run(go_on), return_exceptions=True)
+
+    assert {type(each) for each in told} == {fault}
+    assert (writer.failed is None) == (fault is StorageFull)
+
+
+@pytest.mark.parametrize("end", [Rollback, LookupError])
+async def test_what_is_answered_and_undone_is_as_true_as_what_is_booked(
+    writer: Writer[SqliteTx], end: type[Exception]
+) -> None:
+    """A unit that books what was booked before, and then fails, has not been told that it was new."""
+    await submit(writer, "a")
+
+    def in_vain(tx: SqliteTx) -> Any:
+        raise end(book.submit(tx, journal("a")))
+
+    answers: list[Any] = [
+        *await asyncio.gather(writer.run(in_vain), submit(writer, "b"), return_exceptions=True)
+    ]
+    told, beside = answers
+
+    assert (told if end is Rollback else told.args[0]) == Exists(1)
+    assert beside == Created(2)
+
+
+async def test_a_medium_that_cannot_be_read_either_is_the_end(
+    writer: Writer[SqliteTx], connection: Faulty
+) -> None:
+    """Its callers hear of it, and so does everybody after them: nobody waits for a thread that is gone."""
+    connection.faults = {"COMMIT": sqlite3.SQLITE_IOERR, _SQL["closed_through"].sql: sqlite3.SQLITE_IOERR}
+
+    refused = await asyncio.gather(submit(writer, "a"), submit(writer, "b"), return_exceptions=True)
+
+    assert [type(each) for each in refused] == [StorageDead] * 2
+    with pytest.raises(StorageDead, match="the medium failed"):
+        await submit(writer, "c")
 
 
 async def test_units_that_wait_behind_the_end_hear_of_it(
