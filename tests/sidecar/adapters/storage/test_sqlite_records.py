@@ -1,6 +1,8 @@
 """What a transaction remembers is what the file says, and it asks for little else."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,19 @@ from sidecar.domain.outcomes import Failed, Paid
 from sidecar.domain.payments import State
 from sidecar.domain.records import Payment
 from sidecar.domain.reporting import Bounds, report_unit
-from tests.sidecar.builders import NOW_US, OTHER_WALLET, Books, a_log, a_transaction, open_books, verified
+from tests.sidecar.builders import (
+    NOW_US,
+    OTHER_WALLET,
+    Books,
+    a_log,
+    a_transaction,
+    open_books,
+    verified,
+)
 from tests.sidecar.remembering import Undoing, agrees, differences
 from tests.sidecar.shop import TOOL
 from tests.sidecar.told import report
+from tests.sidecar.x402.signing import WALLET
 
 
 @pytest.fixture
@@ -111,3 +122,56 @@ async def test_a_call_asks_for_little(books: Books) -> None:
     assert len(reads) == 2, reads  # its claim and its transaction
     assert isinstance(settled.outcome, Paid)
     assert len(writes) == 19, writes  # a close's two journals are written together
+
+
+BOUNDS = Bounds(reports_max=9, window_us=NOW_US)
+
+
+def an_end(n: int) -> Ending:
+    return (Ending.DELIVERED, Ending.UNDELIVERED)[n % 2]
+
+
+async def a_paid_call(books: Books, n: int) -> Payment:
+    wallet = (WALLET, OTHER_WALLET)[n // 2 % 2]
+    return await books.settled(verified(nonce=n, call=f"call_{n}", body=b"%d" % n, wallet=wallet), n)
+
+
+async def end_alone(books: Books, n: int, payment: Payment) -> None:
+    await books.run(report_unit, payment.call, [report("early")], BOUNDS, NOW_US)
+    await books.close(payment, an_end(n), TOOL)
+    await books.run(report_unit, payment.call, [report("late")], BOUNDS, NOW_US)
+    await books.arrived(payment, a_log(payment, n))
+
+
+async def end_among_others(books: Books, n: int, payment: Payment) -> None:
+    """Take the same steps twice, beside some in vain and readers, so that a group has them together."""
+
+    def in_vain(tx: RecordsSqliteTx) -> None:
+        report_unit(tx, payment.call, [report("vain")], BOUNDS, NOW_US)
+        raise Rollback(None)
+
+    early, late = (
+        partial(books.run, report_unit, payment.call, [report(name)], BOUNDS, NOW_US)
+        for name in ("early", "late")
+    )
+    close, vain = partial(books.close, payment, an_end(n), TOOL), partial(books.run, in_vain)
+    await asyncio.gather(early(), vain(), close(), early(), close(), books.run(agrees))
+    await asyncio.gather(late(), vain(), close(), late(), early(), books.run(agrees))
+    await asyncio.gather(*(books.arrived(payment, a_log(payment, n)) for _ in range(2)))
+
+
+async def test_calls_that_share_groups_come_to_what_each_comes_to_alone(tmp_path: Path) -> None:
+    """Whatever is beside them there: the same step again, one that is undone, or one that reads."""
+    for name in ("apart", "together"):
+        (tmp_path / name).mkdir()
+    async with open_books(tmp_path / "apart") as apart, open_books(tmp_path / "together") as together:
+        alone = [await a_paid_call(apart, n) for n in range(1, 9)]
+        for n, payment in enumerate(alone, 1):
+            await end_alone(apart, n, payment)
+        shared = await asyncio.gather(*(a_paid_call(together, n) for n in range(1, 9)))
+        await asyncio.gather(*(end_among_others(together, n, each) for n, each in enumerate(shared, 1)))
+
+        assert together.balances() == apart.balances()
+        for payment in alone:
+            assert together.lines(payment.call) == apart.lines(payment.call)
+            assert together.call(payment.call) == apart.call(payment.call)
