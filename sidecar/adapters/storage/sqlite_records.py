@@ -28,7 +28,7 @@ _DOUBTS: Final = "SELECT 1 FROM payments WHERE state = 'unknown' AND payer = ? L
 class RecordsSqliteTx(SqliteTx, RecordsOf):
     """The ledger's transaction in SQLite, with the sidecar's own tables. Units run one after the other.
 
-    Every write goes to the file at once; what is remembered beside it only saves the question.
+    What is remembered beside the file only saves the question. Rows of costs are kept back with the ledger's.
     """
 
     def __init__(self, connection: sqlite3.Connection, now_us: Callable[[], int]) -> None:
