@@ -14,7 +14,7 @@ from typing import Final
 
 from sidecar.asking import Crew
 from sidecar.domain.call import Offer
-from sidecar.domain.collecting import naming_unit
+from sidecar.domain.collecting import NEAR_S, naming_unit
 from sidecar.domain.events import NeedsAttention
 from sidecar.domain.records import Payment, RecordsTx
 from sidecar.ports import Fault, StorageGone
@@ -24,6 +24,8 @@ from sidecar.settlement import ask_again, by_till, kind_of, till_of
 US_PER_S: Final = 1_000_000
 ASK_AGAIN_US: Final = 30 * US_PER_S
 """How often a facilitator is asked again about one settlement in doubt."""
+ASK_SOON_US: Final = 5 * US_PER_S
+"""The same for an authorization that ends soon: what a killed process never asked for would be lost."""
 LATE_S: Final = 60
 """A person is told of what is owed when its authorization has no longer than this to live, in seconds."""
 
@@ -139,7 +141,7 @@ class Collector:
             each
             for each in doubtful
             if each.valid_before > now_us // US_PER_S
-            and now_us - self._asked_us.get(each.claim_key, each.changed_us) >= ASK_AGAIN_US
+            and now_us - self._asked_us.get(each.claim_key, each.changed_us) >= _pause_us(each, now_us)
             and till_of(each) in self._offers
             and self._s.facilitators.admits(kind_of(each))
         ]
@@ -173,6 +175,11 @@ class Collector:
 
     def _attention(self, code: str, detail: str, call: str = "") -> None:
         self._s.observer.saw(NeedsAttention(code, detail, call))
+
+
+def _pause_us(payment: Payment, now_us: int) -> int:
+    """Return how long to leave a doubt alone before somebody is asked about it again."""
+    return ASK_SOON_US if payment.valid_before - now_us // US_PER_S < NEAR_S else ASK_AGAIN_US
 
 
 def _owed(tx: RecordsTx, limit: int, networks: Sequence[str], now_s: int) -> list[Payment]:

@@ -9,7 +9,7 @@ import pytest
 
 from ledger.money import nano
 from sidecar import commits
-from sidecar.collecting import ASK_AGAIN_US, US_PER_S
+from sidecar.collecting import ASK_AGAIN_US, ASK_SOON_US, US_PER_S
 from sidecar.domain.call import Flow
 from sidecar.domain.choosing import FAULTS_MAX, PAUSE_FIRST_US
 from sidecar.domain.events import PaymentSettled
@@ -270,6 +270,23 @@ async def test_what_is_in_doubt_is_asked_for_again(tmp_path: Path) -> None:
         )
         assert stall.others[OTHER].settled == []
         assert len(set(stall.facilitator.settled)) == 1
+
+
+async def test_what_is_in_doubt_and_ends_soon_is_asked_for_sooner(tmp_path: Path) -> None:
+    """What a process that died had named, and maybe never asked for, is not lost by waiting."""
+    async with open_stall(tmp_path, endpoint=DEFERRED) as stall:
+        (payment,) = await owing(stall, "call_1")
+        stall.clock.pass_s(payment.valid_before - NOW_S - 20)
+        await stall.books.collecting(payment)
+        assert await stall.recovery("run_2").put_to_rest() == 1
+        assert await stall.state() is State.DOUBTFUL
+        collector = stall.collector("run_2")
+        await collector.collect()
+        assert stall.facilitator.settled == [], "not at once: who was asked may still be at it"
+
+        stall.clock.time_us += ASK_SOON_US
+        await collector.collect()
+        assert await stall.state() is State.DELIVERED
 
 
 async def test_what_is_in_doubt_and_not_good_any_more_is_left_to_evidence(tmp_path: Path) -> None:
