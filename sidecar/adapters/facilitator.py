@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from sidecar.adapters.facilitator_auth import TokenFor
 from sidecar.adapters.system import SystemClock
-from sidecar.adapters.urls import Url, read
 from sidecar.adapters.wire import Answer, Limits, Peer, lost, origin_of
 from sidecar.domain import clocks
 from sidecar.ports import AnswerLost, Clock
+from sidecar.urls import Url, read
 from sidecar.x402.codec import ANSWER_BYTES_MAX, parse_settle, parse_supported, parse_verify
 from sidecar.x402.documents import Malformed, SettleReply, SupportedKind, VerifyReply
 

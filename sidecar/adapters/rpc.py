@@ -8,9 +8,9 @@ import json
 from collections.abc import Callable, Hashable, Sequence
 from typing import Final, TypeVar
 
-from sidecar.adapters.urls import read
 from sidecar.adapters.wire import Limits, Peer, lost, origin_of
 from sidecar.ports import AnswerLost, Fault, TimedOut
+from sidecar.urls import read
 from sidecar.x402.bounded_json import read_loose_object
 
 K = TypeVar("K", bound=Hashable)

@@ -11,9 +11,9 @@ from typing import Final
 
 from sidecar.adapters.connecting import Pool
 from sidecar.adapters.http1 import FIELDS_MAX, FRAMING, Body, ServerConnection
-from sidecar.adapters.urls import read
 from sidecar.adapters.wire import lost, origin_of
 from sidecar.ports import AnswerLost, Headers, NothingSent, UpstreamAnswer, UpstreamRequest
+from sidecar.urls import read
 
 WHOM: Final = "upstream"
 STATUS_RANGE: Final = range(200, 600)

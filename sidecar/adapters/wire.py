@@ -14,8 +14,8 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from ledger.values import value
 from sidecar.adapters.connecting import Pool
 from sidecar.adapters.http1 import FIELDS_MAX, Fields, ServerConnection
-from sidecar.adapters.urls import read
 from sidecar.ports import AnswerLost, NothingSent, TimedOut
+from sidecar.urls import read
 
 _OURS: Final = b"user-agent: x402-sidecar\r\naccept: application/json\r\n"
 _WANTED: Final = frozenset({b"content-encoding", b"age", b"date", b"location"})

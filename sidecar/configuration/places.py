@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
+from sidecar import urls
 from sidecar.configuration.model import Address
 from sidecar.configuration.problems import WrongValue
 from sidecar.configuration.reading import Number
@@ -63,6 +64,10 @@ def _split(value: object) -> SplitResult:
         raise WrongValue("url", "the URL has no host, or a port or host that cannot be reached")
     if "#" in value:
         raise WrongValue("url_query", "the URL must not have a fragment")
+    try:
+        urls.read(value)
+    except ValueError as odd:
+        raise WrongValue("url", str(odd)) from None
     return parts
 
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from sidecar.adapters.urls import read
 from sidecar.adapters.wire import Answer, Limits, Peer, origin_of
 from sidecar.ports import AnswerLost, Fault, NothingSent, TimedOut
+from sidecar.urls import read
 from tests.sidecar.adapters.conftest import Listen, Script, read_request, replying, silence
 
 FAST = Limits(connections_max=8, answer_bytes_max=65_536, connect_timeout_ms=400, pool_timeout_ms=100)

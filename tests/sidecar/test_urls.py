@@ -2,7 +2,7 @@
 
 import pytest
 
-from sidecar.adapters.urls import Url, read
+from sidecar.urls import Url, read
 
 
 @pytest.mark.parametrize(
