@@ -5,17 +5,18 @@ and who takes over must have had that lock alone: after that no commit of the
 fenced writer can come, however late it wakes up.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
 import psycopg
-from psycopg import sql
+from psycopg import pq, sql
 
 from ledger import queries
 from ledger.rules import OPEN
 from ledger.stores.migrate import SQL
-from ledger.stores.postgres.direct import Direct
+from ledger.stores.postgres.direct import Direct, rows_of
 
 _SQL: Final = {name: query.sql for name, query in queries.load(SQL / "postgres" / "leases.sql").items()}
 
@@ -44,20 +45,25 @@ class Lease:
         """Become a writer."""
         self._run(connection, "enter")
 
-    def begin_group(self, direct: Direct) -> Begun:
+    def begin_group(self, direct: Direct, learn: Callable[[Begun], None]) -> None:
         """Begin a transaction before whose end nobody fences it, or closes a period.
 
-        One round trip, whose last statement reads after the locks were had. Raises Fenced.
+        It is left to be sent with the first thing that is asked in it, which raises Fenced;
+        else *learn* is told then what was read after the locks were had.
         """
         locks, standing = self._begin
+
+        def check(answer: "pq.abc.PGresult") -> None:
+            found = rows_of(answer)
+            if not found or found[0][0] != b"f":
+                raise self.fenced()
+            _, closed_us, number, closures = found[0]
+            assert number is not None, "a transaction has a number"
+            learn(Begun(number.decode(), OPEN if closed_us is None else int(closed_us), closures == b"t"))
+
         direct.later("BEGIN")
         direct.later(locks)
-        found = direct.run(standing)
-        if not found or found[0][0] != b"f":
-            raise self.fenced()
-        _, closed_us, number, closures = found[0]
-        assert number is not None, "a transaction has a number"
-        return Begun(number.decode(), OPEN if closed_us is None else int(closed_us), closures == b"t")
+        direct.later(standing, check=check)
 
     @cached_property
     def _begin(self) -> tuple[str, str]:

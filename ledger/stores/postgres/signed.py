@@ -18,6 +18,7 @@ from ledger.signing import Signed
 from ledger.stores.migrate import SQL
 from ledger.stores.postgres.direct import Later, texts
 from ledger.stores.postgres.draft import texts_text
+from ledger.stores.postgres.leases import Begun
 from ledger.stores.postgres.statements import Statements
 
 _SQL: Final = {name: query.sql for name, query in queries.load(SQL / "postgres" / "signed.sql").items()}
@@ -38,6 +39,8 @@ class SignedTx:
         self._savepoint = False  # whether there is one in this group
         self._savepoint_before = False  # as it was when the unit began
         self._mark: Later | None = None  # this unit's savepoint, sent or not
+        self.number = ""
+        """What the group's transaction is known by after a crash; empty until it has begun."""
         connection.before = self.save
         self._closed: frozenset[AccountId] | None = None  # accounts, once a unit of the group has asked
         self._before: frozenset[AccountId] | None = None
@@ -45,6 +48,8 @@ class SignedTx:
     @property
     def closed_through_us(self) -> int:
         """See `ledger.rules.View`; nobody closes a period while a group of units runs, but a unit of it."""
+        if not self.number:
+            self.direct.flush()
         return self._closed_us
 
     @property
@@ -61,11 +66,17 @@ class SignedTx:
         found = self._execute("head").fetchone()
         return GENESIS if found is None else Head(*found)
 
-    def begin_group(self, closed_us: int, *, closures: bool) -> None:
-        """Start a group of units, with periods closed up to that time, and accounts if *closures*."""
-        self._closed_us = closed_us
+    def begin_group(self) -> None:
+        """Start a group of units."""
+        self.number = ""
         self._savepoint, self._mark = False, None
-        self._closed = None if closures else frozenset()
+        self._closed = None
+
+    def begun(self, begun: Begun) -> None:
+        """Learn what is closed while the group runs, when its transaction has begun."""
+        self.number = begun.number
+        self._closed_us = self._before_us = begun.closed_us
+        self._closed = self._before = None if begun.closures else frozenset()
 
     def begin(self, *, wait: bool) -> None:
         """Start a unit; unless it may *wait* it is Taken by whatever another transaction holds."""

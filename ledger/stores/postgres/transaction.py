@@ -77,9 +77,9 @@ class PostgresTx(SignedTx):
         """See `ledger.store.Tx`."""
         return self._recorded_us
 
-    def begin_group(self, closed_us: int, *, closures: bool) -> None:
-        """Start a group of units, with periods closed up to that time."""
-        super().begin_group(closed_us, closures=closures)
+    def begin_group(self) -> None:
+        """Start a group of units."""
+        super().begin_group()
         self._directory.begin_group()
 
     def begin(self, *, wait: bool) -> None:

@@ -18,7 +18,7 @@ from ledger.store import Rollback, StorageAway, StorageDead, StorageFull
 from ledger.stores.callers import Job, Raised, raisable
 from ledger.stores.postgres.connecting import reason
 from ledger.stores.postgres.direct import Overdue
-from ledger.stores.postgres.leases import Lease, outcome
+from ledger.stores.postgres.leases import Fenced, Lease, outcome
 from ledger.stores.postgres.signed import Taken
 from ledger.stores.postgres.transaction import PostgresTx
 
@@ -98,8 +98,8 @@ class Worker(Generic[T]):
         connection, tx = self._opened()
         outcomes: list[Any] = []
         try:
-            begun = self._lease.begin_group(tx.direct)
-            tx.begin_group(begun.closed_us, closures=begun.closures)
+            tx.begin_group()
+            self._lease.begin_group(tx.direct, tx.begun)
             for n, job in enumerate(jobs):
                 outcomes.append(self._unit(connection, tx, job.unit, wait=n == 0))
             refused = self._write(connection, tx, alone=len(jobs) == 1)
@@ -117,7 +117,7 @@ class Worker(Generic[T]):
             if isinstance(error, psycopg.Error):
                 raise _fault(error) from error
             raise
-        self._commit(connection, tx, begun.number)
+        self._commit(connection, tx, tx.number)
         return outcomes
 
     def _opened(self) -> "tuple[psycopg.Connection[Any], T]":
@@ -142,14 +142,17 @@ class Worker(Generic[T]):
         except _AGAIN as error:
             decided = Again(error, counts=wait)
         except Overdue as overdue:
-            raise _Spoilt(Again(overdue.error, counts=False, alone=True), all=True) from overdue
+            if isinstance(overdue.error, Fenced):
+                raise overdue.error from overdue
+            raise _Spoilt(Again(overdue.error, counts=wait, alone=True), all=True) from overdue
         except BaseException as error:
             fault = _broken(error)
             if fault is not None:
                 raise fault from error
             decided = Raised(raisable(error))
         else:
-            _expect_transaction(connection)
+            if tx.number:
+                _expect_transaction(connection)
             tx.keep()
             return decided
         if connection.info.transaction_status == TransactionStatus.INERROR and not tx.is_saved:
@@ -163,7 +166,10 @@ class Worker(Generic[T]):
         """Write what the units have booked; tells what became of each of them if that was refused."""
         try:
             tx.write()
-        except Exception as error:
+        except Exception as refused:
+            error = refused.error if isinstance(refused, Overdue) else refused
+            if isinstance(error, Fenced):
+                raise error from refused
             if _broken(error) is not None:
                 raise
             if alone and not isinstance(error, _AGAIN):

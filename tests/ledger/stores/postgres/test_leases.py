@@ -8,7 +8,7 @@ import pytest
 
 from ledger.stores.postgres.connecting import connect
 from ledger.stores.postgres.direct import Direct
-from ledger.stores.postgres.leases import Fenced, Lease, fence_expired, living, outcome
+from ledger.stores.postgres.leases import Begun, Fenced, Lease, fence_expired, living, outcome
 from ledger.stores.postgres.schema import migrate
 
 Connections = tuple["psycopg.Connection[Any]", "psycopg.Connection[Any]"]
@@ -29,6 +29,15 @@ def test_a_living_writer_is_left_alone(pair: Connections) -> None:
     assert living(pair[1]) == ["a"]
 
 
+def begun(lease: Lease, connection: "psycopg.Connection[Any]") -> Begun:
+    """Begin a group, and send it."""
+    learned: list[Begun] = []
+    direct = Direct(connection)
+    lease.begin_group(direct, learned.append)
+    direct.flush()
+    return learned[0]
+
+
 def test_an_expired_writer_is_fenced(pair: Connections) -> None:
     """After that it can neither renew nor begin to write."""
     lease = Lease("a", -1)
@@ -39,7 +48,7 @@ def test_an_expired_writer_is_fenced(pair: Connections) -> None:
     with pytest.raises(Fenced, match="the lease of a ran out"):
         lease.renew(pair[0])
     with pytest.raises(Fenced):
-        lease.begin_group(Direct(pair[0]))
+        begun(lease, pair[0])
 
 
 def test_an_expired_writer_that_nobody_fenced_goes_on(pair: Connections) -> None:
@@ -48,7 +57,7 @@ def test_an_expired_writer_that_nobody_fenced_goes_on(pair: Connections) -> None
     lease.enter(pair[0])
 
     assert not lease.renew(pair[0])
-    lease.begin_group(Direct(pair[0]))
+    begun(lease, pair[0])
 
 
 def test_who_renews_hears_whether_it_was_late(pair: Connections) -> None:
@@ -67,7 +76,7 @@ def test_who_is_in_the_midst_of_writing_is_not_fenced(pair: Connections) -> None
     """A group that has begun is committed before its writer can be fenced."""
     lease = Lease("a", -1)
     lease.enter(pair[0])
-    number = lease.begin_group(Direct(pair[0])).number
+    number = begun(lease, pair[0]).number
 
     assert fence_expired(pair[1], "b") == []
     assert outcome(pair[1], number) == "in progress"
@@ -91,4 +100,4 @@ def test_who_leaves_is_taken_over_at_once(pair: Connections) -> None:
 
     assert living(pair[1]) == []
     with pytest.raises(Fenced):
-        lease.begin_group(Direct(pair[0]))
+        begun(lease, pair[0])

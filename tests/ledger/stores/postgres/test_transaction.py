@@ -11,6 +11,7 @@ from ledger.rules import OPEN as OPEN_PERIODS
 from ledger.stores.postgres import directory
 from ledger.stores.postgres.connecting import connect
 from ledger.stores.postgres.directory import Known
+from ledger.stores.postgres.leases import Begun
 from ledger.stores.postgres.schema import migrate
 from ledger.stores.postgres.signed import Taken
 from ledger.stores.postgres.statements import Statements
@@ -31,7 +32,8 @@ def execute(tx: PostgresTx, sql: str) -> None:
 
 def begin(tx: PostgresTx, *, wait: bool = True) -> None:
     execute(tx, "BEGIN")
-    tx.begin_group(OPEN_PERIODS, closures=False)
+    tx.begin_group()
+    tx.begun(Begun("1", OPEN_PERIODS, closures=False))
     tx.begin(wait=wait)
 
 

@@ -14,8 +14,8 @@ from ledger.balances import Balance
 from ledger.book import Created, Exists, Rejected
 from ledger.statuses import Status
 from ledger.store import Rollback, StorageAway, StorageDead
-from ledger.stores.postgres import worker
-from ledger.stores.postgres.connecting import connect
+from ledger.stores.postgres import groups, worker
+from ledger.stores.postgres.connecting import Waits, connect
 from ledger.stores.postgres.store import PostgresStore, PostgresTx
 from ledger.transfers import Kind
 from tests.ledger.examples import BUYER, CASH, SALES, hold, journal, move, post, void
@@ -235,6 +235,36 @@ async def test_what_is_refused_before_its_savepoint_undoes_the_group(
     assert [type(each).__name__ for each in found] == ["int", "DivisionByZero", "int"]
     seen = await noting.run(lambda tx: tx.connection.execute("SELECT n FROM notes ORDER BY n").fetchall())
     assert seen == [(1,), (3,)]
+
+
+@pytest.mark.parametrize("unit", [partial(note, n=1), partial(note, n=1, look=True), lambda _: None])
+async def test_a_fenced_writer_ends_whatever_its_units_ask(
+    noting: PostgresStore[PostgresTx], postgres: str, unit: Any
+) -> None:
+    """It is found out with what is first sent, be that at the very end; nothing is written."""
+    with connect(postgres) as connection:
+        connection.execute("UPDATE writers SET fenced = true")
+
+    with pytest.raises(StorageDead, match="another process took its work over"):
+        await noting.run(unit)
+    with connect(postgres) as connection:
+        assert connection.execute("SELECT count(*) FROM notes").fetchone() == (0,)
+
+
+async def test_a_group_that_cannot_begin_is_tried_again_and_not_for_ever(
+    postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when somebody is closing a period all the time."""
+    monkeypatch.setattr(groups, "PAUSE_MS", 1)
+    store = shared_store(postgres, connections=1, waits=Waits(lock_ms=20))
+    store.open()
+    with connect(postgres) as closer, closer.transaction():
+        closer.execute("SELECT pg_advisory_xact_lock(hashtextextended('periods', 0))")
+        found = await asyncio.gather(submit(store, "a"), submit(store, "b"), return_exceptions=True)
+    assert [type(each).__name__ for each in found] == ["StorageAway"] * 2
+
+    assert isinstance(await submit(store, "a"), Created)
+    await store.close()
 
 
 async def test_a_unit_sees_what_its_group_has_booked(store: PostgresStore[PostgresTx]) -> None:
