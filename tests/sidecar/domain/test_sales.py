@@ -81,6 +81,21 @@ def test_a_price_above_the_ceiling_is_not_asked_for() -> None:
     assert sale.open_to(request(b"pages=6"), PAYER, NOW_US) == refusal
 
 
+def test_the_ceiling_holds_for_each_price_that_stands() -> None:
+    """Of everybody and of one buyer, in force and replaced: one that is too high is open to nobody."""
+    now = some_terms(FixedPrice(nano(5_000)), version=2, own={PAYER: FixedPrice(nano(4_000))})
+    was = some_terms(FixedPrice(nano(4_500)), version=1, own={OTHER: FixedPrice(nano(6_000))}).replaced(
+        NOW_US
+    )
+    sale = a_sale(now, was, rules=Rules(ceiling=nano(4_500)))
+
+    assert prices(sale.open_to(request(), PAYER, NOW_US)) == [4_000, 4_500]
+    refusal = Refusal(Code.PRICE_ABOVE_CEILING, policy="routes.price_ceiling")
+    assert sale.quote(request()) == sale.quote(request(), OTHER) == refusal
+    assert sale.open_to(request(), OTHER, NOW_US) == refusal
+    assert prices(sale.open_to(request(), PAYER, LATER_US)) == [4_000]
+
+
 def test_a_model_without_a_price_is_not_sold() -> None:
     sale = a_sale(some_terms(CHAT))
 
