@@ -10,7 +10,6 @@ import contextlib
 import os
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -25,9 +24,6 @@ T = TypeVar("T")
 
 STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 SIGNAL_EXIT: Final = 128
-SWITCH_S: Final = 0.0005
-"""How long the loop waits for a thread that computes, in seconds: the writer closes one call while the loop
-reads the next, which lets the interpreter go at every signature, and Python would leave it away for 5 ms."""
 BACKLOG: Final = 2_048
 PORT_MAX: Final = 65_535
 
@@ -157,8 +153,7 @@ async def serve(
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run *main* on uvloop where it is installed, else on asyncio's own loop; threads give way to it soon."""
-    sys.setswitchinterval(SWITCH_S)
+    """Run *main* on uvloop where it is installed, else on asyncio's own loop."""
     try:
         from uvloop import new_event_loop  # noqa: PLC0415 - not there on every platform
     except ImportError:

@@ -12,7 +12,7 @@ from typing import IO, Any
 
 import pytest
 
-from sidecar.http.servers import SWITCH_S, CannotListenError, Listener, bind, run, serve
+from sidecar.http.servers import CannotListenError, Listener, bind, run, serve
 
 LOOPS = {"uvloop": "", "asyncio": "import sys; sys.modules['uvloop'] = None"}
 
@@ -220,16 +220,3 @@ def test_the_loop_runs_what_it_is_given() -> None:
         return 42
 
     assert run(answer()) == 42
-
-
-def test_no_thread_keeps_the_loop_waiting_for_long() -> None:
-    """Python would leave the interpreter to a thread that computes for ten times as long."""
-    before = sys.getswitchinterval()
-
-    async def interval() -> float:
-        return sys.getswitchinterval()
-
-    try:
-        assert run(interval()) == pytest.approx(SWITCH_S)
-    finally:
-        sys.setswitchinterval(before)
