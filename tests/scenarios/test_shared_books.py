@@ -36,8 +36,11 @@ def on_postgres(stand: Stand, address: str) -> Stand:
 
 
 def sold_under(stand: Stand, flow: str) -> None:
+    """Sell under a flow, and repeat what was signed long after it: the shorter the timeout, the longer."""
     config = stand.config.read_text(encoding="utf-8")
-    stand.config.write_text(config.replace(CHAT, CHAT.replace("}", f", settle: {flow}}}")), encoding="utf-8")
+    stand.config.write_text(
+        config.replace(CHAT, CHAT.replace("}", f", timeout: 10s, settle: {flow}}}")), encoding="utf-8"
+    )
 
 
 def paid_before(stand: Stand, payers: Iterable[TestAccount]) -> dict[str, int]:
@@ -196,7 +199,11 @@ def test_wherever_one_is_killed_the_other_closes_its_call(
     rows = {point: ROWS[flow][point] for point in points}
     assert books.broken == {}
     assert all(found[point] in rows[point].repeat for point in points), found
-    assert sum(stand.taken().values()) == before + UNITS * sum(row.taken > 0 for row in rows.values())
+    paid = sum(row.taken > 0 for row in rows.values())
+    doubtful = sum(
+        row.taken == row.held == 0 for row in rows.values()
+    )  # delivered: it is asked for again, in time
+    assert (sum(stand.taken().values()) - before) / UNITS in range(paid, paid + doubtful + 1)
     assert sum(books.owed_to(each.address) for each in sandbox.buyers) == 0
 
 

@@ -58,9 +58,7 @@ def connect(address: str, *, waits: Waits = WAITS, read_only: bool = False) -> "
             f"SET idle_in_transaction_session_timeout = {waits.idle_ms};"
             f"SET default_transaction_isolation = 'read committed'; SET timezone = 'UTC';"
             f"SET client_encoding = 'UTF8';"
-            f"SET default_transaction_read_only = {'on' if read_only else 'off'};"
-            # A unit finds rows by their keys: a plan for just these values is no better, and made each time.
-            f"SET plan_cache_mode = {'auto' if read_only else 'force_generic_plan'}"
+            f"SET default_transaction_read_only = {'on' if read_only else 'off'}"
         )
     except BaseException:
         connection.close()

@@ -1,19 +1,21 @@
+-- An array that is selected has no length that a plan could be made for: else the server would plan each time anew.
+
 -- lock: counters of accounts, alone until the end of this transaction
 SELECT account_no, debits_posted, credits_posted, debits_pending, credits_pending
-FROM balances WHERE account_no = ANY ($1::bigint[])
+FROM balances WHERE account_no = ANY (ARRAY(SELECT unnest($1::bigint[])))
 ORDER BY account_no FOR NO KEY UPDATE;
 
 -- lock_held: the same, and of the accounts of holds
 SELECT account_no, debits_posted, credits_posted, debits_pending, credits_pending
 FROM balances WHERE account_no = ANY (ARRAY(
     SELECT unnest($1::bigint[])
-    UNION ALL SELECT debit_no FROM transfers WHERE id = ANY ($2::text[])
-    UNION ALL SELECT credit_no FROM transfers WHERE id = ANY ($2::text[])))
+    UNION ALL SELECT debit_no FROM transfers WHERE id = ANY (ARRAY(SELECT unnest($2::text[])))
+    UNION ALL SELECT credit_no FROM transfers WHERE id = ANY (ARRAY(SELECT unnest($2::text[])))))
 ORDER BY account_no FOR NO KEY UPDATE;
 
 -- entries: entries, and how each was resolved if it is a hold that was
 SELECT id, kind, debit_no, credit_no, amount, pending_id, (SELECT r.kind FROM transfers AS r WHERE r.pending_id = t.id)
-FROM transfers AS t WHERE id = ANY ($1::text[]);
+FROM transfers AS t WHERE id = ANY (ARRAY(SELECT unnest($1::text[])));
 
 -- number: a number for a new journal, drawn when this runs; and the journal of an id
 SELECT nextval('journals_seq_seq'::regclass), j.seq, j.kind, j.happened_us, j.recorded_us, j.subject, j.note
