@@ -41,13 +41,13 @@ def base_url(value: object) -> str:
     path = parts.path.rstrip("/")
     if not _BASE_PATH.fullmatch(path):
         raise WrongValue("url_path", "the URL's path may only have plain segments, without // or dots alone")
-    return f"{parts.scheme}://{parts.netloc.lower()}{path}"
+    return _readable(f"{parts.scheme}://{parts.netloc.lower()}{path}")
 
 
 def rpc_url(value: object) -> str:
     """Read the http or https URL of a node; providers put keys into its path or query."""
     _split(value)
-    return str(value)
+    return _readable(str(value))
 
 
 def _split(value: object) -> SplitResult:
@@ -64,11 +64,15 @@ def _split(value: object) -> SplitResult:
         raise WrongValue("url", "the URL has no host, or a port or host that cannot be reached")
     if "#" in value:
         raise WrongValue("url_query", "the URL must not have a fragment")
+    return parts
+
+
+def _readable(url: str) -> str:
     try:
-        urls.read(value)
+        urls.read(url)
     except ValueError as odd:
         raise WrongValue("url", str(odd)) from None
-    return parts
+    return url
 
 
 def is_local(url: str) -> bool:
