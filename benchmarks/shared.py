@@ -16,6 +16,8 @@ from benchmarks.machines import cpu_s
 from benchmarks.sales import BUYERS, Row, booked, journal, now_us
 from ledger import book
 from ledger.stores.postgres.store import PostgresStore, PostgresTx
+from sidecar.http.servers import run
+from sidecar.serving import spare_the_collector
 
 ENDPOINTS: Final = 100
 
@@ -105,7 +107,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("--name", required=True)
     given = parser.parse_args()
-    row = asyncio.run(postgres(given.address, 64, given.seconds, prefix=given.name, endpoints=ENDPOINTS))
+    spare_the_collector()
+    row = run(postgres(given.address, 64, given.seconds, prefix=given.name, endpoints=ENDPOINTS))
     print(json.dumps(row))
 
 

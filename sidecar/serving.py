@@ -161,7 +161,7 @@ async def _serve(
     bound = Bound(*(listener.port for listener in listeners))
 
     def started() -> None:
-        _spare_the_collector()
+        spare_the_collector()
         observer.saw(Lifecycle("serving", f"buyers {bound.buyers}, operator {bound.operator}"))
         on_ready(bound)
 
@@ -181,7 +181,7 @@ async def _serve(
     observer.saw(Lifecycle("stopped"))
 
 
-def _spare_the_collector() -> None:
+def spare_the_collector() -> None:
     """Let the garbage collector look at what calls leave behind, and at that less often.
 
     What was built until now lives as long as the process, and is never looked at again. Little of a call is
