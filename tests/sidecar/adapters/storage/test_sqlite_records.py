@@ -1,7 +1,9 @@
 """What a transaction remembers is what the file says, and it asks for little else."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -54,6 +56,44 @@ async def lead(books: Books) -> None:
     await books.close(late, Ending.AS_IT_IS, TOOL)
     await books.run(report_unit, late.call, [report("late")], bounds, NOW_US)
     await books.arrived(lost, a_log(lost, 2))
+
+
+KEPT_BACK = {"journals", "transfers", "balances", "cost_evidence"}
+TOUCHED = {sqlite3.SQLITE_READ, sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE}
+
+
+async def test_what_asks_past_rows_that_are_kept_back_asks_for_none_of_them(
+    books: Books, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of each statement by `tables`, with the triggers and views it leads to, SQLite says what it touches."""
+    said: set[tuple[str, int]] = set()
+
+    class Heard:
+        def __init__(self, connection: sqlite3.Connection) -> None:
+            self._connection = connection
+
+        def execute(self, sql: str, values: Any = ()) -> sqlite3.Cursor:
+            said.add((sql, len(values)))
+            return self._connection.execute(sql, values)
+
+    monkeypatch.setattr(RecordsSqliteTx, "tables", property(lambda tx: Heard(tx._connection)))
+    await lead(books)
+    touched = {}
+
+    def note(action: int, table: str | None, *_: str | None) -> int:
+        if action in TOUCHED and table is not None:
+            found.add(table)
+        return sqlite3.SQLITE_OK
+
+    with closing(sqlite3.connect(tmp_path / "sidecar.db", cached_statements=0)) as connection:
+        connection.set_authorizer(note)
+        for sql, width in sorted(said):
+            found: set[str] = set()
+            connection.execute(f"EXPLAIN {sql}", [None] * width)
+            touched[sql] = found
+
+    assert {"payments", "calls"} <= set[str]().union(*touched.values())
+    assert {sql: tables & KEPT_BACK for sql, tables in touched.items() if tables & KEPT_BACK} == {}
 
 
 async def test_what_is_remembered_is_what_the_file_says(books: Books) -> None:
