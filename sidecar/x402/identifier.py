@@ -59,12 +59,13 @@ def read(extensions: Mapping[str, object], demand: Demand) -> str | Malformed | 
     """The name in a payment's *extensions*, or "" where there is none.
 
     As the official server does it, a payment may leave an extension out, but one that it carries
-    repeats what we declared in `info`, and may add to it. A name that is null is none.
+    repeats what we declared in `info`, and may add to it; without that envelope it is the info itself.
+    A name that is null is none.
     """
     if demand is Demand.OFF or KEY not in extensions:
         return ""
     extension = extensions[KEY]
-    info = extension.get("info") if isinstance(extension, dict) else None
+    info = extension.get("info", extension) if isinstance(extension, dict) else None
     if not isinstance(info, dict) or info.get("required") is not (demand is Demand.REQUIRED):
         return Unechoed()
     name = info.get("id")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from eth_account import Account
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from x402.client import x402ClientSync
 from x402.http.utils import decode_payment_required_header, encode_payment_signature_header
@@ -76,6 +76,10 @@ def test_where_nothing_is_asked_nothing_is_declared_or_read() -> None:
         (named("pay_0123456789\u00e9bc"), MALFORMED),
         (named(1234567890123456), MALFORMED),
         (named([NAME]), MALFORMED),
+        ({KEY: {"required": False}}, ""),
+        ({KEY: {"required": False, "id": NAME}}, NAME),
+        ({KEY: {"info": None, "required": False, "id": NAME}}, Unechoed()),
+        ({KEY: {"required": True, "id": NAME}}, Unechoed()),
         ({KEY: None}, Unechoed()),
         ({KEY: {}}, Unechoed()),
         ({KEY: []}, Unechoed()),
@@ -99,6 +103,7 @@ def test_a_text_is_a_name_if_the_official_sdk_says_so(name: str) -> None:
 
 
 @given(extensions=st.dictionaries(st.sampled_from([KEY, "x"]), JSON), demand=st.sampled_from(ASKING))
+@example(extensions={KEY: {"required": False}}, demand=Demand.OPTIONAL)
 def test_whatever_is_sent_is_a_name_or_none_or_refused(extensions: dict[str, Any], demand: Demand) -> None:
     """Nothing raises; and what the official server takes for an echo, and only that, we take for one.
 
@@ -115,7 +120,7 @@ def test_whatever_is_sent_is_a_name_or_none_or_refused(extensions: dict[str, Any
 
 
 def _required(extensions: dict[str, Any]) -> object:
-    info = extensions[KEY].get("info") if isinstance(extensions[KEY], dict) else None
+    info = extensions[KEY].get("info", extensions[KEY]) if isinstance(extensions[KEY], dict) else None
     return info.get("required") if isinstance(info, dict) else None
 
 
