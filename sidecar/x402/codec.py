@@ -14,7 +14,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from json.encoder import encode_basestring_ascii as _quoted
 from typing import Final
 
 from sidecar.x402 import reasons, version1
@@ -47,7 +46,6 @@ PAYMENT_BYTES_MAX: Final = 16_384
 ANSWER_BYTES_MAX: Final = 65_536
 
 _COMPACT: Final = json.JSONEncoder(separators=(",", ":"))
-_WORDS: Final = {False: "false", True: "true"}
 _MACHINE_CODE: Final = re.compile(r"[a-z][a-z0-9_]{0,99}")
 
 
@@ -139,11 +137,7 @@ def encode_required_body(
 
 def encode_response(reply: SettleReply) -> bytes:
     """A PAYMENT-RESPONSE value."""
-    told = [
-        f"{_quoted(name)}:{_quoted(value) if isinstance(value, str) else _WORDS[value is True]}"
-        for name, value in response_members(reply).items()
-    ]
-    return binascii.b2a_base64(b"{%b}" % ",".join(told).encode("ascii"), newline=False)
+    return _header(response_members(reply))
 
 
 def response_members(reply: SettleReply) -> dict[str, object]:
@@ -187,7 +181,7 @@ def facilitator_body(
     """
     payload = SCHEMES[requirements.scheme].write(Signed(authorization, signature)).encode("ascii")
     accepted = _accepted(requirements)
-    named = b"" if resource is None else b',"resource":{"url":%b}' % _quoted(resource).encode("ascii")
+    named = b"" if resource is None else b',"resource":%b' % _dump({"url": resource})
     return (
         b'{"x402Version":%d,"paymentPayload":{"x402Version":%d,"payload":%b,"accepted":%b%b},'
         b'"paymentRequirements":%b}' % (VERSION, VERSION, payload, accepted, named, accepted)
