@@ -119,6 +119,7 @@ class SqliteStore(Generic[T]):
             migrate.migrate(connection, self._path, self._extra_schema)
             for pragma in _PRAGMAS:
                 connection.execute(pragma)
+            connection.executescript("BEGIN IMMEDIATE; ROLLBACK;")  # who knows no lock of ours may hold it
         except sqlite3.Error as error:
             connection.close()
             raise StoreUnusable(f"{self._path} cannot be written: {error}") from error

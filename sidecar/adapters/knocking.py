@@ -15,6 +15,7 @@ from sidecar.adapters.wire import origin_of
 from sidecar.ports import NothingSent, UpstreamAnswer, UpstreamRequest
 
 KNOCK_AGAIN_S: Final = 2
+_STEP: Final = "start the agent, or change `upstream`"
 _PORTS: Final = {"http": 80, "https": 443}
 
 State = tuple[bool, str]
@@ -29,7 +30,7 @@ class WatchedUpstream:
 
     def __init__(self, inner: HttpUpstream, url: str, *, timeout_ms: int) -> None:
         self._inner = inner
-        self._origin = origin_of(url)
+        self._url = url
         self._timeout_ms = timeout_ms
         self._doubted = True
         self._away: str | None = "not asked yet"
@@ -52,15 +53,7 @@ class WatchedUpstream:
     async def knock(self) -> None:
         """Find out whether somebody listens there."""
         self._doubted = False
-        try:
-            async with asyncio.timeout(self._timeout_ms / 1_000):
-                await _connected(self._origin)
-        except TimeoutError:
-            self._away = f"{self._origin} does not answer"
-        except OSError as error:
-            self._away = f"{self._origin} cannot be reached: {reason(error)}"
-        else:
-            self._away = None
+        self._away = await away(self._url, self._timeout_ms)
 
     async def close(self) -> None:
         """Close the other one."""
@@ -72,6 +65,19 @@ class WatchedUpstream:
             await asyncio.sleep(KNOCK_AGAIN_S)
             if self._doubted or self._away is not None:
                 await self.knock()
+
+
+async def away(url: str, timeout_ms: int) -> str | None:
+    """Find out whether somebody listens at *url*: None, or what a person should know and do."""
+    origin = origin_of(url)
+    try:
+        async with asyncio.timeout(timeout_ms / 1_000):
+            await _connected(origin)
+    except TimeoutError:
+        return f"{origin} does not answer; {_STEP}"
+    except OSError as error:
+        return f"{origin} cannot be reached: {reason(error)}; {_STEP}"
+    return None
 
 
 async def _connected(origin: str) -> None:

@@ -17,6 +17,7 @@ from sidecar.http.servers import CannotListenError
 
 _DISK: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
 _SQLITE_DISK: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
+_SQLITE_HELD: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _PRIMARY: Final = 0xFF
 """The part of an extended SQLite error code that is the plain one."""
 
@@ -32,6 +33,8 @@ def _step(reason: Exception) -> str:
     match reason:
         case _ if _by_the_disk(reason.__cause__):
             return "see that the disk `storage` is on has room and is sound"
+        case _ if _code(reason.__cause__) in _SQLITE_HELD:
+            return "stop the process that holds it, or name another file in `storage`"
         case CannotListenError():
             return f"change listen.{reason.name}, or stop what listens there"
         case StoreLocked():
@@ -43,7 +46,7 @@ def _step(reason: Exception) -> str:
         case StoreNotReached():
             return "see that it runs, and that `storage` names its address and who may use it"
         case StoreRefused():
-            return "`storage` names a file in a folder that is there and that this user can write to"
+            return "name a file in `storage` whose folder is there and may be written to by this user"
         case SecretsUnusable() if isinstance(reason.__cause__, OSError):
             return "it stands beside the file of `storage`, and this user must be able to read it"
         case _:
@@ -51,6 +54,10 @@ def _step(reason: Exception) -> str:
 
 
 def _by_the_disk(cause: BaseException | None) -> bool:
-    if isinstance(cause, sqlite3.Error):
-        return getattr(cause, "sqlite_errorcode", 0) & _PRIMARY in _SQLITE_DISK
-    return isinstance(cause, OSError) and cause.errno in _DISK
+    return _code(cause) in _SQLITE_DISK or (isinstance(cause, OSError) and cause.errno in _DISK)
+
+
+def _code(cause: BaseException | None) -> int | None:
+    """Return the plain SQLite code of *cause*, if it has one."""
+    code = getattr(cause, "sqlite_errorcode", None)
+    return None if code is None else code & _PRIMARY

@@ -29,7 +29,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add_config(parser)
     parser.add_argument(
-        "--online", action="store_true", help="also ask the networks, the facilitators and the storage"
+        "--online",
+        action="store_true",
+        help="also ask the networks, the facilitators, the agent and the storage",
     )
 
 

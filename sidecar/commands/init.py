@@ -43,6 +43,6 @@ def _write(output: Path) -> None:
         with output.open("x", encoding="utf-8") as file:
             file.write(starter())
     except FileExistsError:
-        raise Sentence(Exit.WRONG_USAGE, f"{output} exists and is left as it is") from None
+        raise Sentence(Exit.WRONG_USAGE, f"{output} exists and is left as it is; name another file") from None
     except OSError as error:
         raise Sentence(Exit.UNREACHABLE, f"{output} cannot be written: {error.strerror}") from None

@@ -52,7 +52,7 @@ def _trial_balance(arguments: argparse.Namespace) -> int:
     else:
         print(balances(answer))
     if not answer["balanced"]:
-        raise Sentence(Exit.FOUND_WRONG, "the books do not balance")
+        raise Sentence(Exit.FOUND_WRONG, "the books do not balance; `sidecar ledger audit` says where")
     return Exit.FINE
 
 
@@ -89,7 +89,10 @@ def _statement(arguments: argparse.Namespace) -> int:
     with books_place(arguments) as place:
         try:
             answer = read_statement(place, *asked)
-        except (UnknownAccount, CursorText) as wrong:
+        except UnknownAccount as wrong:
+            why = f"{printable(str(wrong))}; `sidecar ledger trial-balance` lists them"
+            raise Sentence(Exit.WRONG_USAGE, why) from wrong
+        except CursorText as wrong:
             raise Sentence(Exit.WRONG_USAGE, printable(str(wrong))) from wrong
     if arguments.json:
         print_json(answer)

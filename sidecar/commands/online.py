@@ -1,4 +1,4 @@
-"""What `check --online` asks: chains, facilitators and the place of the books. Changes nothing anywhere.
+"""What `check --online` asks: chains, facilitators, agent and the place of the books. Changes nothing.
 
 `ask` knows only ports; `ask_all` gives it the real adapters.
 """
@@ -14,6 +14,7 @@ from ledger.stores import migrate, versions
 from sidecar.adapters.chain import RpcChain
 from sidecar.adapters.facilitator import HttpFacilitator
 from sidecar.adapters.facilitator_auth import token_for
+from sidecar.adapters.knocking import away
 from sidecar.adapters.storage.opening import refuse_unfit
 from sidecar.adapters.storage.schema import SCHEMA
 from sidecar.adapters.system import SystemClock, random_bytes
@@ -51,13 +52,22 @@ async def ask_all(settings: Settings) -> Findings:
         for each in settings.settlement.facilitators
     ]
     try:
-        await ask(settings, chains, facilitators, SystemClock(), findings)
+        await asyncio.gather(
+            ask(settings, chains, facilitators, SystemClock(), findings), _ask_agent(settings, findings)
+        )
         for index, each in enumerate(facilitators):
             _note_skew(_path(index), each.ahead_s or 0, "the facilitator's", findings)
     finally:
         await asyncio.gather(*(chain.close() for chain in chains.values()))
         await asyncio.gather(*(facilitator.close() for facilitator in facilitators))
     return findings
+
+
+async def _ask_agent(settings: Settings, findings: Findings) -> None:
+    """An agent may be started after its sidecar, so it is nothing wrong if it is away."""
+    sentence = await away(settings.upstream, settings.limits.upstream_connect_s * 1000)
+    if sentence is not None:
+        findings.warnings.append(Problem("upstream", "upstream_unreachable", sentence))
 
 
 async def ask(

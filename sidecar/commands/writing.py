@@ -39,7 +39,9 @@ def write(arguments: argparse.Namespace, asked: Write) -> Mapping[str, Any]:
     if settings.database:
         return _ask_shared(settings, asked)
     if not path.exists():
-        raise Sentence(Exit.UNREACHABLE, f"there is no database at {path}")
+        raise Sentence(
+            Exit.UNREACHABLE, f"there is no database at {path}; `sidecar serve` makes it when it starts"
+        )
     storage = SqliteStorage(path, SystemClock().now_us)
     try:
         kept = secrets.load(path)
@@ -105,8 +107,9 @@ def _ask(settings: "Settings", kept: "Secrets", asked: Write) -> Mapping[str, An
         )
         found = answer.json()
     except (httpx.HTTPError, ValueError) as fault:
-        why = f"the running sidecar has the database, and does not answer at {place}: {type(fault).__name__}"
-        raise Sentence(Exit.UNREACHABLE, why) from fault
+        why = f"another process has the database, and no sidecar answers at {place} ({type(fault).__name__})"
+        step = "stop that process, or name in `listen.operator` where the sidecar was told to listen"
+        raise Sentence(Exit.UNREACHABLE, f"{why}; {step}") from fault
     if answer.is_success:
         return dict(found)
     code = {400: Exit.WRONG_USAGE, 409: Exit.FOUND_WRONG}.get(answer.status_code, Exit.UNREACHABLE)

@@ -172,7 +172,7 @@ def _refuse_key(source: Source, path: Path) -> None:
         source.refuse(path, "unsupported", UNSUPPORTED[general])
         return
     known = [part.alias or name for name, part in SECTIONS[general[:-1]].model_fields.items()]
-    source.refuse(path, "unknown_key", f"there is no such key; {did_you_mean(str(path[-1]), known)}")
+    source.refuse(path, "unknown_key", f"this version has no such key; {did_you_mean(str(path[-1]), known)}")
 
 
 def _general(path: Path) -> Path:

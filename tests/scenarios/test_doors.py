@@ -104,7 +104,7 @@ def test_a_folder_that_nobody_may_write_to(stand: Stand) -> None:
 
     assert sentence == (
         f"{stand.database} cannot be opened for writing: Permission denied;"
-        " `storage` names a file in a folder that is there and that this user can write to"
+        " name a file in `storage` whose folder is there and may be written to by this user"
     )
     assert not stand.database.exists()
 
@@ -117,7 +117,7 @@ def test_a_database_that_nobody_may_write(stand: Stand) -> None:
     sentence = refused(stand, before=like_anybody)
 
     assert sentence.startswith(f"{stand.database} cannot be opened for writing: it may only be read; ")
-    assert sentence.endswith("that this user can write to")
+    assert sentence.endswith("may be written to by this user")
 
 
 def test_a_folder_that_is_not_there(stand: Stand) -> None:
@@ -125,7 +125,7 @@ def test_a_folder_that_is_not_there(stand: Stand) -> None:
     sentence = refused(stand, SIDECAR__STORAGE="sqlite:///none/books.db")
 
     assert sentence.startswith(f"{stand.folder}/none/books.db cannot be opened for writing: No such file")
-    assert "`storage` names a file in a folder that is there" in sentence
+    assert "name a file in `storage` whose folder is there" in sentence
 
 
 def test_a_disk_without_room(stand: Stand) -> None:
@@ -153,6 +153,20 @@ def test_a_database_that_another_process_holds(stand: Stand) -> None:
         " stop that process, or name another file in `storage`"
     )
     assert alive == 200
+
+
+def test_a_database_that_a_shell_holds(stand: Stand) -> None:
+    """Somebody who knows no lock of ours may hold it: the file is named, and nobody waits for long."""
+    with stand.serving():
+        pass
+    with closing(sqlite3.connect(stand.database, isolation_level=None)) as shell:
+        shell.execute("BEGIN IMMEDIATE")
+        sentence = refused(stand)
+
+    assert sentence == (
+        f"{stand.database} cannot be written: database is locked;"
+        " stop the process that holds it, or name another file in `storage`"
+    )
 
 
 def test_a_database_from_a_newer_version(stand: Stand) -> None:
@@ -199,8 +213,8 @@ def test_a_config_from_another_version(stand: Stand) -> None:
     code, out, err = ended("serve", "--config", stand.config)
 
     assert (code, out) == (2, "")
-    assert "exposure.per_buyer: there is no such key; did you mean 'per_payer'?" in err
-    assert "budgets: there is no such key; " in err
+    assert "exposure.per_buyer: this version has no such key; did you mean 'per_payer'?" in err
+    assert "budgets: this version has no such key; " in err
 
 
 def test_a_config_that_is_not_there(tmp_path: Path) -> None:
@@ -251,6 +265,7 @@ def test_an_agent_that_is_away_at_the_start(stand: Stand, upstream: Middleman, a
     """A warning, /readyz says so, a paid call is 502 and charges nobody; ready once the agent is there."""
     stand.config.write_text(stand.config.read_text().replace(agent, upstream.url))
     upstream.down()
+    code, out, _ = ended("check", "--online", "--config", stand.config)
     with stand.serving() as running:
         unready = running.operator("/readyz")
         told = warned(stand)
@@ -264,7 +279,9 @@ def test_an_agent_that_is_away_at_the_start(stand: Stand, upstream: Middleman, a
         noticed = until(lambda: running.operator("/readyz").status_code == 503)
 
     assert unready.status_code == 503
-    reason = f"{upstream.url} cannot be reached: connection refused"
+    reason = f"{upstream.url} cannot be reached: connection refused; start the agent, or change `upstream`"
+    assert code == 0
+    assert f"warning: upstream: {reason} [upstream_unreachable]" in out
     assert dependency(unready.json(), "upstream") == (False, reason)
     assert told["upstream_unreachable"] in {
         f"upstream: {reason}",

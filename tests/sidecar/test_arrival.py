@@ -29,7 +29,8 @@ async def test_an_agent_that_is_away_is_a_warning(tmp_path: Path) -> None:
         warnings = await told(path, SystemClock())
 
         assert dict(warnings) == {
-            "upstream_unreachable": "upstream: http://127.0.0.1:1 cannot be reached: connection refused"
+            "upstream_unreachable": "upstream: http://127.0.0.1:1 cannot be reached: connection refused;"
+            " start the agent, or change `upstream`"
         }
         assert path.adapters.upstream.state[0] is False
 

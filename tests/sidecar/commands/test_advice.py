@@ -44,7 +44,7 @@ def test_a_full_disk_is_named_whoever_met_it(tmp_path: Path) -> None:
         (CannotListenError("agent", "Cannot listen."), "Cannot listen; change listen.agent, or stop what"),
         (StoreNotOurs("notes.db is not a database"), "notes.db is not a database; name another file in"),
         (StoreNotReached("PostgreSQL is away"), "PostgreSQL is away; see that it runs, and that `storage`"),
-        (StoreUnusable("no"), "no; `storage` names a file in a folder that is there"),
+        (StoreUnusable("no"), "no; name a file in `storage` whose folder is there"),
         (
             caused(SecretsUnusable("Not for you."), PermissionError(13, "")),
             "Not for you; it stands beside",

@@ -39,7 +39,7 @@ def test_json_has_everything(config: Path, capsys: pytest.CaptureFixture[str]) -
             {
                 "path": "upsteam",
                 "code": "unknown_key",
-                "message": "there is no such key; did you mean 'upstream'? (line 6)",
+                "message": "this version has no such key; did you mean 'upstream'? (line 6)",
             }
         ],
         "warnings": [],
@@ -74,7 +74,9 @@ def test_a_missing_config_is_a_problem(tmp_path: Path, capsys: pytest.CaptureFix
 
 def test_online_tells_who_did_not_answer(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A config that may be right and could not be asked about ends with its own code."""
-    config.write_text(MINIMAL.replace("https://facilitator.example.com", "http://127.0.0.1:1"))
+    nobody = "http://127.0.0.1:1"
+    text = MINIMAL.replace("https://facilitator.example.com", nobody)
+    config.write_text(text.replace("http://127.0.0.1:9000", nobody))
 
     assert main(["check", "--config", str(config), "--online", "--json"]) == 3
     found = json.loads(capsys.readouterr().out)
@@ -85,4 +87,5 @@ def test_online_tells_who_did_not_answer(config: Path, capsys: pytest.CaptureFix
         "public_url_default",
         "network_unwatched",
         *damaging,
+        "upstream_unreachable",
     ]

@@ -41,7 +41,7 @@ def test_a_file_is_written_once(tmp_path: Path, capsys: pytest.CaptureFixture[st
     path.write_text("mine")
     assert main(["init", "--output", str(path)]) == 2
     assert path.read_text() == "mine"
-    assert capsys.readouterr().err == f"sidecar: {path} exists and is left as it is\n"
+    assert capsys.readouterr().err == f"sidecar: {path} exists and is left as it is; name another file\n"
 
 
 def test_a_place_that_cannot_be_written_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

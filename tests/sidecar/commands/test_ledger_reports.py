@@ -88,7 +88,7 @@ async def test_books_that_do_not_balance_end_with_one(run: Run, shop: Shop) -> N
 
     assert code == 1
     assert out.startswith("account")
-    assert err == "sidecar: the books do not balance\n"
+    assert err == "sidecar: the books do not balance; `sidecar ledger audit` says where\n"
 
 
 async def test_a_trial_balance_of_another_time(run: Run, shop: Shop) -> None:

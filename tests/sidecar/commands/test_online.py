@@ -204,7 +204,8 @@ def test_the_sandbox_agrees_with_the_known_token(tmp_path: Path) -> None:
         said = sandbox.document()
         text = MINIMAL.replace("https://facilitator.example.com", str(said["facilitator_url"]))
         of = settings(text + f"networks: {{base-sepolia: {{rpc: ['{said['rpc_url']}']}}}}\nsandbox: true")
-        findings = asyncio.run(ask_all(replace(of, storage=tmp_path / "books.db")))
+        there = replace(of, storage=tmp_path / "books.db", upstream=str(said["rpc_url"]))
+        findings = asyncio.run(ask_all(there))
 
     damaging = [Problem("storage", "sqlite_version", sentence)] if (sentence := versions.warning()) else []
     assert findings == Findings(warnings=damaging)

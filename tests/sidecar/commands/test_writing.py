@@ -120,7 +120,7 @@ def test_what_the_books_refuse_is_told(
 
 def test_a_sidecar_that_does_not_answer_is_told(tmp_path: Path, database: Path) -> None:
     """Nothing listens, or something that is not it."""
-    with running(database), pytest.raises(Sentence, match="and does not answer") as ended:
+    with running(database), pytest.raises(Sentence, match="and no sidecar answers at") as ended:
         write(arguments(tmp_path), Write("close", {}))
     assert ended.value.code == Exit.UNREACHABLE
 

@@ -42,7 +42,7 @@ def test_an_unknown_key_gets_advice_for_its_place() -> None:
     """The words offered are those of the section."""
     draft = _checked('routes: {"GET /a": {prise: "$1", price: "$1"}}')
 
-    assert _messages(draft) == ["there is no such key; did you mean 'price'? (line 1)"]
+    assert _messages(draft) == ["this version has no such key; did you mean 'price'? (line 1)"]
 
 
 def test_a_harmless_value_is_repeated() -> None:
