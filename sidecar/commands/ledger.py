@@ -34,7 +34,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     names = "|".join(each.name for each in SUBCOMMANDS)
     subcommands = parser.add_subparsers(required=True, metavar=names, dest="subcommand")
     for each in SUBCOMMANDS:
-        subcommand = subcommands.add_parser(each.name, help=each.what, description=each.what)
+        shown = "\n".join(line for line in EXAMPLES.splitlines() if f" ledger {each.name}" in line)
+        subcommand = subcommands.add_parser(
+            each.name,
+            help=each.what,
+            description=each.what,
+            epilog=f"examples:\n{shown}\n",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
         add_config(subcommand)
         each.configure(subcommand)
         subcommand.set_defaults(does=each.run)

@@ -20,6 +20,8 @@ async def test_a_subcommand_is_needed(run: Run) -> None:
 
 @pytest.mark.parametrize("name", [each.name for each in SUBCOMMANDS])
 def test_each_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Its help says what it does and where the config is."""
+    """Its help says what it does, where the config is, and how it is typed."""
     assert main(["ledger", name, "--help"]) == 0
-    assert "--config" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "--config" in shown
+    assert f"examples:\n  sidecar ledger {name}" in shown
