@@ -11,8 +11,11 @@ from typing import Final
 import pytest
 import yaml
 
+from sidecar.adapters.metrics import MetricsObserver
+from sidecar.adapters.system import SystemClock
 from sidecar.cli import COMMANDS, Parser
 from sidecar.configuration.document import Document
+from sidecar.domain.events import Answered, CallClosed, PaymentSettled
 from sidecar.settings import Settings, read
 from tests.sidecar.configuration.keyring import ED, pem
 from tests.test_docs import PAGES, ROOT, blocks
@@ -123,6 +126,30 @@ def test_every_place_on_a_page_that_is_linked_exists() -> None:
     assert wrong == []
 
 
+def test_every_metric_is_told() -> None:
+    """The table of the operating page is what `/metrics` has: each name with its labels and its kind."""
+    page = (ROOT / "docs/operating.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\| `(sidecar_\w+)(?:\{([\w,]+)\})?` \| (\w+) \|", page, re.MULTILINE)
+    metrics = MetricsObserver(SystemClock())
+    for event in (
+        Answered("POST /chat", "served", 200),
+        PaymentSettled("", "eip155:8453", "settled", ""),
+        CallClosed("", "POST /chat", "served", 1, 0, (("model", 1),), 0),
+    ):
+        metrics.saw(event)
+    shown = metrics.exposition(
+        {"holds_nano": 0, "unsettled_nano": 0, "unknown_settlements": 0, "oldest_unknown_us": None}
+    ).decode()
+    labels = dict(re.findall(r"^(\w+)\{(.+)\} ", shown, re.MULTILINE))
+
+    assert {name: kind for name, _, kind in told} == dict(
+        re.findall(r"^# TYPE (\w+) (\w+)$", shown, re.MULTILINE)
+    )
+    for name, its_labels, kind in told:
+        if kind == "counter":
+            assert re.findall(r"(\w+)=", labels[name]) == its_labels.split(",")
+
+
 def test_whoever_is_alerted_is_told_what_to_do() -> None:
     """Each code that the code says needs attention, and each Prometheus alert, has its row."""
     page = (ROOT / "docs/operating.md").read_text(encoding="utf-8")
@@ -132,14 +159,11 @@ def test_whoever_is_alerted_is_told_what_to_do() -> None:
         for name in re.findall(r"`(\w+)`", names)
     }  # fmt: skip
     sources = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "sidecar").rglob("*.py"))
-    noted = {
-        node.args[0].value
-        for node in ast.walk(ast.parse(sources.replace("from __future__ import annotations", "")))
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Name)
-        and node.func.id == "NeedsAttention"
-        and isinstance(node.args[0], ast.Constant)
-    }
+    parsed = ast.parse(sources.replace("from __future__ import annotations", ""))
+    made = [node for node in ast.walk(parsed) if isinstance(node, ast.Call)]
+    codes = [each.args[0] for each in made if ast.unparse(each.func) == "NeedsAttention"]
+    codes += [each.args[1] for each in made if ast.unparse(each.func) == "draft.warn"]
+    noted = {code.value for code in codes if isinstance(code, ast.Constant)}
     alerts = yaml.safe_load((ROOT / "examples/deploy/alerts.yaml").read_text(encoding="utf-8"))
     fired = {rule["alert"] for group in alerts["groups"] for rule in group["rules"]}
 
