@@ -1,4 +1,6 @@
 # The sidecar as an image: built in one stage, run in another as a user that owns nothing but its data.
+# What is installed is pinned by hash in lock/image.txt; the base by its tag, or by you:
+#   docker build --build-arg PYTHON=python:3.13-slim-trixie@sha256:... .
 ARG PYTHON=python:3.13-slim-trixie
 
 FROM ${PYTHON} AS build

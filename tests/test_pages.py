@@ -126,6 +126,21 @@ def test_every_place_on_a_page_that_is_linked_exists() -> None:
     assert wrong == []
 
 
+def test_what_operators_install_is_what_the_image_installs() -> None:
+    """The same two commands, but for what only a build wants."""
+    page = (ROOT / "docs/operating.md").read_text(encoding="utf-8")
+    built = (ROOT / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", "")
+    only_built = {"RUN", "--no-cache-dir", "--disable-pip-version-check"}
+    wanted = [
+        [word for word in line.split() if word not in only_built]
+        for line in built.splitlines()
+        if "bin/pip" in line
+    ]
+
+    assert wanted
+    assert [line.split() for line in blocks(page, "sh")[0].splitlines() if "bin/pip" in line] == wanted
+
+
 def test_every_metric_is_told() -> None:
     """The table of the operating page is what `/metrics` has: each name with its labels and its kind."""
     page = (ROOT / "docs/operating.md").read_text(encoding="utf-8")

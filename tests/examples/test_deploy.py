@@ -103,14 +103,28 @@ def test_the_dashboard_is_json_with_a_panel_for_each_question() -> None:
     assert {panel["datasource"]["uid"] for panel in panels} == {"${source}"}
 
 
-def test_the_unit_runs_commands_that_exist() -> None:
-    """It checks before it starts, and does not start again what cannot be used."""
+def test_the_unit_runs_a_command_that_exists() -> None:
+    """Alone, for only how the main process ends keeps it from being started again; it writes where it may."""
     unit = text("sidecar.service")
     commands = re.findall(r"^Exec\w+=\S+/sidecar (\w+)", unit, re.MULTILINE)
+    (storage,) = re.findall(r"`(storage: \S+)`", unit)
+    found = config_of(f"{text('sidecar.yaml').replace('storage: sqlite:///sidecar.db', storage)}", DEPLOY)
 
-    assert commands == ["check", "serve"]
+    assert commands == ["serve"]
     assert set(commands) <= set(COMMANDS)
     assert "RestartPreventExitStatus=2" in unit
+    assert (
+        str(found.storage.parent)
+        == dict(re.findall(r"^(\w+)=(\S+)$", unit, re.MULTILINE))["WorkingDirectory"]
+    )
+
+
+def test_the_pod_s_secret_is_named_with_all_that_the_config_asks_for() -> None:
+    """Whoever makes it needs no search."""
+    config = documents("kubernetes.yaml")["ConfigMap"]["data"]["sidecar.yaml"]
+    head = text("kubernetes.yaml").partition("apiVersion")[0]
+
+    assert set(re.findall(r"\b[A-Z]+_[A-Z_]+\b", head)) == set(re.findall(r"\$\{(\w+)", config))
 
 
 def test_the_image_copies_what_there_is_and_runs_as_nobody() -> None:
