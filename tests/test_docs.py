@@ -17,6 +17,7 @@ import pytest
 
 from sidecar.cli import COMMANDS
 from sidecar.domain.payments import NEXT, State
+from sidecar.domain.refusals import Code
 from sidecar.http.replies import REPLIES
 from sidecar.sandbox.process import Sandbox
 
@@ -188,6 +189,21 @@ def test_the_buying_page_says_what_to_do_about_every_refusal() -> None:
     }
 
     assert told == {code.value: (reply.status, reply.action.value) for code, reply in REPLIES.items()}
+
+
+def test_the_readme_says_what_is_booked_for_every_refusal() -> None:
+    """Each code of a call stands in the table, behind its status; the wallet's own pages sell nothing."""
+    section = README.partition("## What is booked when a call fails")[2].partition("\n## ")[0]
+    told, status = dict[str, int](), 0
+    for _, seen, booked in re.findall(r"^\| (.+?) \| (.+?) \| (.+) \|$", section, re.MULTILINE):
+        for number, code in re.findall(r"(\d{3})|`(\w+)`", seen):
+            status = int(number or status)
+            if code and code != "success":
+                assert booked
+                told[code] = status
+    pages = {Code.WALLET_UNPROVEN, Code.CALL_UNKNOWN, Code.PARAMETER_INVALID}
+
+    assert told == {code.value: reply.status for code, reply in REPLIES.items() if code not in pages}
 
 
 def test_the_drawing_is_the_table() -> None:
