@@ -1,4 +1,4 @@
-"""The examples of every `--help`: each line that is a command does what it is there for."""
+"""The examples of every `--help` and of the pages: each line that is a command does what it is there for."""
 
 import contextlib
 import os
@@ -17,14 +17,17 @@ import pytest
 
 from sidecar import cli
 from sidecar.sandbox.process import Sandbox
+from tests import test_pages
 from tests.scenarios import money
 from tests.scenarios.stand import Stand, set_up
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 BIN: Final = Path(sys.executable).parent
 STAYS_UP: Final = re.compile(r"sidecar (serve|sandbox)\b")
-A_CALL: Final = re.compile(r"call_01([0-9A-Z]{24}|J\.\.\.)")
+A_CALL: Final = re.compile(r"call_01([0-9A-Z]{24}|[JK]\.\.\.)")
 A_BUYER: Final = "buyer:0x..."
+A_ROUTE: Final = "POST /research"
+A_FOLDER: Final = "/backups/"
 SWEEP: Final = f"""\
 id: sweep-1
 kind: sweep
@@ -50,7 +53,8 @@ def examples(name: str) -> list[str]:
 
 
 EXAMPLES: Final = [line for name in cli.COMMANDS for line in examples(name)]
-TYPED: Final = [line for line in EXAMPLES if line not in TYPED_ELSEWHERE]
+ON_PAGES: Final = [line for line in test_pages.TYPED if line not in EXAMPLES]
+TYPED: Final = [line for line in EXAMPLES if line not in TYPED_ELSEWHERE] + ON_PAGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,7 @@ def test_an_example_can_be_typed(line: str, shop: Shop, tmp_path: Path) -> None:
     """In the folder of a seller, it ends well and complains of nothing."""
     payer = shop.stand.sandbox.buyers[0].address.lower()
     typed = A_CALL.sub(shop.call, line).replace(A_BUYER, f"buyer:{payer}")
+    typed = typed.replace(A_ROUTE, "POST /chat").replace(A_FOLDER, f"{tmp_path}/")
     if "completion zsh" in line:  # bash is what every machine has; it cannot take in zsh's script
         typed = typed.replace("source <(", "cat <(")
     done = subprocess.run(
