@@ -5,13 +5,15 @@ import asyncio
 import signal
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sidecar.commands.errors import Exit, Sentence
 from sidecar.commands.margin import table
 from sidecar.commands.opened import print_json
+from sidecar.commands.progress import Progress
 from sidecar.commands.terminal import Paint, painted
 
 if TYPE_CHECKING:
@@ -34,23 +36,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the demo; 0 if every call, the chain and the audit agree with the demo's own table, else 1."""
+    from sidecar.sandbox.process import ChildFailed, start_agent, start_sandbox  # noqa: PLC0415
+
     try:
-        from sidecar.sandbox.process import ChildFailed, start_agent, start_sandbox  # noqa: PLC0415
-    except ImportError as missing:
-        text = f"the demo needs the sandbox's packages ({missing.name}): install x402-sidecar[sandbox]"
-        raise Sentence(Exit.UNREACHABLE, text) from missing
-    try:
-        with (
-            tempfile.TemporaryDirectory(prefix="sidecar-demo-") as folder,
-            start_sandbox() as sandbox,
-            start_agent() as agent,
-        ):
-            return asyncio.run(_run(arguments, Path(folder), sandbox, agent))
+        with tempfile.TemporaryDirectory(prefix="sidecar-demo-") as folder, ExitStack() as starting:
+            starting.enter_context(Progress("starting a chain, an agent and a sidecar"))
+            with start_sandbox() as sandbox, start_agent() as agent:
+                return asyncio.run(_run(arguments, Path(folder), sandbox, agent, starting.close))
     except ChildFailed as problem:
         raise Sentence(Exit.UNREACHABLE, str(problem)) from problem
 
 
-async def _run(arguments: argparse.Namespace, folder: Path, sandbox: "Sandbox", agent: str) -> int:
+async def _run(
+    arguments: argparse.Namespace, folder: Path, sandbox: "Sandbox", agent: str, started: Callable[[], None]
+) -> int:
     from sidecar.sandbox import demo, demo_table  # noqa: PLC0415
 
     def tell(result: "Result") -> None:
@@ -59,6 +58,7 @@ async def _run(arguments: argparse.Namespace, folder: Path, sandbox: "Sandbox", 
 
     config = demo.write_config(folder, sandbox, agent)
     async with demo.selling(config, folder / "sidecar.log") as seller:
+        started()
         good = await demo.show(seller, sandbox, tell)
         report = await demo.settle_down(seller, sandbox)
         if arguments.json:

@@ -7,6 +7,7 @@ from typing import Final
 from sidecar.commands.configured import settings_of
 from sidecar.commands.errors import Exit, Sentence
 from sidecar.commands.opened import books_place, print_json
+from sidecar.commands.progress import Progress
 from sidecar.commands.subcommands import Subcommand
 
 
@@ -22,7 +23,7 @@ def _backup(arguments: argparse.Namespace) -> int:
         back_up,
     )
 
-    with books_place(arguments) as place:
+    with books_place(arguments) as place, Progress("copying the database"):
         try:
             answer = back_up(place, arguments.file)
         except NotAFile as fault:

@@ -7,8 +7,11 @@ import signal
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import Final
 
+from sidecar.commands.errors import Exit, Sentence
+from sidecar.commands.progress import Progress
 from sidecar.sandbox import chain_modes, facilitator_modes
 from sidecar.sandbox.chain_modes import ChainMode
 from sidecar.sandbox.facilitator_modes import DELAY_DEFAULT_S, DELAY_MAX_S, FacilitatorMode
@@ -70,28 +73,30 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print where everything is as one line of JSON, then wait for SIGINT or SIGTERM.
 
-    Returns 0 when stopped, 3 when a part did not start.
+    Ends with 0 when stopped, 3 when a part did not start.
     """
     from sidecar.sandbox.process import ChildFailed, start_sandbox  # noqa: PLC0415 - for this command only
 
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
+    started = start_sandbox(
+        facilitator_mode=arguments.facilitator,
+        facilitator_delay_s=arguments.facilitator_delay,
+        chain_mode=arguments.chain,
+    )
     try:
-        with start_sandbox(
-            facilitator_mode=arguments.facilitator,
-            facilitator_delay_s=arguments.facilitator_delay,
-            chain_mode=arguments.chain,
-        ) as sandbox:
+        with ExitStack() as running:
+            with Progress("starting a chain and a facilitator"):
+                sandbox = running.enter_context(started)
             sys.stdout.write(json.dumps(sandbox.document()) + "\n")
             sys.stdout.flush()
             if not arguments.json:
                 sys.stderr.write(_NOTICE)
             stopped.wait()
     except ChildFailed as problem:
-        sys.stderr.write(f"{problem}\n")
-        return 3
-    return 0
+        raise Sentence(Exit.UNREACHABLE, str(problem)) from problem
+    return Exit.FINE
 
 
 def _seconds(text: str) -> float:

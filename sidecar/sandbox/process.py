@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, Final
 
 import httpx
@@ -20,6 +21,8 @@ from sidecar.sandbox import chain_modes, facilitator_modes, keys, token
 from sidecar.sandbox.keys import TestAccount
 
 CHAIN_ID: Final = 84532
+PACKAGES: Final = ("eth", "eth_account", "web3", "x402")
+"""What the children import and a sidecar that sells does not need."""
 READY_TIMEOUT_S: Final = 60
 STOP_TIMEOUT_S: Final = 5
 _BALANCE_OF: Final = "0x70a08231"
@@ -32,7 +35,7 @@ _PLAINLY: Final[Mapping[str, Any]] = {
 
 
 class ChildFailed(Exception):
-    """A process of the sandbox did not start; what it printed is on standard error."""
+    """The sandbox did not start, in one sentence; what a process of it printed is on standard error."""
 
 
 class ModeRefused(Exception):
@@ -159,8 +162,12 @@ def start_sandbox(
 ) -> Iterator[Sandbox]:
     """Run a fresh chain and a facilitator on it; without *block_time_s* each transaction is a block.
 
-    The modes are names in `facilitator_modes` and `chain_modes`, and can be changed later.
+    The modes are names in `facilitator_modes` and `chain_modes`, and can be changed later. Or ChildFailed.
     """
+    missing = [name for name in PACKAGES if find_spec(name) is None]
+    if missing:
+        names = ", ".join(missing)
+        raise ChildFailed(f"the sandbox's packages are not installed ({names}): install the extra `sandbox`")
     with ExitStack() as running:
         timing = [] if block_time_s is None else ["--block-time", str(block_time_s)]
         shared = ("--chain-id", str(chain_id))

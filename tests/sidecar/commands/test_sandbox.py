@@ -73,3 +73,17 @@ def test_help_lists_every_mode(capsys: pytest.CaptureFixture[str]) -> None:
     printed = capsys.readouterr().out
     for modes in (facilitator_modes.MODES, chain_modes.MODES):
         assert all(name in printed and mode.tells in printed for name, mode in modes.items())
+
+
+@pytest.mark.parametrize("command", ["sandbox", "demo"])
+def test_packages_that_are_not_installed_are_named(command: str) -> None:
+    """One sentence with the extra that brings them, before anything is started."""
+    program = "import sys; sys.modules['web3'] = None; from sidecar.cli import main; sys.exit(main())"
+    ended = subprocess.run(
+        [sys.executable, "-c", program, command], capture_output=True, text=True, check=False
+    )
+
+    assert (ended.returncode, ended.stdout) == (Exit.UNREACHABLE, "")
+    assert ended.stderr == (
+        "sidecar: the sandbox's packages are not installed (web3): install the extra `sandbox`\n"
+    )
