@@ -26,12 +26,13 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What may follow a command: its options, words of a fixed set, and the commands below it."""
+    """What may follow a command: its options, words of a fixed set or a file, and the commands below it."""
 
     help: str
     options: tuple[Option, ...] = ()
     choices: tuple[str, ...] = ()
     below: Mapping[str, "Words"] = field(default_factory=dict)
+    file: bool = False
 
 
 def words_of(parser: argparse.ArgumentParser, actions: Sequence[argparse.Action]) -> Words:
@@ -39,6 +40,7 @@ def words_of(parser: argparse.ArgumentParser, actions: Sequence[argparse.Action]
     options: list[Option] = []
     choices: list[str] = []
     below: dict[str, Words] = {}
+    file = False
     for action in actions:
         known = action.choices
         if action.help == argparse.SUPPRESS:
@@ -49,7 +51,9 @@ def words_of(parser: argparse.ArgumentParser, actions: Sequence[argparse.Action]
             below |= {name: words_of(each, each.actions()) for name, each in known.items()}
         elif known is not None:
             choices += map(str, known)
-    return Words(parser.description or "", tuple(options), tuple(choices), below)
+        else:
+            file |= action.type is Path
+    return Words(parser.description or "", tuple(options), tuple(choices), below, file)
 
 
 def _option(action: argparse.Action) -> Option:
@@ -90,6 +94,8 @@ def fish(top: Words) -> str:
             lines.append(_fish_rule(here, f"-a {name}", below.help))
         if words.choices:
             lines.append(_fish_rule(here, f"-a {shlex.quote(' '.join(words.choices))}", ""))
+        if words.file:  # bash and zsh offer files by themselves where nothing of ours begins so
+            lines.append(_fish_rule(here, "-F", ""))
         if path:
             lines += [
                 _fish_rule("; and ".join(seen), _fish_option(each), each.help) for each in words.options

@@ -30,7 +30,7 @@ def top() -> Words:
     ledger = Parser(prog="sidecar ledger", description="the books")
     below = ledger.add_subparsers()
     below.add_parser("audit", description="check them").add_argument("--deep", action="store_true")
-    below.add_parser("export", description="write them")
+    below.add_parser("export", description="write them").add_argument("file", type=Path)
     commands = {"show": show, "ledger": ledger}
     return Words("", below={name: words_of(each, each.actions()) for name, each in commands.items()})
 
@@ -108,4 +108,5 @@ def test_fish_has_a_rule_for_every_word(top: Words) -> None:
     assert rule("-a 'books calls'")
     assert rule("from ledger; and not __fish_seen_subcommand_from audit export' -a audit -d 'check them'")
     assert rule("from ledger; and __fish_seen_subcommand_from audit' -l deep")
+    assert [line.split("from ")[-1] for line in rules if line.endswith("' -F")] == ["export' -F"]
     assert not rule("hidden")
