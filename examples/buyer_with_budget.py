@@ -2,6 +2,7 @@
 
 It pays with the official x402 client, never more than its budget, and behaves where money could be lost:
 told to come again, it comes with the payment it has made and signs no second one for the same call.
+Needs `pip install "x402[evm,httpx]"`.
 """
 
 import asyncio

@@ -1,7 +1,8 @@
 """Check a receipt offline: `python examples/check_receipt.py RECEIPT KEYS`, both files.
 
 RECEIPT is what /__402/receipts/{call} answered, KEYS the seller's /.well-known/x402, kept from whenever.
-Prints what was paid and exits 0, or says that it is no receipt of this seller and exits 1.
+Prints what was paid and exits 0, or says that it is no receipt of this seller and exits 1. Needs
+`pip install cryptography`.
 """
 
 import base64

@@ -1,7 +1,8 @@
 """An agent as most are written, with FastAPI: `uvicorn fastapi_agent:app --port 9000`. It knows no money.
 
 It checks that a request came through its sidecar (ORIGIN_SECRET is `origin` in `sidecar.db.secrets`), and
-says in a header what a tool cost it. Without ORIGIN_SECRET it trusts whoever reaches its port.
+says in a header what a tool cost it. Without ORIGIN_SECRET it trusts whoever reaches its port. Needs
+`pip install fastapi uvicorn`.
 """
 
 import hashlib

@@ -1,7 +1,8 @@
 """An agent that uses the OpenAI SDK: `uvicorn openai_agent:app --port 9000`, OPENAI_API_KEY as usual.
 
 Its own answer says nothing of tokens, so it reports them, with the model's response id, while the call
-runs: the sidecar prices them by its rate cards. A model called twice for one answer is two reports.
+runs: the sidecar prices them by its rate cards. A model called twice for one answer is two reports. Needs
+`pip install openai httpx starlette uvicorn`.
 """
 
 import os

@@ -1,7 +1,8 @@
 """Prove a wallet and read one of its pages: `python examples/sign_in.py URL`; the key is in BUYER_KEY.
 
 URL is /__402/credits, /__402/statement or /__402/receipts/{call} of a sidecar. Asks once, signs what the
-401 asks for (EIP-4361 text, EIP-191 signature), and asks again with SIGN-IN-WITH-X.
+401 asks for (EIP-4361 text, EIP-191 signature), and asks again with SIGN-IN-WITH-X. Needs
+`pip install httpx eth-account`.
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""The example buyer in JavaScript pays a real sidecar."""
+"""The example buyer in TypeScript is compiled strictly, and pays a real sidecar."""
 
 import os
 import subprocess
@@ -9,17 +9,23 @@ from tests.accept.kinds import KINDS
 from tests.scenarios.stand import Running
 
 HERE = Path(__file__).parent
-EXAMPLE = HERE.parents[1] / "examples/buyer.mjs"
+EXAMPLE = HERE.parents[1] / "examples/buyer.ts"
+COMPILED = ("--strict", "--skipLibCheck", "--target", "es2022", "--module", "nodenext", "--types", "node")
 
 
-def test_the_javascript_buyer_pays(running: Running, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_the_typescript_buyer_pays(running: Running, sandbox: Sandbox, tmp_path: Path) -> None:
     """It prints what it bought and in which transaction it paid. Its packages are those installed here."""
     (tmp_path / "node_modules").symlink_to(HERE / "node_modules")
-    program = tmp_path / "buyer.mjs"
+    (tmp_path / "package.json").write_text('{"type": "module"}', encoding="utf-8")
+    program = tmp_path / EXAMPLE.name
     program.write_text(EXAMPLE.read_text(encoding="utf-8"), encoding="utf-8")
+    compiler = HERE / "node_modules/.bin/tsc"
+    compiled = subprocess.run(
+        [compiler, *COMPILED, program.name], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
     sold = next(step.sold for steps in KINDS.values() for step in steps if step.sold.method == "GET")
     ended = subprocess.run(
-        ["node", str(program), running.url + sold.asked],
+        ["node", str(program.with_suffix(".js")), running.url + sold.asked],
         env=os.environ | {"BUYER_KEY": sandbox.buyers[4].private_key},
         capture_output=True,
         text=True,
@@ -27,6 +33,7 @@ def test_the_javascript_buyer_pays(running: Running, sandbox: Sandbox, tmp_path:
         timeout=60,
     )
 
+    assert (compiled.returncode, compiled.stdout) == (0, "")
     assert ended.stderr == ""
     assert ended.stdout.startswith("200 ")
     assert "paid in 0x" in ended.stdout

@@ -1,7 +1,9 @@
 """The example programs are run: agents behind a real sidecar, a buyer that pays it on the sandbox's chain."""
 
+import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -99,12 +101,23 @@ def test_the_workflow_books_each_attempt_of_each_step(sandbox: Sandbox, tmp_path
     workflow = started(["workflow_agent.py", str(port)], port, AGENT_LISTENER=listener(stand))
     with stand.serving() as running, workflow:
         answer, call = bought(running, sandbox, "/ask")
+        paid = subprocess.run(
+            [sys.executable, str(EXAMPLES / "pay.py"), f"{running.url}/ask", '{"about": "prices"}'],
+            env=os.environ | {"BUYER_KEY": sandbox.buyers[1].private_key, "NO_PROXY": "127.0.0.1"},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=120,
+        ).stdout
 
     assert answer.status_code == 200
     assert answer.json()["report"].startswith("2 findings")
     told = sorted((line["step"], line["attempt"], line["kind"]) for line in call["costs"])
     assert told == [("plan", 1, "model"), ("search", 1, "tool"), ("search", 2, "tool"), ("write", 1, "model")]
     assert call["workflow"] == "reports"
+    first, receipt = paid.splitlines()
+    assert (first[:4], json.loads(first[4:])) == ("200 ", {"report": '2 findings on {"about": "prices"}'})
+    assert receipt.startswith("paid in 0x")
 
 
 def test_the_openai_agent_reports_what_the_model_used(sandbox: Sandbox, agent: str, tmp_path: Path) -> None:
@@ -139,3 +152,23 @@ def test_the_buyer_stops_at_its_budget(sandbox: Sandbox, agent: str, tmp_path: P
     assert [line.split()[0] for line in ended.stdout.splitlines()] == ["200", "200"]
     assert ended.stderr.startswith("stopped: 10000 units")
     assert stand.taken() == {sandbox.buyers[1].address.lower(): 20_000}
+
+
+def test_each_program_says_what_it_needs() -> None:
+    """Its first lines name the packages of all that it imports and Python does not bring."""
+    for program in sorted(EXAMPLES.glob("*.py")):
+        tree = ast.parse(program.read_text(encoding="utf-8"))
+        imported = {
+            name.partition(".")[0]
+            for node in ast.walk(tree)
+            for name in (
+                [each.name for each in node.names] if isinstance(node, ast.Import)
+                else [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            )
+        }  # fmt: skip
+        needed = {name.replace("_", "-") for name in imported - sys.stdlib_module_names}
+        told = re.findall(r"`pip\s+install (.+?)`", ast.get_docstring(tree) or "")
+        named = {name for line in told for name in re.findall(r"[a-z0-9-]+", line)}
+        named |= {"eth-account"} if "evm" in named else set()  # which x402's extra brings
+
+        assert needed <= named, program.name
