@@ -17,6 +17,7 @@ from sidecar.cli import COMMANDS, Parser
 from sidecar.configuration.document import Document
 from sidecar.domain.events import Answered, CallClosed, PaymentSettled
 from sidecar.settings import Settings, read
+from tests.scenarios.surface_rows import TOWARDS_AGENT
 from tests.sidecar.configuration.keyring import ED, pem
 from tests.test_docs import PAGES, ROOT, blocks
 
@@ -78,6 +79,20 @@ def test_the_selling_page_shows_nothing_but_configs() -> None:
 
     assert len(shown) > 0
     assert [block for block in shown if not is_config(block)] == []
+
+
+def test_every_header_that_the_agent_gets_is_told() -> None:
+    """The table of the selling page has those that a paid request reaches it with."""
+    section = (
+        SELLING.read_text(encoding="utf-8").partition("### What the agent is told")[2].partition("\n## ")[0]
+    )
+    told = {
+        name.lower()
+        for names in re.findall(r"^\| (`.+?`) \|", section, re.MULTILINE)
+        for name in re.findall(r"`([\w-]+)`", names)
+    }
+
+    assert told == TOWARDS_AGENT
 
 
 @pytest.mark.parametrize("line", TYPED)
