@@ -11,7 +11,7 @@ _DOCUMENT: Final = {
     "public_url": "How buyers reach the sidecar; without it, this machine's port, with a warning.",
     "workspace": "A name that every call is booked under.",
     "listen": "The three listeners, one audience each.",
-    "storage": "The file of the books; relative to the config file.",
+    "storage": "Where the books are: a file, relative to the config file, or a PostgreSQL.",
     "networks": "Chain access by network: evidence of what was settled. Needs no key.",
     "accept": "The ways to be paid, each an entry of `accepts`.",
     "settlement": "Who settles the payments.",

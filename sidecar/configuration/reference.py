@@ -49,7 +49,7 @@ Unknown keys are errors.
 | date | `2026-11-01` |
 | address | `"0x..."`, in quotes |
 | network | `eip155:8453`, or {", ".join(f"`{alias}`" for alias in networks.ALIASES)} |
-| database | `sqlite:///sidecar.db` |
+| database | `sqlite:///sidecar.db`, `sqlite:////absolute/sidecar.db`, `postgresql://user@host/db` |
 """
 
 
