@@ -36,7 +36,8 @@ def _step(reason: Exception) -> str:
         case _ if _code(reason.__cause__) in _SQLITE_HELD:
             return "stop the process that holds it, or name another file in `storage`"
         case CannotListenError():
-            return f"change listen.{reason.name}, or stop what listens there"
+            taken = getattr(reason.__cause__, "errno", None) == errno.EADDRINUSE
+            return f"change listen.{reason.name}{', or stop what listens there' if taken else ''}"
         case StoreLocked():
             return "stop that process, or name another file in `storage`"
         case StoreNotOurs():

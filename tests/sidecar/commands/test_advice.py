@@ -41,7 +41,10 @@ def test_a_full_disk_is_named_whoever_met_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("reason", "sentence"),
     [
-        (CannotListenError("agent", "Cannot listen."), "Cannot listen; change listen.agent, or stop what"),
+        (
+            caused(CannotListenError("agent", "It is taken."), OSError(errno.EADDRINUSE, "")),
+            "It is taken; change listen.agent, or stop what listens there",
+        ),
         (StoreNotOurs("notes.db is not a database"), "notes.db is not a database; name another file in"),
         (StoreNotReached("PostgreSQL is away"), "PostgreSQL is away; see that it runs, and that `storage`"),
         (StoreUnusable("no"), "no; name a file in `storage` whose folder is there"),
@@ -54,6 +57,25 @@ def test_a_full_disk_is_named_whoever_met_it(tmp_path: Path) -> None:
 def test_each_refusal_has_its_next_step(reason: Exception, sentence: str) -> None:
     """One sentence, with the key of the config."""
     assert advised(reason).startswith(sentence)
+
+
+def test_nobody_is_sought_who_listens_where_nobody_can() -> None:
+    """An address of another machine, or a port this user may not take, is only changed."""
+    reason = caused(CannotListenError("buyers", "Cannot listen."), OSError(errno.EADDRNOTAVAIL, ""))
+
+    assert advised(reason) == "Cannot listen; change listen.buyers"
+
+
+def test_who_holds_the_file_is_to_be_stopped(tmp_path: Path) -> None:
+    """Whichever words SQLite has for it."""
+    with closing(sqlite3.connect(tmp_path / "held.db", isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        other = sqlite3.connect(tmp_path / "held.db", timeout=0, isolation_level=None)
+        with closing(other), pytest.raises(sqlite3.Error) as caught:
+            other.execute("BEGIN IMMEDIATE")
+
+    step = "; stop the process that holds it, or name another file in `storage`"
+    assert advised(caused(StoreUnusable("It is locked"), caught.value)) == f"It is locked{step}"
 
 
 @pytest.mark.parametrize(
