@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Final
@@ -17,7 +16,7 @@ import pytest
 
 from sidecar import cli
 from sidecar.sandbox.process import Sandbox
-from tests import test_pages
+from tests import test_docs, test_pages
 from tests.scenarios import money
 from tests.scenarios.stand import Stand, set_up
 
@@ -28,14 +27,7 @@ A_CALL: Final = re.compile(r"call_01([0-9A-Z]{24}|[JK]\.\.\.)")
 A_BUYER: Final = "buyer:0x..."
 A_ROUTE: Final = "POST /research"
 A_FOLDER: Final = "/backups/"
-SWEEP: Final = f"""\
-id: sweep-1
-kind: sweep
-reason: an example
-happened_at: {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}
-entries:
-  - {{debit: bank, credit: owner, amount: "1.00"}}
-"""
+A_TILL: Final = "eip155%3A8453:0x833589...:0x..."
 TIMEOUT_S: Final = 300
 TYPED_ELSEWHERE: Final = {
     "sidecar demo": "tests/sidecar/commands/test_demo.py",
@@ -72,6 +64,14 @@ class Shop:
         return os.environ | {"PATH": path, "HOME": str(home)}
 
 
+def the_sweep(stand: Stand) -> str:
+    """The journal that the operating page shows, about the till of this chain."""
+    page = (ROOT / "docs/operating.md").read_text(encoding="utf-8")
+    (shown,) = (block for block in test_docs.blocks(page, "yaml") if "kind: sweep" in block)
+    network = stand.sandbox.network.replace(":", "%3A")
+    return shown.replace(A_TILL, f"{network}:{stand.sandbox.asset.lower()}:{stand.pay_to.lower()}")
+
+
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox, agent: str) -> Shop:
     stand = set_up(tmp_path_factory.mktemp("examples"), sandbox, agent)
@@ -83,7 +83,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox, agent: str)
         assert money.settled_down(stand, running).owed_to(payer.address) > 0
         running.process.terminate()  # as a supervisor does; what was booked is signed
         running.ended()
-    (stand.folder / "sweep.yaml").write_text(SWEEP)
+    (stand.folder / "sweep.yaml").write_text(the_sweep(stand))
     return Shop(stand, sold.headers["sidecar-call-id"])
 
 
