@@ -26,5 +26,6 @@ def settings_of(arguments: argparse.Namespace) -> "Settings":
 
     found = load(arguments.config, os.environ)
     if isinstance(found, Problems):
-        raise Sentence(Exit.WRONG_USAGE, f"the config cannot be used:\n{found.text()}")
+        several = "\n" if len(found.items) > 1 else " "
+        raise Sentence(Exit.WRONG_USAGE, f"the config cannot be used:{several}{found.text()}")
     return found

@@ -45,6 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
     from sidecar.adapters.storage.reading import fetch  # noqa: PLC0415 - only when books are read
 
     by, from_us, to_us = arguments.by, arguments.from_us, arguments.to_us
+    if from_us is not None and to_us is not None and from_us >= to_us:
+        raise Sentence(Exit.WRONG_USAGE, "nothing is between --from and --to: --to names the later time")
     with books(arguments) as connection:
         rows = fetch(connection, "margin", margins.parameters(by, from_us, to_us))
     try:

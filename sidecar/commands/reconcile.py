@@ -47,7 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
             asking = ask_all(connection, networks, arguments.from_block, progress.tell)
             found, times_s = asyncio.run(asking)
         except Fault as fault:
-            raise Sentence(Exit.UNREACHABLE, str(fault)) from fault
+            step = "see that it runs, or name another node in `networks`"
+            raise Sentence(Exit.UNREACHABLE, f"{fault}; {step}") from fault
     answer = reconciled_object(found, times_s, SystemClock().now_us())
     if arguments.json:
         print_json(answer)

@@ -28,7 +28,7 @@ def back_up(place: Place, to: Path) -> dict[str, Any]:
         raise NotAFile("books in a PostgreSQL are copied with its own pg_dump, or pg_basebackup")
     path = place
     if to.exists():
-        raise NotCopied(f"{to} is there already: a backup overwrites nothing")
+        raise NotCopied(f"{to} is there already; name a new file, for a backup overwrites nothing")
     draft = to.with_name(to.name + ".new")
     try:
         draft.unlink(missing_ok=True)
@@ -41,7 +41,10 @@ def back_up(place: Place, to: Path) -> dict[str, Any]:
         _on_disk(to.parent)
     except (OSError, sqlite3.Error) as error:
         draft.unlink(missing_ok=True)
-        raise NotCopied(f"{path} could not be copied to {to}: {error}") from error
+        why = error.strerror if isinstance(error, OSError) else error
+        raise NotCopied(
+            f"{path} could not be copied to {to}: {why}; name a file in a folder with room"
+        ) from error
     except (NotCopied, Unreadable):
         draft.unlink(missing_ok=True)
         raise

@@ -38,3 +38,11 @@ def test_a_wrong_config_ends_with_every_problem(tmp_path: Path) -> None:
 
     assert caught.value.code == 2
     assert len(caught.value.text.splitlines()) == 3
+
+
+def test_one_problem_is_one_sentence(tmp_path: Path) -> None:
+    """It stands on the line that says what cannot be done."""
+    path = tmp_path / "c.yaml"
+    path.write_text(MINIMAL + "limits: {drain: 3}\n")
+    with pytest.raises(Sentence, match=r"^the config cannot be used: limits\.drain: .+ \[duration\]$"):
+        settings_of(_arguments("--config", str(path)))

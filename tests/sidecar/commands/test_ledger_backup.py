@@ -27,4 +27,5 @@ async def test_what_cannot_be_copied_ends_with_three(run: Run, shop: Shop, tmp_p
     code, out, err = run("ledger", "backup", str(tmp_path / "a.db"))
 
     assert (code, out) == (3, "")
-    assert err == f"sidecar: {tmp_path / 'a.db'} is there already: a backup overwrites nothing\n"
+    there = f"{tmp_path / 'a.db'} is there already"
+    assert err == f"sidecar: {there}; name a new file, for a backup overwrites nothing\n"

@@ -83,6 +83,7 @@ async def test_a_time_narrows_it(run: Run, shop: Shop) -> None:
     [
         (("--by", "wallet"), "argument --by: invalid choice: 'wallet'"),
         (("--from", "yesterday"), "argument --from: 'yesterday' is not a time"),
+        (("--from", "2026-05-02", "--to", "2026-05-02"), "nothing is between --from and --to"),
         (("--to", "2026-13-01"), "argument --to: '2026-13-01' is not a time"),
     ],
 )

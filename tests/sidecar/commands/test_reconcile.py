@@ -170,6 +170,7 @@ def test_a_chain_that_cannot_be_asked_is_neither_right_nor_wrong(
     away.stand.config.write_text(text.replace(rpc, "http://127.0.0.1:9/secret-key"), encoding="utf-8")
     assert main(["reconcile", "--config", str(away.stand.config)]) == Exit.UNREACHABLE
     complaint = capsys.readouterr().err
+    assert complaint.endswith("; see that it runs, or name another node in `networks`\n")
     assert "127.0.0.1:9" in complaint
     assert "secret-key" not in complaint
 
