@@ -15,15 +15,19 @@ SOAK_KILLS ?= 1000
 	@echo "making .venv"
 	@$(PYTHON) -m venv .venv
 
+NOT_INSTALLED := { echo "The packages could not be installed: see that a package index is reachable; PIP_INDEX_URL names another one." >&2; exit 1; }
+
 .venv/bin/uv: .venv/bin/python lock/installer.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement lock/installer.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement lock/installer.txt \
+		|| $(NOT_INSTALLED)
 	@touch $@
 
 # The installer reads no pip configuration: where it cannot reach an index, pip itself does the same.
 define install
 	@echo "installing lock/$(1).txt"
 	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --system-certs --require-hashes --requirement lock/$(1).txt \
-		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement lock/$(1).txt
+		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement lock/$(1).txt \
+		|| $(NOT_INSTALLED)
 	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --offline --editable . \
 		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -261,6 +261,25 @@ def test_make_with_a_python_that_is_too_old(tmp_path: Path) -> None:
     assert not (tmp_path / ".venv").exists()
 
 
+def test_make_without_a_package_index(tmp_path: Path) -> None:
+    """Behind what pip says stands what to do."""
+    (tmp_path / "lock").mkdir()
+    (tmp_path / "lock/installer.txt").write_bytes((ROOT / "lock/installer.txt").read_bytes())
+    nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:1/", "PIP_CONFIG_FILE": os.devnull, "PIP_RETRIES": "0"}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "PIP"))}
+    done = subprocess.run(
+        ["make", "--file", str(ROOT / "Makefile"), ".venv/bin/uv", f"PYTHON={shlex.quote(sys.executable)}"],
+        cwd=tmp_path,
+        env=environment | nowhere,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    assert "\nThe packages could not be installed: see that a package index is reachable; " in done.stderr
+
+
 def test_an_agent_that_is_away_at_the_start(stand: Stand, upstream: Middleman, agent: str) -> None:
     """A warning, /readyz says so, a paid call is 502 and charges nobody; ready once the agent is there."""
     stand.config.write_text(stand.config.read_text().replace(agent, upstream.url))
