@@ -20,6 +20,7 @@ from sidecar.domain.payments import NEXT, State
 from sidecar.domain.refusals import Code
 from sidecar.http.replies import REPLIES
 from sidecar.sandbox.process import Sandbox
+from tests.plainly import PLAINLY
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -72,7 +73,7 @@ def running(command: list[str], folder: Path, **environment: str) -> Iterator[No
 def wait_for(url: str) -> None:
     for _ in range(POLLS):
         try:
-            httpx.get(url, trust_env=False)
+            httpx.get(url, **PLAINLY)
         except httpx.TransportError:
             time.sleep(POLL_S)
         else:

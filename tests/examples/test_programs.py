@@ -15,6 +15,7 @@ import httpx
 import yaml
 
 from sidecar.sandbox.process import Sandbox
+from tests.plainly import PLAINLY
 from tests.scenarios.stand import Running, Stand, set_up, until
 from tests.test_docs import free_port
 
@@ -42,7 +43,7 @@ def started(command: list[str], port: int, **environment: str) -> Iterator[None]
 
 def _answers(port: int) -> bool:
     try:
-        httpx.get(f"http://127.0.0.1:{port}/", trust_env=False)
+        httpx.get(f"http://127.0.0.1:{port}/", **PLAINLY)
     except httpx.TransportError:
         return False
     return True
@@ -86,7 +87,7 @@ def test_the_fastapi_agent_serves_only_what_came_through_its_sidecar(
         secrets = json.loads((tmp_path / "books.db.secrets").read_text(encoding="ascii"))
         agent = started(serve_with("fastapi_agent", port), port, ORIGIN_SECRET=secrets["origin"])
         opened.enter_context(agent)
-        stranger = httpx.post(f"http://127.0.0.1:{port}/research", content=b"x", trust_env=False)
+        stranger = httpx.post(f"http://127.0.0.1:{port}/research", content=b"x", **PLAINLY)
         answer, call = bought(running, sandbox, "/research?depth=2")
 
     assert stranger.status_code == 403

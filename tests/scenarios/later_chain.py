@@ -19,6 +19,7 @@ import httpx
 from sidecar.sandbox import keys, token
 from sidecar.sandbox.child import Service, listening, serve
 from sidecar.sandbox.process import CHAIN_ID, Child, Sandbox
+from tests.plainly import PLAINLY
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PATH: Final = "/later"
@@ -77,7 +78,7 @@ def start() -> Iterator[Sandbox]:
 
 def move(sandbox: Sandbox, seconds: int) -> None:
     """Put the chain's clock forward."""
-    answer = httpx.post(sandbox.rpc_url + PATH, content=str(seconds).encode(), trust_env=False)
+    answer = httpx.post(sandbox.rpc_url + PATH, content=str(seconds).encode(), **PLAINLY)
     answer.raise_for_status()
 
 

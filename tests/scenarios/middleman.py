@@ -11,6 +11,8 @@ from typing import Final
 
 import httpx
 
+from tests.plainly import PLAINLY
+
 WAIT_S: Final = 60
 _DROPPED: Final = frozenset({"host", "connection", "content-length", "transfer-encoding", "accept-encoding"})
 
@@ -182,9 +184,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _asked(self, body: bytes) -> httpx.Response:
         fields = [(name, value) for name, value in self.headers.items() if name.lower() not in _DROPPED]
         target = self.middleman.target + self.path
-        return httpx.request(
-            self.command, target, content=body, headers=fields, timeout=WAIT_S, trust_env=False
-        )
+        return httpx.request(self.command, target, content=body, headers=fields, timeout=WAIT_S, **PLAINLY)
 
     def _begin(self, status: int, kind: str, length: int) -> None:
         self.send_response(status)

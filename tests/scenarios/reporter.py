@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from tests.plainly import PLAINLY
 from tests.scenarios.stand import Running
 
 WAIT_S = 60
@@ -36,7 +37,7 @@ def before(target: str) -> Iterator[Reporter]:
             reporter.tokens.append(token)
             if reporter.working is not None:
                 reporter.working(token)
-            answer = httpx.post(target + self.path, content=body, timeout=WAIT_S, trust_env=False)
+            answer = httpx.post(target + self.path, content=body, timeout=WAIT_S, **PLAINLY)
             self.send_response(answer.status_code)
             for name in ("content-type", "sidecar-cost"):
                 if name in answer.headers:
@@ -64,5 +65,5 @@ def report(running: Running, token: str, *documents: Mapping[str, Any]) -> httpx
         json=list(documents),
         headers={"Authorization": f"Bearer {token}"},
         timeout=WAIT_S,
-        trust_env=False,
+        **PLAINLY,
     )

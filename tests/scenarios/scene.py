@@ -12,6 +12,7 @@ import httpx
 
 from sidecar.sandbox.keys import TestAccount
 from sidecar.sandbox.process import Sandbox
+from tests.plainly import PLAINLY
 from tests.scenarios import middleman
 from tests.scenarios.middleman import Hold, Middleman, Moment
 from tests.scenarios.stand import Running, Stand, set_up, until
@@ -44,7 +45,7 @@ class Scene:
 
         async def made() -> list[httpx.Response]:
             limits = httpx.Limits(max_connections=None)
-            async with httpx.AsyncClient(trust_env=False, timeout=60, limits=limits) as client:
+            async with httpx.AsyncClient(timeout=60, limits=limits, **PLAINLY) as client:
                 sent = (
                     client.post(self.running.url + path, headers=list(fields), content=b"{}")
                     for path, fields in calls

@@ -20,6 +20,7 @@ import httpx
 from sidecar.sandbox import buyer, keys
 from sidecar.sandbox.keys import TestAccount
 from sidecar.sandbox.process import Sandbox
+from tests.plainly import PLAINLY
 
 TOKEN: Final = "scenario-operator-token"
 END_TIMEOUT_S: Final = 60
@@ -79,7 +80,7 @@ class Running:
         self.url = f"http://127.0.0.1:{self.port}"
         self.agent_url = f"http://127.0.0.1:{ports['agent']}"
         self.operator_url = f"http://127.0.0.1:{ports['operator']}"
-        self._http = httpx.Client(trust_env=False, timeout=60)
+        self._http = httpx.Client(timeout=60, **PLAINLY)
 
     def ask(self, path: str) -> Any:
         """GET a document of the operator API."""
@@ -200,7 +201,7 @@ class Stand:
     def broadcast(self, payment: Mapping[str, Any]) -> None:
         """Settle a payment behind the sidecar's back, as anybody may who has seen it."""
         body = {"x402Version": 2, "paymentPayload": payment, "paymentRequirements": payment["accepted"]}
-        answer = httpx.post(f"{self.sandbox.facilitator_url}/settle", json=body, timeout=60, trust_env=False)
+        answer = httpx.post(f"{self.sandbox.facilitator_url}/settle", json=body, timeout=60, **PLAINLY)
         assert answer.json()["success"], answer.text
 
 

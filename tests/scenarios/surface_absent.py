@@ -8,6 +8,7 @@ from typing import Final
 import httpx
 
 from sidecar.domain.refusals import Code
+from tests.plainly import PLAINLY
 from tests.scenarios.surface_stand import Surface
 
 ABSENT: Final = (
@@ -56,7 +57,7 @@ def without_metric(surface: Surface, name: str) -> bool:
 
 
 def without_agent_path(surface: Surface, path: str) -> bool:
-    return httpx.post(surface.running.agent_url + path, content=b"{}", trust_env=False).status_code == 404
+    return httpx.post(surface.running.agent_url + path, content=b"{}", **PLAINLY).status_code == 404
 
 
 def without_config(surface: Surface, line: str) -> bool:

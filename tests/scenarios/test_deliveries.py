@@ -7,6 +7,7 @@ from typing import Final
 import httpx
 
 from sidecar.sandbox.keys import TestAccount
+from tests.plainly import PLAINLY
 from tests.scenarios import hostile, money
 from tests.scenarios.middleman import Act, Hold, Moment, Reply
 from tests.scenarios.money import Books
@@ -69,7 +70,7 @@ def test_a_buyer_that_leaves_is_charged_for_what_was_made(scene: Scene) -> None:
     payment = scene.running.signed(payer, "/stream")
     hold = scene.upstream.on["/stream"] = Hold(Moment.AMID)
     with (
-        httpx.Client(trust_env=False, timeout=60) as client,
+        httpx.Client(timeout=60, **PLAINLY) as client,
         client.stream("POST", scene.running.url + "/stream", headers=dict(hostile.wire(payment))) as stream,
     ):
         call = stream.headers["sidecar-call-id"]

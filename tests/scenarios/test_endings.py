@@ -14,6 +14,7 @@ import pytest
 
 from sidecar.sandbox import buyer
 from sidecar.sandbox.process import Sandbox
+from tests.plainly import PLAINLY
 from tests.scenarios import money
 from tests.scenarios.middleman import Hold, Middleman, Moment
 from tests.scenarios.stand import DidNotStart, Running, Stand, refusal, set_up, until
@@ -29,7 +30,7 @@ def test_sigterm_lets_a_stream_finish_and_takes_no_new_money(
     hold = upstream.on["/stream"] = Hold(Moment.AMID)
     with stand.serving() as running:
         payments = [running.signed(each, "/stream") for each in sandbox.buyers[:2]]
-        with httpx.Client(trust_env=False, timeout=60) as client:
+        with httpx.Client(timeout=60, **PLAINLY) as client:
             address = running.url + "/stream"
             with client.stream("POST", address, headers=buyer.header(payments[0])) as stream:
                 running.process.send_signal(signal.SIGTERM)

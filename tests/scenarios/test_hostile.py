@@ -2,6 +2,7 @@
 
 import httpx
 
+from tests.plainly import PLAINLY
 from tests.scenarios import hostile, money
 from tests.scenarios.hostile import VECTORS, Good
 from tests.scenarios.scene import Scene
@@ -24,7 +25,7 @@ def test_a_bad_payment_is_named_costs_nothing_and_spoils_nothing(scene: Scene) -
 
 def _sent(scene: Scene, fields: hostile.Fields) -> httpx.Response:
     address = scene.running.url + "/chat"
-    with httpx.Client(trust_env=False) as client:
+    with httpx.Client(**PLAINLY) as client:
         return client.post(address, headers=fields, content=b"{}")
 
 

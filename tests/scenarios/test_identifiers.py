@@ -17,6 +17,7 @@ from x402.mechanisms.evm.signers import EthAccountSigner
 from sidecar.sandbox import buyer
 from sidecar.sandbox.keys import TestAccount
 from sidecar.sandbox.process import Sandbox
+from tests.plainly import PLAINLY
 from tests.scenarios import hostile, money
 from tests.scenarios.middleman import Hold, Moment
 from tests.scenarios.scene import Scene
@@ -42,7 +43,7 @@ def client(account: TestAccount, name: str) -> httpx.AsyncClient:
     paying = x402Client()
     register_exact_evm_client(paying, EthAccountSigner(Account.from_key(account.private_key)))
     paying.register_extension(Naming(name))
-    return wrapHttpxWithPayment(paying, trust_env=False, timeout=60)
+    return wrapHttpxWithPayment(paying, timeout=60, **PLAINLY)
 
 
 async def bought(account: TestAccount, name: str, url: str) -> httpx.Response:

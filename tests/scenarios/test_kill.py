@@ -18,6 +18,7 @@ from sidecar.sandbox import buyer
 from sidecar.sandbox.keys import TestAccount
 from sidecar.sandbox.process import Sandbox
 from sidecar.services import FAULT_POINTS
+from tests.plainly import PLAINLY
 from tests.scenarios import money
 from tests.scenarios.stand import Running, Stand, receipt, refusal, set_up
 
@@ -244,7 +245,7 @@ async def _killed_amid(
 ) -> list[httpx.Response | None]:
     """Make all calls at once, and kill the process some time after some of them were answered."""
     enough, pause_s = dice.randrange(len(attempts)), dice.random() / 8
-    async with httpx.AsyncClient(base_url=running.url, trust_env=False, timeout=60) as client:
+    async with httpx.AsyncClient(base_url=running.url, timeout=60, **PLAINLY) as client:
 
         async def call(attempt: Attempt) -> httpx.Response | None:
             try:
@@ -261,4 +262,4 @@ async def _killed_amid(
 
 
 def _worked(agent: str) -> int:
-    return int(httpx.get(agent + "/_seen", trust_env=False).json().get("/chat", 0))
+    return int(httpx.get(agent + "/_seen", **PLAINLY).json().get("/chat", 0))

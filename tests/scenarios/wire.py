@@ -6,6 +6,7 @@ import httpx
 
 from sidecar.sandbox import buyer
 from sidecar.sandbox.keys import TestAccount
+from tests.plainly import PLAINLY
 
 HEADER: Final = "payment-signature"
 
@@ -14,7 +15,7 @@ class Wire(httpx.AsyncHTTPTransport):
     """What leaves the official client, and what comes back."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(**PLAINLY)
         self.statuses: list[int] = []
         self.payments: list[str] = []
 

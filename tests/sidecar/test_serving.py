@@ -34,6 +34,7 @@ from sidecar.sandbox.process import Sandbox
 from sidecar.serving import Bound, Everybody, run
 from sidecar.settings import Settings, read
 from sidecar.wiring import open_storage
+from tests.plainly import PLAINLY
 from tests.sidecar.adapters.conftest import read_request
 from tests.sidecar.builders import Books
 from tests.sidecar.fakes import RecordingObserver
@@ -100,7 +101,7 @@ async def running(settings: Settings) -> AsyncIterator[Sidecar]:
     if not first.done():
         first.cancel()
         await task
-    async with httpx.AsyncClient(trust_env=False, timeout=20) as client:
+    async with httpx.AsyncClient(timeout=20, **PLAINLY) as client:
         sidecar = Sidecar(first.result(), task, client)
         try:
             yield sidecar

@@ -12,6 +12,7 @@ import pytest
 
 from sidecar.cli import main
 from sidecar.sandbox.demo_table import STEPS
+from tests.plainly import PLAINLY
 
 ZERO: Final = "0.000000000"
 WATCHED: Final = [sys.executable, "-m", "sidecar", "demo"]
@@ -47,7 +48,7 @@ def test_without_once_it_stays_up_to_be_looked_at() -> None:
             if line.startswith("Interrupt"):
                 break
         (buyers,) = re.findall(r"^buyers +(\S+)$", told, re.MULTILINE)
-        unpaid = httpx.post(f"{buyers}/chat", trust_env=False)
+        unpaid = httpx.post(f"{buyers}/chat", **PLAINLY)
         process.send_signal(signal.SIGINT)
         rest, complaints = process.communicate(timeout=END_TIMEOUT_S)
 
@@ -59,7 +60,7 @@ def test_without_once_it_stays_up_to_be_looked_at() -> None:
     assert unpaid.status_code == 402
     assert (process.returncode, rest, complaints) == (0, "", "")
     with pytest.raises(httpx.ConnectError):
-        httpx.get(buyers, trust_env=False)
+        httpx.get(buyers, **PLAINLY)
 
 
 def _nano(text: str) -> int:

@@ -11,6 +11,7 @@ import pytest
 from sidecar.cli import main
 from sidecar.commands.errors import Exit
 from sidecar.sandbox import chain_modes, facilitator_modes
+from tests.plainly import PLAINLY
 
 RUN = """
 import argparse, sys
@@ -30,11 +31,11 @@ def test_the_line_describes_a_live_sandbox_that_ends_when_told(ending: signal.Si
         assert process.stdout is not None
         assert process.stderr is not None
         line = json.loads(process.stdout.readline())
-        told = httpx.get(line["control_url"] + "/_mode").json()
+        told = httpx.get(line["control_url"] + "/_mode", **PLAINLY).json()
         with pytest.raises(httpx.ConnectError):
-            httpx.get(line["facilitator_url"] + "/supported")
-        httpx.post(line["control_url"] + "/_mode", json={"mode": "honest"})
-        kinds = httpx.get(line["facilitator_url"] + "/supported").json()["kinds"]
+            httpx.get(line["facilitator_url"] + "/supported", **PLAINLY)
+        httpx.post(line["control_url"] + "/_mode", json={"mode": "honest"}, **PLAINLY)
+        kinds = httpx.get(line["facilitator_url"] + "/supported", **PLAINLY).json()["kinds"]
         process.send_signal(ending)
         rest, complaints = process.stdout.read(), process.stderr.read()
 
@@ -46,7 +47,7 @@ def test_the_line_describes_a_live_sandbox_that_ends_when_told(ending: signal.Si
     assert {kind["network"] for kind in kinds} == {line["network"], "base-sepolia"}
     assert (process.returncode, rest, complaints) == (0, b"", b"")
     with pytest.raises(httpx.ConnectError):
-        httpx.get(line["rpc_url"])
+        httpx.get(line["rpc_url"], **PLAINLY)
 
 
 @pytest.mark.parametrize(

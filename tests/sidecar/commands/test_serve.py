@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from sidecar.commands import serve
+from tests.plainly import PLAINLY
 from tests.sidecar.configs import MINIMAL
 
 LISTEN: Final = 'listen: {buyers: "127.0.0.1:0", agent: "127.0.0.1:0", operator: "127.0.0.1:0"}\n'
@@ -58,9 +59,9 @@ def test_one_json_line_names_the_ports_and_a_signal_ends_it_well(
     with served(config, "--json") as process:
         assert process.stdout is not None
         ports = json.loads(process.stdout.readline())
-        alive = httpx.get(f"http://127.0.0.1:{ports['operator']}/healthz", trust_env=False)
-        own = httpx.get(f"http://127.0.0.1:{ports['buyers']}/__402/health", trust_env=False)
-        agent = httpx.get(f"http://127.0.0.1:{ports['agent']}/", trust_env=False)
+        alive = httpx.get(f"http://127.0.0.1:{ports['operator']}/healthz", **PLAINLY)
+        own = httpx.get(f"http://127.0.0.1:{ports['buyers']}/__402/health", **PLAINLY)
+        agent = httpx.get(f"http://127.0.0.1:{ports['agent']}/", **PLAINLY)
         process.send_signal(ending)
         rest, log = process.communicate(timeout=END_TIMEOUT_S)
 

@@ -10,13 +10,14 @@ from web3 import Web3
 from web3.types import TxReceipt
 
 from sidecar.sandbox import keys, token
+from tests.plainly import PLAINLY
 from tests.sidecar.sandbox import authorizations
 
 PAYER, SENDER = keys.BUYERS[3], keys.BUYERS[4]
 NOBODY = "0x" + "00" * 19 + "99"
 _TRANSFER = "0xa9059cbb"
 
-_client = httpx.Client(timeout=60)  # one for all: making one costs more than most of the calls
+_client = httpx.Client(timeout=60, **PLAINLY)  # one for all: making one costs more than most of the calls
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from web3.exceptions import BlockNotFound, ContractLogicError, TransactionNotFou
 from web3.types import TxParams
 
 from sidecar.sandbox import keys, token
+from tests.plainly import PLAINLY
 from tests.sidecar.sandbox import authorizations
 from tests.sidecar.sandbox.live_chain import NOBODY, PAYER, SENDER, Chain, topic
 
@@ -162,7 +163,7 @@ class RpcContract:
         """Every request of a batch is answered under its own id, failures beside successes."""
         methods = ("eth_chainId", "eth_noSuchMethod", "eth_blockNumber")
         batch = [{"jsonrpc": "2.0", "id": n, "method": m, "params": []} for n, m in enumerate(methods)]
-        answers = httpx.post(chain.url, json=batch).json()
+        answers = httpx.post(chain.url, json=batch, **PLAINLY).json()
         assert [each["id"] for each in answers] == [0, 1, 2]
         assert ["error" in each for each in answers] == [False, True, False]
 

@@ -13,6 +13,7 @@ from sidecar.sandbox.chain import BODY_MAX, Ticker, allocations
 from sidecar.sandbox.evm import Machine
 from sidecar.sandbox.node import Node
 from sidecar.sandbox.process import Child, Sandbox
+from tests.plainly import PLAINLY
 from tests.sidecar.sandbox import authorizations
 from tests.sidecar.sandbox.live_chain import NOBODY, PAYER, SENDER, Chain
 from tests.sidecar.sandbox.rpc_contract import RpcContract
@@ -119,8 +120,8 @@ def test_many_clients_at_once(chain: Chain) -> None:
 
 def test_only_small_posts_are_answered(chain: Chain) -> None:
     """A GET is refused as such, and a body beyond the limit unread."""
-    assert httpx.get(chain.url).status_code == 405
-    assert httpx.post(chain.url, content=b" " * (BODY_MAX + 1)).status_code == 413
+    assert httpx.get(chain.url, **PLAINLY).status_code == 405
+    assert httpx.post(chain.url, content=b" " * (BODY_MAX + 1), **PLAINLY).status_code == 413
 
 
 def test_an_idle_chain_moves_on(chain: Chain) -> None:

@@ -9,6 +9,8 @@ import time
 import httpx
 import pytest
 
+from tests.plainly import PLAINLY
+
 CHILD = [sys.executable, "-m", "sidecar.sandbox.child"]
 
 
@@ -25,7 +27,7 @@ def test_a_child_ends_when_its_input_does(service: str) -> None:
     """Closing the pipe ends the process cleanly, its background work included, and silently."""
     process, url = start(service)
     with process:
-        assert httpx.get(url + "/", timeout=30).status_code in {404, 405}
+        assert httpx.get(url + "/", timeout=30, **PLAINLY).status_code in {404, 405}
         assert process.communicate(timeout=30) == (b"", b"")
         assert process.returncode == 0
 
@@ -35,7 +37,7 @@ def test_requests_before_readiness_wait() -> None:
     process, url = start("chain", "--chain-id", "31337")
     with process:
         body = {"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": []}
-        assert httpx.post(url, json=body, timeout=30).json()["result"] == hex(31337)
+        assert httpx.post(url, json=body, timeout=30, **PLAINLY).json()["result"] == hex(31337)
         process.terminate()
 
 
@@ -50,7 +52,7 @@ def test_a_child_dies_with_its_parent() -> None:
     with subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         url = process.stdout.readline().strip()
-        assert httpx.get(url + "/free/hello").text == "hello"
+        assert httpx.get(url + "/free/hello", **PLAINLY).text == "hello"
         process.send_signal(signal.SIGKILL)
     assert silent(url)
 
@@ -59,7 +61,7 @@ def silent(url: str) -> bool:
     """Wait until nobody listens at *url* any more."""
     for _ in range(100):
         try:
-            httpx.get(url)
+            httpx.get(url, **PLAINLY)
         except httpx.TransportError:
             return True
         time.sleep(0.1)

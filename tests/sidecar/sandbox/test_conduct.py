@@ -9,6 +9,7 @@ import pytest
 from sidecar.sandbox import keys
 from sidecar.sandbox.facilitator_modes import DELAY_MAX_S, MODES
 from sidecar.sandbox.process import ModeRefused, Sandbox, start_sandbox
+from tests.plainly import PLAINLY
 from tests.sidecar.sandbox.payments import PRICE, Caller
 
 SHORT_S = 1.0
@@ -18,7 +19,7 @@ PAYER = keys.BUYERS[1].address
 @pytest.fixture
 def caller(sandbox: Sandbox) -> Iterator[Caller]:
     """Ask the shared facilitator with little patience; it is honest again afterwards."""
-    with httpx.Client(timeout=SHORT_S) as client:
+    with httpx.Client(timeout=SHORT_S, **PLAINLY) as client:
         yield Caller(sandbox, client)
     sandbox.set_facilitator("honest")
 
@@ -162,10 +163,10 @@ def test_refusals_are_refusals_in_every_mode(caller: Caller, mode: str) -> None:
 )
 def test_only_what_is_in_the_table_is_a_mode(sandbox: Sandbox, wanted: bytes) -> None:
     """Anything else is refused with the list of modes, and changes nothing."""
-    answer = httpx.post(sandbox.control_url + "/_mode", content=wanted)
+    answer = httpx.post(sandbox.control_url + "/_mode", content=wanted, **PLAINLY)
     assert answer.status_code == 400
     assert "timeout-after" in answer.json()["error"]
-    told = httpx.get(sandbox.control_url + "/_mode").json()
+    told = httpx.get(sandbox.control_url + "/_mode", **PLAINLY).json()
     assert (told["mode"], set(told["modes"])) == ("honest", set(MODES))
     with pytest.raises(ModeRefused, match="send a mode"):
         sandbox.set_facilitator("nice")
@@ -175,7 +176,7 @@ def test_a_sandbox_starts_in_its_modes() -> None:
     """A facilitator that is down from the start can still be told to be honest; so can the chain."""
     with (
         start_sandbox(facilitator_mode="down", chain_mode="delay") as sandbox,
-        httpx.Client(timeout=30) as client,
+        httpx.Client(timeout=30, **PLAINLY) as client,
     ):
         caller = Caller(sandbox, client)
         with pytest.raises(httpx.ConnectError):

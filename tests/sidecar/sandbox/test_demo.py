@@ -10,6 +10,7 @@ from x402.http.clients.httpx import PaymentError
 from sidecar.sandbox import demo
 from sidecar.sandbox.buyer import paying_client
 from sidecar.sandbox.process import ChildFailed, Sandbox
+from tests.plainly import PLAINLY
 
 
 async def test_a_sidecar_is_started_asked_and_ended_in_order(
@@ -19,7 +20,7 @@ async def test_a_sidecar_is_started_asked_and_ended_in_order(
     config = demo.write_config(tmp_path, sandbox, agent)
     async with demo.selling(config, tmp_path / "log") as seller:
         audit = await seller.ask("/api/v1/ledger/audit")
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(**PLAINLY) as client:
             unpaid = await client.post(seller.url + "/chat")
 
     assert audit["clean"] is True
@@ -34,7 +35,7 @@ async def test_a_sidecar_with_a_fault_dies_where_it_was_told_to(
     config = demo.write_config(tmp_path, sandbox, agent)
     async with demo.selling(config, tmp_path / "log", fault="sending") as seller:
         key = sandbox.buyers[0].private_key
-        async with paying_client(key, base_url=seller.url, trust_env=False) as client:
+        async with paying_client(key, base_url=seller.url, **PLAINLY) as client:
             free = await client.get("/free/hello")
             with pytest.raises(PaymentError):
                 await client.post("/chat")

@@ -11,12 +11,13 @@ from web3.exceptions import Web3RPCError
 from sidecar.sandbox import buyer, keys, token
 from sidecar.sandbox.facilitator import SerialSigner
 from sidecar.sandbox.process import Child, Sandbox
+from tests.plainly import PLAINLY
 from tests.sidecar.sandbox.payments import PRICE, Caller
 
 
 @pytest.fixture(scope="module")
 def facilitator(sandbox: Sandbox) -> Iterator[Caller]:
-    with httpx.Client(timeout=30) as client:
+    with httpx.Client(timeout=30, **PLAINLY) as client:
         yield Caller(sandbox, client)
 
 
@@ -119,8 +120,8 @@ def test_many_at_once(facilitator: Caller) -> None:
 def test_malformed_requests(facilitator: Caller, body: bytes) -> None:
     """Nonsense is a 400 in the shape of an answer."""
     base = facilitator.sandbox.facilitator_url
-    verified = httpx.post(base + "/verify", content=body)
-    settled = httpx.post(base + "/settle", content=body)
+    verified = httpx.post(base + "/verify", content=body, **PLAINLY)
+    settled = httpx.post(base + "/settle", content=body, **PLAINLY)
     assert (verified.status_code, settled.status_code) == (400, 400)
     assert verified.json() == {"isValid": False, "invalidReason": "invalid_payload"}
     assert settled.json()["errorReason"] == "invalid_payload"
@@ -171,7 +172,7 @@ def test_a_lost_chain_is_not_told(sandbox: Sandbox) -> None:
     lonely = Child("facilitator", "--rpc-url", "http://127.0.0.1:9", "--chain-id", "84532")
     try:
         lonely.wait("/supported")
-        with httpx.Client(timeout=60) as client:
+        with httpx.Client(timeout=60, **PLAINLY) as client:
             offer = buyer.exact(
                 network=sandbox.network, asset=sandbox.asset, pay_to=sandbox.pay_to, units=PRICE
             )

@@ -7,12 +7,13 @@ import pytest
 
 from sidecar.sandbox import keys, token
 from sidecar.sandbox.process import Child, ChildFailed, RpcFailed, Sandbox
+from tests.plainly import PLAINLY
 
 
 def test_sandbox_is_what_it_says(sandbox: Sandbox) -> None:
     """Chain and facilitator answer at their URLs for the network and the asset that are named."""
     assert int(sandbox.rpc("eth_chainId"), 16) == sandbox.chain_id == 84532
-    kinds = httpx.get(sandbox.facilitator_url + "/supported").json()["kinds"]
+    kinds = httpx.get(sandbox.facilitator_url + "/supported", **PLAINLY).json()["kinds"]
     assert sandbox.network in {kind["network"] for kind in kinds}
     assert sandbox.asset == token.ADDRESS
     assert sandbox.rpc("eth_getCode", sandbox.asset, "latest") != "0x"
