@@ -5,8 +5,8 @@ Payments are signed for real by eth_account, checked by `verification` and kept 
 
 import hashlib
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
@@ -23,7 +23,7 @@ from pricing.price import FixedPrice, Price
 from sidecar.adapters.storage.auditing import CHECKS
 from sidecar.adapters.storage.opening import OpenStorage
 from sidecar.adapters.storage.postgres import PostgresStorage
-from sidecar.adapters.storage.reading import open_read_only
+from sidecar.adapters.storage.reading import Opened, open_read_only
 from sidecar.adapters.storage.sqlite import SqliteStorage
 from sidecar.adapters.storage.sqlite_records import RecordsSqliteTx
 from sidecar.domain import verification
@@ -231,6 +231,16 @@ class Books:
     def __init__(self, folder: Path, address: str = "") -> None:
         self.place = address or folder / "sidecar.db"
         self.storage: OpenStorage = shared_storage(address) if address else a_storage(folder)
+        self.kept: Opened | None = None
+
+    @contextmanager
+    def reader(self) -> Iterator[Opened]:
+        """Give a reader of its own, or the one that a test keeps open which reads after each step."""
+        if self.kept is not None:
+            yield self.kept
+            return
+        with closing(open_read_only(self.place)) as connection:
+            yield connection
 
     async def run(self, unit: Callable[..., R], *given: Any, **named: Any) -> R:
         """Run a unit of work with *given* after the transaction; a method is that of its own class."""
@@ -343,7 +353,7 @@ class Books:
     def balances(self) -> dict[str, int]:
         """Return what is posted by account, without network and names, and what is held; no zeros."""
         found: Counter[str] = Counter()
-        with closing(open_read_only(self.place)) as connection:
+        with self.reader() as connection:
             for line in reports.balances(connection):
                 kind, *names = line.account.id
                 found[f"{kind}:{names[0]}" if kind in {"cost", "fee"} else kind] += line.balance.net(
@@ -355,7 +365,7 @@ class Books:
 
     def accounts(self) -> dict[str, int]:
         """Return the trial balance by full account name."""
-        with closing(open_read_only(self.place)) as connection:
+        with self.reader() as connection:
             return {row.account: row.balance for row in reports.trial_balance(connection)}
 
     def lines(self, call: str = "call_1") -> list[tuple[str, str, int | None, str]]:
@@ -366,13 +376,13 @@ class Books:
 
     def call(self, call: str = "call_1") -> dict[str, Any]:
         """Return the stored row of a call."""
-        with closing(open_read_only(self.place)) as connection:
+        with self.reader() as connection:
             found = connection.execute("SELECT * FROM calls WHERE id = ?", (call,))
             names = [column[0] for column in found.description]
             return dict(zip(names, found.fetchone(), strict=True))
 
     def select(self, sql: str, *parameters: object) -> list[Any]:
-        with closing(open_read_only(self.place)) as connection:
+        with self.reader() as connection:
             return connection.execute(sql, parameters).fetchall()
 
     def trace(self) -> dict[str, list[Any]]:
@@ -382,7 +392,7 @@ class Books:
 
     def findings(self) -> dict[str, tuple[Any, ...]]:
         """Return what the ledger's audit and the sidecar's own checks find wrong."""
-        with closing(open_read_only(self.place)) as connection:
+        with self.reader() as connection:
             return {check.id: check.rows for check in audit(connection, CHECKS).checks if check.rows}
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from ledger.money import nano
+from sidecar.adapters.storage.reading import open_read_only
 from sidecar.domain.admission import Repeated
 from sidecar.domain.call import Admitted, Flow
 from sidecar.domain.closing import Ending, abandon_unit, close_orphan_unit
@@ -131,6 +132,7 @@ class Lives(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         self.books = Books(Path(self.folder.name))
         self.books.storage = Undoing(self.books.storage)
+        self.books.kept = open_read_only(self.books.place)
         odd = an_endpoint(nano(1_500), name="GET /odd%3A:price")
         self.lives = [
             Life(0, an_endpoint(), WALLET),
@@ -152,6 +154,8 @@ class Lives(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         findings = self.books.findings()
+        assert self.books.kept is not None
+        self.books.kept.close()
         self.do(self.books.storage.close())
         self.runner.close()
         self.folder.cleanup()
