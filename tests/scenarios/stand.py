@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from sidecar.sandbox import buyer, keys
 from sidecar.sandbox.keys import TestAccount
 from sidecar.sandbox.process import Sandbox
 from tests.plainly import PLAINLY
+from tests.scenarios.forking import Forked
 
 TOKEN: Final = "scenario-operator-token"
 END_TIMEOUT_S: Final = 60
@@ -62,6 +63,9 @@ sandbox: true
 """
 
 
+Process = subprocess.Popen[bytes] | Forked
+
+
 class DidNotStart(Exception):
     """The process ended before it announced its ports; what it printed is the text."""
 
@@ -74,7 +78,7 @@ class DidNotStart(Exception):
 class Running:
     """One run of `sidecar serve`, and what a buyer or the operator can ask of it."""
 
-    def __init__(self, process: subprocess.Popen[bytes], ports: Mapping[str, int]) -> None:
+    def __init__(self, process: Process, ports: Mapping[str, int]) -> None:
         self.process = process
         self.port = ports["buyers"]
         self.url = f"http://127.0.0.1:{self.port}"
@@ -135,6 +139,8 @@ class Stand:
     folder: Path
     sandbox: Sandbox
     pay_to: str
+    typed: bool = False
+    """Whether it is started by its command, imports and all, as an operator does."""
 
     @property
     def config(self) -> Path:
@@ -154,7 +160,7 @@ class Stand:
     @contextmanager
     def serving(self, **environment: str) -> Iterator[Running]:
         """Run `sidecar serve`; DidNotStart if it ends first."""
-        process = self._started(environment)
+        process = self._typed(environment) if self.typed else self._forked(environment)
         assert process.stdout is not None, "the ports come through a pipe"
         with process.stdout as announcement:
             announced = announcement.readline()
@@ -168,19 +174,26 @@ class Stand:
 
     def killed_while_starting(self, after_s: float) -> None:
         """Start it, and kill it so many seconds later, wherever it is then."""
-        with self._started({}) as process:
+        with self._typed({}) as process:
             time.sleep(after_s)
             process.kill()
 
-    def _started(self, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    def _forked(self, environment: Mapping[str, str]) -> Forked:
+        return Forked(self._words, os.environ | environment, self.log)
+
+    def _typed(self, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as lines:
             return subprocess.Popen(
-                [sys.executable, "-m", "sidecar", "serve", "--json", "--config", str(self.config)],
+                [sys.executable, "-m", "sidecar", *self._words],
                 stdout=subprocess.PIPE,
                 stderr=lines,
                 env=os.environ | environment,
                 start_new_session=True,
             )
+
+    @property
+    def _words(self) -> Sequence[str]:
+        return ("serve", "--json", "--config", str(self.config))
 
     def taken(self) -> dict[str, int]:
         """Return what each payer, in lower case, sent to this stand on chain, in the token's units."""
