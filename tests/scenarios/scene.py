@@ -43,14 +43,13 @@ class Scene:
     def at_once(self, calls: Sequence[tuple[str, Fields]]) -> list[httpx.Response]:
         """Make all calls, each a path and its headers, at the same time."""
 
+        async def sent(path: str, fields: Fields) -> httpx.Response:
+            # Each by a client of its own: one for all looks through all its connections for each of them.
+            async with httpx.AsyncClient(timeout=60, **PLAINLY) as client:
+                return await client.post(self.running.url + path, headers=list(fields), content=b"{}")
+
         async def made() -> list[httpx.Response]:
-            limits = httpx.Limits(max_connections=None)
-            async with httpx.AsyncClient(timeout=60, limits=limits, **PLAINLY) as client:
-                sent = (
-                    client.post(self.running.url + path, headers=list(fields), content=b"{}")
-                    for path, fields in calls
-                )
-                return await asyncio.gather(*sent)
+            return await asyncio.gather(*(sent(path, fields) for path, fields in calls))
 
         return asyncio.run(made())
 

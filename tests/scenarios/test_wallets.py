@@ -12,7 +12,7 @@ from sidecar.sandbox.keys import TestAccount
 from sidecar.sandbox.process import Sandbox
 from tests.scenarios import money
 from tests.scenarios.stand import Running, Stand, challenge, receipt, refusal, set_up
-from tests.scenarios.wallet import proof
+from tests.scenarios.wallet import opened, proof
 
 EXAMPLES: Final = Path(__file__).resolve().parents[2] / "examples"
 CENT: Final = "0.010000000"
@@ -31,8 +31,13 @@ def stand(tmp_path: Path, sandbox: Sandbox, agent: str) -> Stand:
 
 
 def page(running: Running, account: TestAccount, path: str) -> Any:
+    """Read one of our pages as *account*."""
+    return opened(running, account, path).json()
+
+
+def shown(running: Running, account: TestAccount, path: str) -> Any:
     """Read one of our pages as *account*, by the program of the examples."""
-    shown = subprocess.run(
+    printed = subprocess.run(
         [sys.executable, str(EXAMPLES / "sign_in.py"), running.url + path],
         env={"BUYER_KEY": account.private_key},
         capture_output=True,
@@ -40,12 +45,12 @@ def page(running: Running, account: TestAccount, path: str) -> Any:
         check=True,
         timeout=60,
     ).stdout
-    return json.loads(shown)
+    return json.loads(printed)
 
 
-def is_genuine(running: Running, folder: Path, shown: Any) -> bool:
+def is_genuine(running: Running, folder: Path, told: Any) -> bool:
     """Check a receipt by the program of the examples, with nothing but the seller's public document."""
-    (folder / "receipt.json").write_text(json.dumps(shown), encoding="utf-8")
+    (folder / "receipt.json").write_text(json.dumps(told), encoding="utf-8")
     keys = running.send("/.well-known/x402", method="GET").text
     (folder / "keys.json").write_text(keys, encoding="utf-8")
     check = [sys.executable, str(EXAMPLES / "check_receipt.py"), "receipt.json", "keys.json"]
@@ -59,7 +64,7 @@ def test_a_wallet_sees_what_it_paid_and_what_it_may_spend(stand: Stand) -> None:
         quoted = running.send("/__402/quote?method=POST&path=%2Fchat", method="GET").json()
         asked = challenge(running.send("/chat"))
         bought = running.send("/chat", running.signed(payer, "/chat"))
-        paid = page(running, payer, f"/__402/receipts/{bought.headers['sidecar-call-id']}")
+        paid = shown(running, payer, f"/__402/receipts/{bought.headers['sidecar-call-id']}")
         before = page(running, payer, "/__402/credits")
 
         failed = running.send("/fail", running.signed(payer, "/fail"))
@@ -67,9 +72,9 @@ def test_a_wallet_sees_what_it_paid_and_what_it_may_spend(stand: Stand) -> None:
         credit = page(running, payer, "/__402/credits")
 
         spent = running.send("/chat", running.signed(payer, "/chat"))
-        prepaid = page(running, payer, f"/__402/receipts/{spent.headers['sidecar-call-id']}")
+        prepaid = shown(running, payer, f"/__402/receipts/{spent.headers['sidecar-call-id']}")
         after = page(running, payer, "/__402/credits")
-        statement = page(running, payer, "/__402/statement")
+        statement = shown(running, payer, "/__402/statement")
         genuine = [is_genuine(running, stand.folder, each) for each in (paid, credited, prepaid)]
         forged = is_genuine(running, stand.folder, {**paid, "pay_to": payer.address})
         books = money.settled_down(stand, running)
@@ -97,7 +102,7 @@ def test_a_stranger_sees_nothing(stand: Stand) -> None:
         call = running.send("/chat", running.signed(payer, "/chat")).headers["sidecar-call-id"]
         pages = ("/__402/credits", "/__402/statement", f"/__402/receipts/{call}")
         unproven = [refusal(running.send(path, method="GET")) for path in pages]
-        theirs = [page(running, stranger, path) for path in pages]
+        theirs = [page(running, stranger, path) for path in pages[:2]] + [shown(running, stranger, pages[2])]
         copies = [captured(running, payer, path) for path in pages]
         again = page(running, payer, pages[2])
 
