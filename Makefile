@@ -1,5 +1,5 @@
 # Two commands for everybody: `make demo` and `make test`. Everything lives in .venv; nothing else is touched.
-.PHONY: demo test check accept bench bench-quick bench-ledger bench-ledger-big soak lock clean
+.PHONY: demo test check lint types contracts house clients accept bench bench-quick bench-ledger bench-ledger-big soak lock clean
 .DELETE_ON_ERROR:
 
 # A process that may not keep what it compiled spends a second on it at each start, and the tests start many.
@@ -49,11 +49,19 @@ WORKERS ?= --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-r
 test: .venv/dev
 	@$(BIN)/pytest $(WORKERS)
 
-check: .venv/dev
+check: lint types contracts house
+
+lint: .venv/dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+
+types: .venv/dev
 	@$(BIN)/mypy
+
+contracts: .venv/dev
 	@$(BIN)/lint-imports
+
+house: .venv/dev
 	@$(BIN)/pytest -q tests/test_house.py
 
 # npm writes this file last.
@@ -63,7 +71,9 @@ $(NPM): tests/accept/package-lock.json tests/accept/package.json
 	@cd tests/accept && npm ci --silent --no-audit --no-fund
 	@touch $@
 
-accept: .venv/dev $(NPM)
+clients: $(NPM)
+
+accept: .venv/dev clients
 	@$(BIN)/pytest tests/accept --override-ini=addopts="-ra --strict-markers --strict-config --import-mode=importlib"
 
 .venv/bench: .venv/dev lock/bench.txt
