@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -34,7 +35,7 @@ def sandbox() -> Iterator[Sandbox]:
 @pytest.fixture(scope="session")
 def stand(sandbox: Sandbox, agent: str, tmp_path_factory: pytest.TempPathFactory) -> Stand:
     """Write a config that sells every kind of call, and nothing else."""
-    stand = set_up(tmp_path_factory.mktemp("accept"), sandbox, agent)
+    stand = replace(set_up(tmp_path_factory.mktemp("accept"), sandbox, agent), typed=True)
     document = yaml.safe_load(stand.config.read_text(encoding="utf-8"))
     sold = [step.sold for steps in KINDS.values() for step in steps]
     document["routes"] = {each.route: dict(each.config) for each in sold}
