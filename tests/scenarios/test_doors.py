@@ -295,7 +295,7 @@ def test_an_agent_that_is_away_at_the_start(stand: Stand, upstream: Middleman, a
     upstream.down()
     code, out, _ = ended("check", "--online", "--config", stand.config)
     with stand.serving() as running:
-        (told,) = warned(stand, "upstream_unreachable")
+        told, *_ = warned(stand, "upstream_unreachable")
         unready = running.operator("/readyz")
         payment = running.signed(stand.sandbox.buyers[0], "/chat")
         away = running.send("/chat", payment)
@@ -339,7 +339,7 @@ def test_a_chain_that_is_away(stand: Stand, rpc: Middleman) -> None:
     code, out, err = ended("check", "--online", "--config", stand.config)
     with stand.serving() as running:
         ready = running.operator("/readyz").json()
-        (told,) = warned(stand, "chain_unreachable")
+        told, *_ = warned(stand, "chain_unreachable")
 
     assert (code, err) == (3, f"sidecar: {stand.config} has 1 problem\n")
     assert out.startswith(f"networks.{stand.sandbox.network}.rpc: ")

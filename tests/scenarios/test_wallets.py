@@ -6,12 +6,13 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
+import httpx
 import pytest
 
 from sidecar.sandbox.keys import TestAccount
 from sidecar.sandbox.process import Sandbox
 from tests.scenarios import money
-from tests.scenarios.stand import Running, Stand, challenge, receipt, refusal, set_up
+from tests.scenarios.stand import Running, Stand, challenge, receipt, refusal, set_up, until
 from tests.scenarios.wallet import opened, proof
 
 EXAMPLES: Final = Path(__file__).resolve().parents[2] / "examples"
@@ -48,6 +49,13 @@ def shown(running: Running, account: TestAccount, path: str) -> Any:
     return json.loads(printed)
 
 
+def closed(running: Running, answer: httpx.Response) -> str:
+    """Wait until a call is closed, which it is after its last byte, and return its id."""
+    call = answer.headers["sidecar-call-id"]
+    assert until(lambda: running.ask(f"/api/v1/calls/{call}")["outcome"] != "running")
+    return call
+
+
 def is_genuine(running: Running, folder: Path, told: Any) -> bool:
     """Check a receipt by the program of the examples, with nothing but the seller's public document."""
     (folder / "receipt.json").write_text(json.dumps(told), encoding="utf-8")
@@ -64,15 +72,15 @@ def test_a_wallet_sees_what_it_paid_and_what_it_may_spend(stand: Stand) -> None:
         quoted = running.send("/__402/quote?method=POST&path=%2Fchat", method="GET").json()
         asked = challenge(running.send("/chat"))
         bought = running.send("/chat", running.signed(payer, "/chat"))
-        paid = shown(running, payer, f"/__402/receipts/{bought.headers['sidecar-call-id']}")
+        paid = shown(running, payer, f"/__402/receipts/{closed(running, bought)}")
         before = page(running, payer, "/__402/credits")
 
         failed = running.send("/fail", running.signed(payer, "/fail"))
-        credited = page(running, payer, f"/__402/receipts/{failed.headers['sidecar-call-id']}")
+        credited = page(running, payer, f"/__402/receipts/{closed(running, failed)}")
         credit = page(running, payer, "/__402/credits")
 
         spent = running.send("/chat", running.signed(payer, "/chat"))
-        prepaid = shown(running, payer, f"/__402/receipts/{spent.headers['sidecar-call-id']}")
+        prepaid = shown(running, payer, f"/__402/receipts/{closed(running, spent)}")
         after = page(running, payer, "/__402/credits")
         statement = shown(running, payer, "/__402/statement")
         genuine = [is_genuine(running, stand.folder, each) for each in (paid, credited, prepaid)]
@@ -99,7 +107,7 @@ def test_a_stranger_sees_nothing(stand: Stand) -> None:
     """Without a proof, with another wallet's, or with a copy of one that was used."""
     payer, stranger = stand.sandbox.buyers[:2]
     with stand.serving() as running:
-        call = running.send("/chat", running.signed(payer, "/chat")).headers["sidecar-call-id"]
+        call = closed(running, running.send("/chat", running.signed(payer, "/chat")))
         pages = ("/__402/credits", "/__402/statement", f"/__402/receipts/{call}")
         unproven = [refusal(running.send(path, method="GET")) for path in pages]
         theirs = [page(running, stranger, path) for path in pages[:2]] + [shown(running, stranger, pages[2])]
