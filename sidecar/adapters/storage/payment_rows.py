@@ -1,7 +1,8 @@
 """Payment rows: a payment as the columns of its table, and back. Asks no database."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from hashlib import sha256
 from typing import Any, Final
 
 from sidecar.domain.payments import Proof, State
@@ -28,19 +29,22 @@ def payment_from(row: Sequence[object]) -> Payment:
     return Payment._make(values)
 
 
+def digest(claim_key: bytes) -> bytes:
+    """Return by what a claim is unique and found: 16 bytes for its 104, so that few pages have all of them.
+
+    Claims that nobody can tell apart by it would be one claim, so nothing is paid for twice.
+    """
+    return sha256(claim_key).digest()[:16]
+
+
 def values_of(payment: Payment) -> list[object]:
-    """Return what each of the columns holds of a payment."""
-    values: list[object] = [*payment]
-    values[_STATE] = str(payment.state)
-    values[_PROOF] = str(payment.proof)
-    values[_WATCHED] = int(payment.watched)
-    values[_ON_CREDIT] = int(payment.on_credit)
+    """Return what a new row holds of a payment: its claim's digest, and each of the columns."""
+    values: list[object] = [digest(payment.claim_key), *payment]
+    values[1 + _STATE] = str(payment.state)
+    values[1 + _PROOF] = str(payment.proof)
+    values[1 + _WATCHED] = int(payment.watched)
+    values[1 + _ON_CREDIT] = int(payment.on_credit)
     return values
-
-
-def plain(values: Iterable[object]) -> list[object]:
-    """Return values of fields as their columns hold them."""
-    return [as_held(value) if (as_held := _HELD.get(type(value))) else value for value in values]
 
 
 def changed(payment: Payment, changes: Mapping[str, object]) -> Payment:
@@ -51,8 +55,14 @@ def changed(payment: Payment, changes: Mapping[str, object]) -> Payment:
     return Payment._make(values)
 
 
+def update(payment: Payment, changes: Mapping[str, object]) -> tuple[str, list[object]]:
+    """Return the UPDATE of the columns of these fields, of the row of *payment*, and its values."""
+    values = [as_held(value) if (as_held := _HELD.get(type(value))) else value for value in changes.values()]
+    values.append(digest(payment.claim_key))
+    return _update((*changes,)), values
+
+
 @cache
-def change(names: tuple[str, ...]) -> str:
-    """Write an UPDATE of the columns of these fields, of the row of a claim key."""
+def _update(names: tuple[str, ...]) -> str:
     columns = ", ".join(f"{_RENAMED.get(name, name)} = ?" for name in names)
-    return f"UPDATE payments SET {columns} WHERE claim_key = ?"  # noqa: S608 own names only
+    return f"UPDATE payments SET {columns} WHERE claim_digest = ?"  # noqa: S608 own names only

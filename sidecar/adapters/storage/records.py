@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from ledger.money import nano
 from sidecar.adapters.storage.costs import CostsOf, insert
-from sidecar.adapters.storage.payment_rows import COLUMNS, change, changed, payment_from, plain, values_of
+from sidecar.adapters.storage.payment_rows import COLUMNS, changed, digest, payment_from, update, values_of
 from sidecar.domain import chart
 from sidecar.domain.days import DAY_US, PayerDay, day_of
 from sidecar.domain.records import Authorized, CallRow, Closing, Money, Payment
@@ -25,36 +25,42 @@ def _among(column: str, values: Sequence[str]) -> str:
 
 
 # The column lists follow the dataclasses, so a field cannot be forgotten in one of them.
-_CLAIM: Final = insert("payments", COLUMNS, " ON CONFLICT (claim_key) DO NOTHING")
+_CLAIM: Final = insert("payments", ("claim_digest", *COLUMNS), " ON CONFLICT (claim_digest) DO NOTHING")
 # Word for word as the partial index has it: SQLite uses the index only where it finds its condition again.
 _UNFINISHED: Final = (
     "(state = 'open' OR state = 'spending' OR state = 'sending' OR state = 'settled' OR state = 'unknown' "
     "OR state = 'owed' OR state = 'collecting' OR state = 'doubtful')"
 )
 _RUNNING: Final = "state IN ('open', 'spending', 'sending', 'settled', 'collecting')"
+_CLAIMED: Final = "claim_digest = ? /* locked */"
 _SELECT: Final = f"SELECT {', '.join(COLUMNS)} FROM payments"  # noqa: S608
 _OPEN_CALL: Final = insert("calls", _CALL_COLUMNS)
-_NAMED: Final = "claim_key = (SELECT claim_key FROM identifiers WHERE payer = ? AND identifier = ?)"
+_NAMED: Final = "claim_digest = (SELECT claim_digest FROM identifiers WHERE payer = ? AND identifier = ?)"
 _IDENTIFY: Final = insert(
     "identifiers",
-    ("payer", "identifier", "claim_key", "bound_us"),
+    ("payer", "identifier", "claim_digest", "bound_us"),
     " ON CONFLICT (payer, identifier) DO UPDATE "
-    "SET claim_key = excluded.claim_key, bound_us = excluded.bound_us WHERE identifiers.claim_key = ?",
+    "SET claim_digest = excluded.claim_digest, bound_us = excluded.bound_us "
+    "WHERE identifiers.claim_digest = ?",
 )
 _FORGET: Final = (
     "DELETE FROM identifiers WHERE (payer, identifier) IN ("
-    "SELECT i.payer, i.identifier FROM identifiers AS i JOIN payments AS p ON p.claim_key = i.claim_key "
+    "SELECT i.payer, i.identifier FROM identifiers AS i "
+    "JOIN payments AS p ON p.claim_digest = i.claim_digest "
     "WHERE i.bound_us < ? AND p.state IN ('released', 'failed', 'delivered', 'credited', 'defaulted') "
     "ORDER BY i.bound_us LIMIT ?)"
 )
+# Told, or seen. A column that is asked for its value is put into substr, too, and no index has that.
 _TAKEN: Final = (
-    "SELECT 1 FROM payments WHERE network = ? AND transaction_hash = ? AND transaction_hash <> '' "
-    "AND claim_key <> ? AND proof <> 'none'"
+    "SELECT network, transaction_hash, claim_key FROM payments "
+    "WHERE substr(transaction_hash, 51, 16) = ? AND (proof = 'word' OR proof = 'disproved') "
+    "UNION ALL SELECT r.network, r.transaction_hash, p.claim_key FROM receipts AS r "
+    "JOIN payments AS p ON p.no = r.payment WHERE substr(r.transaction_hash, 43, 24) = ?"
 )
 _PROVEN: Final = "SELECT 1 FROM payments WHERE payer = ? AND proof = 'chain' LIMIT 1"
 _RECEIPT: Final = (
-    "INSERT INTO receipts (network, transaction_hash, log_index, claim_key, amount) VALUES (?, ?, ?, ?, ?) "
-    "ON CONFLICT DO NOTHING"
+    "INSERT INTO receipts (payment, network, transaction_hash, log_index, amount) "
+    "SELECT no, ?, ?, ?, ? FROM payments WHERE claim_digest = ? ON CONFLICT DO NOTHING"
 )
 _SETTLEMENT: Final = (
     "UPDATE calls SET settlement = ?, transaction_hash = ?, settle_us = coalesce(?, settle_us) WHERE id = ?"
@@ -116,9 +122,10 @@ class RecordsOf(CostsOf, Protocol):
 
     def payment(self, claim_key: bytes) -> Payment | None:
         """Return the payment claimed under *claim_key*."""
-        found = self._where("claim_key = ? /* locked */", (claim_key,))
+        found = self._where(_CLAIMED, (digest(claim_key),))
         if not found and self.alone(f"payment {claim_key.hex()}"):
-            found = self._where("claim_key = ? /* locked */", (claim_key,))
+            found = self._where(_CLAIMED, (digest(claim_key),))
+        assert not found or found[0].claim_key == claim_key, "no two claims have one digest"
         return found[0] if found else None
 
     def price_version(self, endpoint: str, terms: str, since_us: int) -> int:
@@ -204,7 +211,7 @@ class RecordsOf(CostsOf, Protocol):
 
     def change(self, payment: Payment, **changes: object) -> Payment:
         """Store *changes* to fields of *payment*, and only those."""
-        self.write_one(change((*changes,)), (*plain(changes.values()), payment.claim_key))
+        self.write_one(*update(payment, changes))
         return changed(payment, changes)
 
     def unresolved(self, payer: bytes, request_digest: bytes) -> Payment | None:
@@ -220,8 +227,8 @@ class RecordsOf(CostsOf, Protocol):
 
     def identify(self, payment: Payment, identifier: str, *, instead: Payment | None) -> bool:
         """Let the payer's *identifier* stand for the purchase of *payment*; False if it has another."""
-        expected = None if instead is None else instead.claim_key
-        row = (payment.payer, identifier, payment.claim_key, payment.admitted_us, expected)
+        expected = None if instead is None else digest(instead.claim_key)
+        row = (payment.payer, identifier, digest(payment.claim_key), payment.admitted_us, expected)
         return self.tables.execute(_IDENTIFY, row).rowcount == 1
 
     def forget_identifiers(self, before_us: int, limit: int) -> None:
@@ -236,13 +243,14 @@ class RecordsOf(CostsOf, Protocol):
     def transaction_taken(self, network: str, transaction: str, claim_key: bytes) -> bool:
         """Tell whether another settled payment names this transaction as its own."""
         self.alone(f"transaction {network} {transaction}")
-        return self.tables.execute(_TAKEN, (network, transaction, claim_key)).fetchone() is not None
+        found = self.tables.execute(_TAKEN, (transaction[50:66], transaction[42:66]))
+        return any(row[:2] == (network, transaction) and row[2] != claim_key for row in found)
 
     def add_receipt(
         self, network: str, transaction: str, log_index: int, claim_key: bytes, amount: int
     ) -> bool:
         """Record one Transfer log as this payment's; False if it, or the payment, has another."""
-        row = (network, transaction, log_index, claim_key, amount)
+        row = (network, transaction, log_index, amount, digest(claim_key))
         return self.tables.execute(_RECEIPT, row).rowcount == 1
 
     def open_call(self, call: CallRow) -> None:

@@ -7,6 +7,7 @@ from typing import Final
 from ledger.stores.sqlite import SqliteTx
 from ledger.stores.unwritten import Value
 from pricing.cost import CostLine
+from sidecar.adapters.storage.payment_rows import digest
 from sidecar.adapters.storage.records import RecordsOf
 from sidecar.domain.costs import Report
 from sidecar.domain.days import PayerDay, day_of
@@ -21,7 +22,7 @@ _PAYERS_MAX: Final = 16_384
 
 _DEFAULTED: Final = State.DEFAULTED
 _UNKNOWN: Final = State.UNKNOWN
-_CLAIMED: Final = "SELECT 1 FROM payments WHERE claim_key = ?"
+_CLAIMED: Final = "SELECT 1 FROM payments WHERE claim_digest = ?"
 _DOUBTS: Final = "SELECT 1 FROM payments WHERE state = 'unknown' AND payer = ? LIMIT 1"
 
 
@@ -64,7 +65,7 @@ class RecordsSqliteTx(SqliteTx, RecordsOf):
         known = self._payments.get(claim_key)
         if known is None:
             # Most are new, and a row of so many columns is described before it is found missing.
-            if self.tables.execute(_CLAIMED, (claim_key,)).fetchone() is None:
+            if self.tables.execute(_CLAIMED, (digest(claim_key),)).fetchone() is None:
                 return None
             known = super().payment(claim_key)
             if known is not None:

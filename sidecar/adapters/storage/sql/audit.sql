@@ -60,7 +60,7 @@ SELECT account, sum(units) FROM (
     SELECT book || ':' || replace(replace(p.network, '%', '%25'), ':', '%3A')
            || ':0x' || lower(hex(p.asset)) || ':0x' || lower(hex(p.pay_to)),
            iif(book = 'token', -r.amount, -p.amount_nano)
-    FROM receipts AS r JOIN payments AS p ON p.claim_key = r.claim_key,
+    FROM receipts AS r JOIN payments AS p ON p.no = r.payment,
          (SELECT 'onchain' AS book UNION ALL SELECT 'token') AS books
 ) AS found GROUP BY account HAVING sum(units) <> 0;
 
@@ -134,10 +134,10 @@ WHERE outcome = 'served' AND id NOT IN (
        OR state IN ('owed', 'collecting', 'doubtful', 'defaulted'));
 
 -- payments_proven: a payment that ended as paid without proof, or whose proof is not in the receipts, once
-SELECT lower(hex(p.claim_key)), p.state, p.proof, count(r.claim_key)
-FROM payments AS p LEFT JOIN receipts AS r ON r.claim_key = p.claim_key
-GROUP BY p.claim_key
-HAVING count(r.claim_key) <> iif(p.proof = 'chain', 1, 0)
+SELECT lower(hex(p.claim_key)), p.state, p.proof, count(r.payment)
+FROM payments AS p LEFT JOIN receipts AS r ON r.payment = p.no
+GROUP BY p.no
+HAVING count(r.payment) <> iif(p.proof = 'chain', 1, 0)
     OR max(r.amount) <> p.amount
     OR max(r.transaction_hash) <> p.transaction_hash
     OR (p.proof = 'none' AND p.on_credit = 0 AND p.repaid_nano = 0
@@ -171,8 +171,8 @@ WHERE (c.outcome <> '' AND p.state IN ('open', 'spending', 'sending', 'settled')
 
 -- identifiers_own: a name for a purchase that stands for no payment, or for another payer's
 SELECT lower(hex(i.payer)), i.identifier
-FROM identifiers AS i LEFT JOIN payments AS p ON p.claim_key = i.claim_key AND p.payer = i.payer
-WHERE p.claim_key IS NULL;
+FROM identifiers AS i LEFT JOIN payments AS p ON p.claim_digest = i.claim_digest AND p.payer = i.payer
+WHERE p.no IS NULL;
 
 -- days_counted: a payer's day whose spending or uncharged cost is not that of its calls
 SELECT payer, day, sum(spent), sum(uncharged) FROM (

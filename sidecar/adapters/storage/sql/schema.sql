@@ -1,7 +1,9 @@
 -- The sidecar's own tables, in the ledger's database so that a claim and its journal commit together.
 
 CREATE TABLE payments (
-    claim_key       BLOB NOT NULL PRIMARY KEY,  -- chain id, asset, payer, nonce as raw bytes: one authorization, one claim
+    no              INTEGER PRIMARY KEY,  -- in the order of admission: what lies by it is written where the newest is
+    claim_digest    BLOB NOT NULL UNIQUE CHECK (length(claim_digest) = 16),  -- of claim_key: one authorization, one claim
+    claim_key       BLOB NOT NULL,       -- chain id, asset, payer, nonce as raw bytes
     payment_digest  BLOB NOT NULL,       -- tells the same payload from another with the same nonce
     request_digest  BLOB NOT NULL,       -- binds method, target and body: a payment pays for one request
     call_id         TEXT NOT NULL,       -- the call it pays for now
@@ -44,12 +46,13 @@ CREATE INDEX payments_unresolved ON payments (payer, request_digest) WHERE state
 CREATE INDEX payments_unseen ON payments (network, changed_us) WHERE proof = 'word';
 CREATE INDEX payments_watched ON payments (network, valid_before) WHERE watched = 1;
 CREATE INDEX payments_of_call ON payments (call_id);
-CREATE INDEX payments_transaction ON payments (network, transaction_hash) WHERE transaction_hash <> '';
+-- Told, and not seen on chain: what was seen is found by its receipt.
+CREATE INDEX payments_told ON payments (substr(transaction_hash, 51, 16)) WHERE proof = 'word' OR proof = 'disproved';
 
 CREATE TABLE identifiers (                -- a buyer's own names for its purchases: one signed anew is found by it
     payer           BLOB NOT NULL,       -- another payer's same name is another one
     identifier      TEXT NOT NULL CHECK (length(identifier) BETWEEN 16 AND 128),
-    claim_key       BLOB NOT NULL REFERENCES payments (claim_key),   -- the payment of the purchase, as it stands now
+    claim_digest    BLOB NOT NULL REFERENCES payments (claim_digest),  -- the payment of the purchase, as it stands now
     bound_us        INTEGER NOT NULL,    -- forgotten a while after, unless its payment is still open
     PRIMARY KEY (payer, identifier)
 ) STRICT, WITHOUT ROWID;
@@ -160,13 +163,16 @@ CREATE TABLE cost_reports (               -- what the agent itself reported, as 
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE receipts (
+    payment         INTEGER NOT NULL REFERENCES payments (no),  -- it has one
     network         TEXT NOT NULL,
     transaction_hash TEXT NOT NULL,
     log_index       INTEGER NOT NULL,
-    claim_key       BLOB NOT NULL UNIQUE REFERENCES payments (claim_key),
     amount          INTEGER NOT NULL,
-    PRIMARY KEY (network, transaction_hash, log_index)   -- one Transfer pays one payment
-) STRICT, WITHOUT ROWID;
+    PRIMARY KEY (payment)
+) STRICT;
+
+-- One Transfer pays one payment. Its place is found by 96 bits of the transaction: the smaller, the more share a page.
+CREATE UNIQUE INDEX receipts_transfer ON receipts (substr(transaction_hash, 43, 24), log_index, network);
 
 CREATE TABLE price_versions (
     endpoint        TEXT NOT NULL,

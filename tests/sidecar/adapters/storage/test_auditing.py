@@ -101,6 +101,10 @@ def key(sale: Sale) -> bytes:
     return b"key" + sale.number.to_bytes(32, "big")
 
 
+def no_of(sale: Sale) -> str:
+    return f"(SELECT no FROM payments WHERE claim_key = x'{key(sale).hex()}')"
+
+
 def found(path: Path) -> dict[str, list[str]]:
     checks = audit_object(audit_books(path))["checks"]
     return {check["id"]: check["found"] for check in checks if check["rows"]}
@@ -244,10 +248,10 @@ async def test_a_planted_fault_is_found_by_its_check(busy: Shop, check: str) -> 
 @pytest.mark.parametrize(
     ("sql", "finding"),
     [
-        (f"UPDATE receipts SET amount = 1 WHERE claim_key = x'{key(SEEN).hex()}'", SEEN),
-        (f"UPDATE receipts SET transaction_hash = '0x' WHERE claim_key = x'{key(SEEN).hex()}'", SEEN),
-        (f"DELETE FROM receipts WHERE claim_key = x'{key(SEEN).hex()}'", SEEN),
-        (f"UPDATE receipts SET claim_key = x'{key(SERVED).hex()}' WHERE transaction_hash LIKE '%5'", SEEN),
+        (f"UPDATE receipts SET amount = 1 WHERE payment = {no_of(SEEN)}", SEEN),
+        (f"UPDATE receipts SET transaction_hash = '0x' WHERE payment = {no_of(SEEN)}", SEEN),
+        (f"DELETE FROM receipts WHERE payment = {no_of(SEEN)}", SEEN),
+        (f"UPDATE receipts SET payment = {no_of(SERVED)} WHERE transaction_hash LIKE '%5'", SEEN),
     ],
 )
 async def test_a_receipt_that_does_not_fit_its_payment_is_found(busy: Shop, sql: str, finding: Sale) -> None:
@@ -261,8 +265,8 @@ async def test_two_receipts_for_one_payment_are_found(busy: Shop) -> None:
         connection.execute("ALTER TABLE receipts RENAME TO old")
         connection.execute("CREATE TABLE receipts AS SELECT * FROM old")
         connection.execute(
-            "INSERT INTO receipts SELECT network, transaction_hash, 1, claim_key, amount "
-            f"FROM old WHERE claim_key = x'{key(SEEN).hex()}'"
+            "INSERT INTO receipts SELECT payment, network, transaction_hash, 1, amount "
+            f"FROM old WHERE payment = {no_of(SEEN)}"
         )
 
     assert found(busy.path)["payments_proven"] == [f"{key(SEEN).hex()} delivered chain 2"]

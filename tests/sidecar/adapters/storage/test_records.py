@@ -124,6 +124,11 @@ async def test_a_transaction_is_taken_by_a_settled_payment_on_its_network(books:
     assert await taken(NETWORK, a_transaction(2), b"another") is False
     assert await taken(NETWORK, "", b"another") is False
 
+    assert await books.arrived(payment, a_log(payment))
+    assert await taken(NETWORK, a_transaction(), b"another") is True
+    assert await taken(NETWORK, a_transaction(), payment.claim_key) is False
+    assert await taken("eip155:8453", a_transaction(), b"another") is False
+
 
 async def test_one_transfer_pays_one_payment_and_one_payment_has_one(books: Books) -> None:
     """A log is recorded once, and a payment that has one takes no second."""

@@ -215,3 +215,27 @@ async def test_calls_that_share_groups_come_to_what_each_comes_to_alone(tmp_path
         for payment in alone:
             assert together.lines(payment.call) == apart.lines(payment.call)
             assert together.call(payment.call) == apart.call(payment.call)
+
+
+async def test_what_is_asked_of_all_payments_is_found_by_index(books: Books) -> None:
+    """A claim, and who was settled by a transaction, told or seen, cost the same in a book of any size."""
+    payment = await books.settled()
+    await books.arrived(payment)
+    asked: list[str] = []
+
+    def ask(tx: RecordsSqliteTx) -> list[str]:
+        tx.memories.clear()
+        tx.tables.set_trace_callback(asked.append)
+        tx.payment(payment.claim_key)
+        tx.transaction_taken(payment.network, a_transaction(), b"another")
+        tx.add_receipt(payment.network, a_transaction(), 0, payment.claim_key, 50_000)
+        tx.tables.set_trace_callback(None)
+        plans = (tx.tables.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall() for sql in asked)
+        return [step[3] for plan in plans for step in plan]
+
+    steps = await books.run(ask)
+
+    assert not [step for step in steps if step.startswith("SCAN")]
+    assert {"payments_told", "receipts_transfer", "sqlite_autoindex_payments_1"} <= {
+        word for step in steps for word in step.split()
+    }

@@ -14,6 +14,6 @@ ORDER BY network, asset, pay_to;
 SELECT p.claim_key, p.call_id, p.state, p.proof, p.watched, p.payer, p.amount, p.nonce,
     p.transaction_hash, p.from_block, p.valid_before, p.admitted_us,
     r.transaction_hash AS seen_in, r.log_index
-FROM payments AS p LEFT JOIN receipts AS r ON r.claim_key = p.claim_key
+FROM payments AS p LEFT JOIN receipts AS r ON r.payment = p.no
 WHERE p.network = :network AND p.asset = :asset AND p.pay_to = :pay_to
 ORDER BY p.admitted_us, p.claim_key;

@@ -25,12 +25,16 @@ SELECT
      WHERE journals.id IN (c.id || '/settled', c.id || '/late', c.id || '/debt_arrived', c.id || '/repaid'))
         AS settled_us
 FROM calls AS c
-LEFT JOIN payments AS p ON p.claim_key = coalesce(
-    (SELECT claim_key FROM payments WHERE call_id = c.id),
+LEFT JOIN payments AS p ON p.no = coalesce(
+    (SELECT no FROM payments WHERE call_id = c.id),
     -- Its money became credit, and the same authorization pays for another call from that credit now.
-    (SELECT claim_key FROM payments
-     WHERE network = c.network AND transaction_hash = c.transaction_hash AND transaction_hash <> ''
-       AND proof <> 'none' AND lower(hex(payer)) = substr(c.buyer, 3)))
+    (SELECT s.no FROM receipts AS r CROSS JOIN payments AS s
+     WHERE substr(r.transaction_hash, 43, 24) = substr(c.transaction_hash, 43, 24) AND r.network = c.network
+       AND r.transaction_hash = c.transaction_hash AND s.no = r.payment AND lower(hex(s.payer)) = substr(c.buyer, 3)),
+    (SELECT no FROM payments
+     WHERE substr(transaction_hash, 51, 16) = substr(c.transaction_hash, 51, 16) AND network = c.network
+       AND transaction_hash = c.transaction_hash AND transaction_hash <> ''
+       AND (proof = 'word' OR proof = 'disproved') AND lower(hex(payer)) = substr(c.buyer, 3)))
 WHERE c.id = :call AND c.buyer = :wallet;
 
 -- wallet_standing: all that the books say of one wallet; day is in days since the epoch
