@@ -83,12 +83,29 @@ def grown(figures: Figures) -> float:
     return float(100 * full["per_s"] / empty["per_s"])
 
 
+UNPAID: Final = "sidecar: 402"
 PASSED_ON: Final = "sidecar: free call passed on"
 AUTHORIZATION: Final = "sidecar: authorization, verify and settle"
 DEFERRED: Final = "sidecar: deferred"
+CREDIT: Final = "sidecar: from credit"
 FASTAPI: Final = "official FastAPI: paid"
 EXPRESS: Final = "official Express: paid"
 BARS: Final = (
+    Bar("402, c=32: rate", "/s", of(UNPAID, "per_s"), at_least=15_000),
+    Bar("402, c=32: rate, over official FastAPI", "x",
+        ratio(of(UNPAID, "per_s"), of("official FastAPI: 402", "per_s")), at_least=3),
+    Bar("402, c=32: rate, over official Express", "x",
+        ratio(of(UNPAID, "per_s"), of("official Express: 402", "per_s")), at_least=2),
+    Bar("authorization, c=32: rate, over official FastAPI", "x",
+        ratio(of(AUTHORIZATION, "per_s"), of(FASTAPI, "per_s")), at_least=8),
+    Bar("authorization, c=32: rate, over official FastAPI at its best", "x",
+        ratio(of(AUTHORIZATION, "per_s"), best(FASTAPI, "per_s", max)), at_least=4),
+    Bar("authorization, c=32: rate, over official Express", "x",
+        ratio(of(AUTHORIZATION, "per_s"), best(EXPRESS, "per_s", max)), at_least=2.5),
+    Bar("deferred, c=32: rate", "/s", of(DEFERRED, "per_s"), at_least=3_500),
+    Bar("deferred, c=32: rate, over official FastAPI", "x",
+        ratio(of(DEFERRED, "per_s"), of(FASTAPI, "per_s")), at_least=15),
+    Bar("from credit, c=32: rate", "/s", of(CREDIT, "per_s"), at_least=5_000),
     Bar("deferred, c=32: p99", "ms", of(DEFERRED, "p99_ms"), at_most=20),
     Bar("deferred, c=32: CPU, over a call passed on", "x",
         ratio(of(DEFERRED, "cpu_us"), of(PASSED_ON, "cpu_us")), at_most=2.5),
@@ -99,14 +116,8 @@ BARS: Final = (
     Bar("100,000 calls booked: rate, of that with none", "%", grown, at_least=95),
     Bar("a call passed on, c=32: rate, over the plain proxy", "x",
         ratio(of(PASSED_ON, "per_s"), of("plain Starlette + httpx proxy", "per_s"))),
-    Bar("authorization, c=32: rate, over official FastAPI at its best", "x",
-        ratio(of(AUTHORIZATION, "per_s"), best(FASTAPI, "per_s", max))),
     Bar("authorization, c=32: CPU, over official FastAPI at its best", "x",
         ratio(of(AUTHORIZATION, "cpu_us"), best(FASTAPI, "cpu_us", min))),
-    Bar("authorization, c=32: rate, over official Express", "x",
-        ratio(of(AUTHORIZATION, "per_s"), best(EXPRESS, "per_s", max))),
-    Bar("deferred, c=32: rate, over official FastAPI at its best", "x",
-        ratio(of(DEFERRED, "per_s"), best(FASTAPI, "per_s", max))),
 )  # fmt: skip
 
 

@@ -80,12 +80,12 @@ SUBJECTS: Final = (
     Subject("sidecar: deferred", "sidecar", "POST /paid", "200", paid=True, settle="deferred", node=True,
             quick=(32,), steps=True),
     Subject("sidecar: from credit", "sidecar", "POST /paid", "200", paid=True, credit=True),
-    Subject("official FastAPI: 402", "fastapi", "POST /paid", "402"),
+    Subject("official FastAPI: 402", "fastapi", "POST /paid", "402", quick=(32,)),
     Subject("official FastAPI: paid", "fastapi", "POST /paid", "200", paid=True, connections=(1, 4, 32),
-            quick=(4,)),
+            quick=(4, 32)),
     Subject("official FastAPI: paid, no sniffio", "fastapi --no-sniffio", "POST /paid", "200", paid=True,
-            connections=(1, 4, 32), quick=(4,)),
-    Subject("official Express: 402", "express", "POST /paid", "402"),
+            connections=(1, 4, 32), quick=(4, 32)),
+    Subject("official Express: 402", "express", "POST /paid", "402", quick=(32,)),
     Subject("official Express: paid", "express", "POST /paid", "200", paid=True, quick=(32,)),
 )  # fmt: skip
 
