@@ -117,6 +117,7 @@ class Season:
             attempt.last = self._again(attempt)
             attempt.used = self._used(attempt)
             attempt.blocks.append(self._block_of(attempt.transaction))
+        assert until(self._is_quiet)  # what was sold at last is seen on chain too
         self._look()
 
     def _buy(self, modes: Modes) -> Attempt:

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
+import psycopg
 import pytest
 
+from ledger.stores.postgres.leases import living
 from sidecar.sandbox.keys import TestAccount
 from sidecar.sandbox.process import Sandbox
 from tests.postgres_server import own_server, url_of
@@ -243,7 +245,15 @@ def test_a_database_that_goes_and_comes_back_loses_nothing(
     }  # fmt: skip
 
 
-def test_two_behind_one_load_survive_kills_and_standstills(stand: Stand, sandbox: Sandbox) -> None:
+def writing(address: str) -> int:
+    """Tell how many may write to the books at *address*."""
+    with psycopg.connect(address) as connection:
+        return len(living(connection))
+
+
+def test_two_behind_one_load_survive_kills_and_standstills(
+    stand: Stand, sandbox: Sandbox, postgres: str
+) -> None:
     """Killed, started again, and stopped past its lease, while both sell: every unit bought one call."""
     payments: list[dict[str, Any]] = []
     with stand.serving() as other, ThreadPoolExecutor(8) as pool:
@@ -263,6 +273,7 @@ def test_two_behind_one_load_survive_kills_and_standstills(stand: Stand, sandbox
             sent = load(sleeper, 2)
             assert until(partial(a_third_is_told, sent))
             os.kill(sleeper.process.pid, signal.SIGSTOP)
+            assert until(lambda: writing(postgres) == 1)
             assert until(lambda: "running" not in outcomes(other))
             money.settled_down(stand, other)
             os.kill(sleeper.process.pid, signal.SIGCONT)

@@ -116,13 +116,16 @@ class Direct:
         finally:
             if server.status == pq.ConnStatus.OK:
                 server.exit_pipeline_mode()
+        first: tuple[Later, Exception] | None = None
         for each, answer in zip(sent, answers, strict=True):
             try:
                 each.answered(self._good(answer))
-            except Exception as error:
-                if each.turn == self.turn or server.status != pq.ConnStatus.OK:
-                    raise
-                raise Overdue(error) from error
+            except Exception as error:  # what came after it was run too, unless the server refused this one
+                first = first or (each, error)
+        if first is not None:
+            if first[0].turn == self.turn or server.status != pq.ConnStatus.OK:
+                raise first[1]
+            raise Overdue(first[1]) from first[1]
 
     def forget(self) -> list[Later]:
         """Leave unsent what this unit had to be sent, and return it."""

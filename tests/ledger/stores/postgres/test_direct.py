@@ -99,6 +99,24 @@ def test_what_is_refused_ends_what_was_sent_with_it(direct: Direct) -> None:
     assert direct.run("SELECT 3") == [[b"3"]]
 
 
+def test_what_came_with_an_answer_that_is_not_taken_was_run(direct: Direct) -> None:
+    """Its savepoint is there, and can be gone back to: only the server's own refusal ends what follows."""
+
+    def refused(_: object) -> None:
+        raise LookupError("somebody else has it")
+
+    direct.several("BEGIN; CREATE TEMP TABLE seen (n int)")
+    direct.later("SELECT false", (), refused)
+    mark = direct.later("SAVEPOINT unit")
+    direct.later("INSERT INTO seen VALUES (1)")
+    with pytest.raises(LookupError, match="somebody else"):
+        direct.flush()
+
+    assert mark.is_answered
+    direct.several("ROLLBACK TO unit")
+    assert direct.run("SELECT count(*) FROM seen") == [[b"0"]]
+
+
 def test_a_unit_forgets_what_it_has_left_and_nothing_else(direct: Direct) -> None:
     """What an earlier one has left is sent all the same."""
     direct.several("CREATE TEMP TABLE seen (n int)")
