@@ -112,14 +112,11 @@ class Season:
         self._look()
         self.sandbox.pass_time(HOUR_S)
         assert until(self._is_quiet)
-        self._bury()
         self._look()
         for attempt in self.attempts.values():
             attempt.last = self._again(attempt)
             attempt.used = self._used(attempt)
             attempt.blocks.append(self._block_of(attempt.transaction))
-        assert until(self._is_quiet)  # what was sold at last is seen on chain too
-        self._bury()
         self._look()
 
     def _buy(self, modes: Modes) -> Attempt:
@@ -165,11 +162,6 @@ class Season:
         assert books.broken == {}, books.broken
         booked = books.of("token") == self.sandbox.balance_of(self.stand.pay_to)
         return booked and books.of("authorized") == books.of("reported") == 0
-
-    def _bury(self) -> None:
-        """Mine until what was seen lies as deep as what is reconciled."""
-        for _ in range(BLOCKS):
-            self.sandbox.rpc("evm_mine")
 
     def _look(self) -> None:
         command = [sys.executable, "-m", "sidecar", "reconcile", "--json", "--config", str(self.stand.config)]
