@@ -30,7 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--from-block",
         type=_block,
         metavar="N",
-        help="the first block; default: the one after which the oldest payment was admitted",
+        help="the first block; default: that after which the oldest payment was admitted, or earlier",
     )
 
 

@@ -11,7 +11,7 @@ from sidecar.domain.payments import Proof, State
 from sidecar.domain.transfers import TransferLog
 
 SEARCH_BLOCKS: Final = 100_000
-"""How far back to look where no payment tells when it began."""
+"""How far back to look for payments that do not tell when they began."""
 
 WAITED_FOR: Final = frozenset({State.OWED, State.COLLECTING, State.DOUBTFUL})
 """Delivered, and its money is to come."""
@@ -30,6 +30,7 @@ class Till:
     decimals: int
     booked: int
     first_block: int | None  # the oldest block that a payment was admitted after
+    unplaced: int  # how many were admitted while no block was known
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +69,14 @@ def incoming(till: Till, transfers: Iterable[TransferLog]) -> list[TransferLog]:
 
 
 def first_block(till: Till, to_block: int) -> int:
-    """Return where to begin if nobody says: after the block that the oldest payment was admitted after."""
+    """Return where to begin if nobody says: after the block that the oldest payment was admitted after.
+
+    One that was admitted while no block was known may be older than all that tell.
+    """
     if till.first_block is None:
         return max(0, to_block - SEARCH_BLOCKS)
-    return till.first_block + 1
+    first = till.first_block + 1
+    return max(0, first - SEARCH_BLOCKS) if till.unplaced else first
 
 
 def tills(rows: Iterable[Mapping[str, Any]]) -> list[Till]:

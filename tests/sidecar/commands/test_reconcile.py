@@ -3,6 +3,7 @@
 import json
 import shutil
 import sqlite3
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,21 @@ def test_a_later_first_block_begins_with_what_was_there(
     (item,) = answer["items"]
     assert (code, item["matched"], item["unapplied"], item["missing"]) == (Exit.FINE, 0, 1, 0)
     assert (item["opening"], item["from_block"]) == ("0.000000", sold.block + 1)
+
+
+def test_what_was_sold_before_a_block_was_known_is_looked_for(
+    sold: Books, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Other payments that tell a later block do not put it out of the range."""
+    books = sold.copied(tmp_path)
+    with closing(sqlite3.connect(books.stand.database)) as connection:
+        placed = "UPDATE payments SET from_block = iif(no = (SELECT min(no) FROM payments), 0, ?)"
+        connection.execute(placed, (books.block,))
+        connection.commit()
+
+    code, answer, _ = told(books, capsys)
+    (item,) = answer["items"]
+    assert (code, item["matched"], item["missing"], item["explained_ratio"]) == (Exit.FINE, 3, 0, "1.0000")
 
 
 def test_on_a_terminal(sold: Books, capsys: pytest.CaptureFixture[str]) -> None:

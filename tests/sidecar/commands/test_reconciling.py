@@ -21,7 +21,7 @@ from tests.sidecar.shop import Sale, Shop
 
 NETWORK = "eip155:84532"
 ASSET, PAY_TO, PAYER = bytes([3]) * 20, bytes([0xCC]) * 20, bytes([0xAA]) * 20
-TILL = Till(NETWORK, ASSET, PAY_TO, 6, booked=0, first_block=7)
+TILL = Till(NETWORK, ASSET, PAY_TO, 6, booked=0, first_block=7, unplaced=0)
 
 
 def arrival(number: int, block: int = 20) -> TransferLog:

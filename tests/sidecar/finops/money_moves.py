@@ -19,7 +19,9 @@ class Story:
 
     opening: int = 0
     till: Till = field(
-        default_factory=lambda: Till("eip155:84532", ASSET, PAY_TO, 6, booked=0, first_block=FIRST - 1)
+        default_factory=lambda: Till(
+            "eip155:84532", ASSET, PAY_TO, 6, booked=0, first_block=FIRST - 1, unplaced=0
+        )
     )
     claims: list[Claim] = field(default_factory=list)
     late: list[Claim] = field(default_factory=list)

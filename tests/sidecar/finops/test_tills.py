@@ -44,7 +44,7 @@ async def test_a_till_holds_what_was_seen_on_chain(shop: Shop) -> None:
     await shop.store.run(lambda tx: arrived_unit(tx, payment.claim_key, log, None, payment.admitted_us))
     found, (first, second) = read(shop)
 
-    assert found == [Till(NETWORK, ASSET, PAY_TO, 6, booked=50_000, first_block=7)]
+    assert found == [Till(NETWORK, ASSET, PAY_TO, 6, booked=50_000, first_block=7, unplaced=0)]
     assert (first.proof, first.state, first.booked_at) == (Proof.WORD, State.DELIVERED, None)
     assert (second.proof, second.booked_at) == (Proof.CHAIN, ("0x" + "ab" * 32, 4))
     assert (second.call, second.amount, second.payer) == (Sale(2).call, 50_000, payment.payer)
@@ -59,7 +59,10 @@ async def test_one_file_may_hold_several_tills(shop: Shop) -> None:
     await shop.store.run(lambda tx: tx.change(payment, pay_to=other, from_block=0))
     found, known = read(shop)
 
-    assert [(till.pay_to, till.first_block) for till in found] == [(PAY_TO, 7), (other, None)]
+    assert [(till.pay_to, till.first_block, till.unplaced) for till in found] == [
+        (PAY_TO, 7, 0),
+        (other, None, 1),
+    ]
     assert [claim.call for claim in known] == [Sale(1).call]
 
 
@@ -70,6 +73,14 @@ def test_the_first_block_is_the_one_after_the_oldest_payment() -> None:
     unknown = replace(till, first_block=None)
     assert first_block(unknown, SEARCH_BLOCKS + 5) == 5
     assert first_block(unknown, 5) == 0
+
+
+def test_a_payment_that_tells_no_block_may_be_the_oldest() -> None:
+    """As the first of a sidecar that has heard of no block yet: it is looked for before those that tell."""
+    till = replace(Story().till, first_block=SEARCH_BLOCKS + 6, unplaced=1)
+
+    assert first_block(till, 10**6) == 7
+    assert first_block(replace(till, first_block=5), 10**6) == 0
 
 
 def test_only_what_may_be_a_payment_s_is_asked_about() -> None:

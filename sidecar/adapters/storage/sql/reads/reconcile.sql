@@ -1,9 +1,10 @@
 -- tills: each place where money comes in, with what the books hold there, in the token's units
-SELECT network, asset, pay_to, decimals, first_block,
+SELECT network, asset, pay_to, decimals, first_block, unplaced,
     coalesce((SELECT sum(units) FROM posted WHERE account GLOB 'token:*' AND account = till.account), 0) AS booked
 FROM (
     SELECT p.network, p.asset, p.pay_to, max(p.asset_decimals) AS decimals,
         min(nullif(p.from_block, 0)) AS first_block,  -- 0: no block was known when it was admitted
+        count(CASE WHEN p.from_block = 0 THEN 1 END) AS unplaced,
         'token:' || replace(replace(p.network, '%', '%25'), ':', '%3A')
             || ':0x' || lower(hex(p.asset)) || ':0x' || lower(hex(p.pay_to)) AS account
     FROM payments AS p GROUP BY p.network, p.asset, p.pay_to
