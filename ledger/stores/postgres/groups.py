@@ -9,6 +9,7 @@ other in a circle.
 import threading
 from collections import deque
 from collections.abc import Callable
+from itertools import count
 from typing import Any, Final, Generic, TypeVar
 
 import psycopg
@@ -48,7 +49,8 @@ class Groups(Generic[T]):
     ) -> None:
         self._spread = spread
         self._group_max = group_max
-        self._workers = [Worker(connect, tx, lease) for _ in range(connections)]
+        numbers = count()
+        self._workers = [Worker(connect, tx, lease, numbers) for _ in range(connections)]
         self._jobs: deque[Job[T]] = deque()
         self._changed = threading.Condition()
         self._stopped = False

@@ -5,13 +5,14 @@ and who takes over must have had that lock alone: after that no commit of the
 fenced writer can come, however late it wakes up.
 """
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
 import psycopg
-from psycopg import pq, sql
+from psycopg import errors, pq, sql
 
 from ledger import queries
 from ledger.rules import OPEN
@@ -45,13 +46,13 @@ class Lease:
         """Become a writer."""
         self._run(connection, "enter")
 
-    def begin_group(self, direct: Direct, learn: Callable[[Begun], None]) -> None:
+    def begin_group(self, direct: Direct, learn: Callable[[Begun], None], connection_no: int) -> None:
         """Begin a transaction before whose end nobody fences it, or closes a period.
 
         It is left to be sent with the first thing that is asked in it, which raises Fenced;
         else *learn* is told then what was read after the locks were had.
         """
-        locks, standing = self._begin
+        locks, standing, mark = self._begin
 
         def check(answer: "pq.abc.PGresult") -> None:
             found = rows_of(answer)
@@ -64,12 +65,28 @@ class Lease:
         direct.later("BEGIN")
         direct.later(locks)
         direct.later(standing, check=check)
+        direct.later(mark, [b"%d" % connection_no])
 
     @cached_property
-    def _begin(self) -> tuple[str, str]:
+    def _begin(self) -> tuple[str, ...]:
         owner = sql.Literal(self.owner)
-        locks, standing = (sql.SQL(_SQL[name]).format(owner=owner) for name in ("begin_group", "standing"))
-        return locks.as_string(), standing.as_string()
+        named = [sql.SQL(_SQL[name]).format(owner=owner) for name in ("begin_group", "standing", "mark")]
+        return tuple(each.as_string() for each in named)
+
+    def is_committed(
+        self, connection: "psycopg.Connection[Any]", connection_no: int, number: str
+    ) -> bool | None:
+        """Tell whether a transaction that was begun here is committed; None while it runs.
+
+        The server's word for its number is not enough: what a crash took may give the number to another.
+        """
+        with contextlib.suppress(errors.InvalidParameterValue):  # it is in the future again: it was lost
+            found = connection.execute(_SQL["runs"], (number,)).fetchone()
+            if found is not None and found[0]:
+                return None
+        asked = (self.owner, connection_no, number)
+        found = connection.execute(_SQL["marked"], asked).fetchone()  # a later snapshot than its end
+        return found is not None and bool(found[0])
 
     def renew(self, connection: "psycopg.Connection[Any]") -> bool:
         """Go on being a writer; tells whether the lease still ran. Raises Fenced."""
@@ -101,9 +118,3 @@ def fence_expired(connection: "psycopg.Connection[Any]", owner: str) -> list[str
 def living(connection: "psycopg.Connection[Any]") -> list[str]:
     """Return the writers that are not fenced."""
     return [name for (name,) in connection.execute(_SQL["living"])]
-
-
-def outcome(connection: "psycopg.Connection[Any]", number: str) -> str | None:
-    """Return what became of a transaction: committed, aborted or in progress; None if it is forgotten."""
-    found = connection.execute(_SQL["outcome"], (number,)).fetchone()
-    return None if found is None else found[0]

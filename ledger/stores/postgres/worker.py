@@ -5,7 +5,7 @@ What became of a commit whose answer was lost is asked, not guessed.
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, Generic, TypeVar
@@ -18,7 +18,7 @@ from ledger.store import Rollback, StorageAway, StorageDead, StorageFull
 from ledger.stores.callers import Job, Raised, raisable
 from ledger.stores.postgres.connecting import reason
 from ledger.stores.postgres.direct import Overdue
-from ledger.stores.postgres.leases import Fenced, Lease, outcome
+from ledger.stores.postgres.leases import Fenced, Lease
 from ledger.stores.postgres.signed import Taken
 from ledger.stores.postgres.transaction import PostgresTx
 
@@ -81,7 +81,10 @@ class Worker(Generic[T]):
         connect: Callable[[], "psycopg.Connection[Any]"],
         tx: Callable[["psycopg.Connection[Any]"], T],
         lease: Lease,
+        numbers: Iterator[int],
     ) -> None:
+        self._numbers = numbers
+        self._no = -1  # of the connection among all that this writer ever had
         self._connect = connect
         self._make_tx = tx
         self._lease = lease
@@ -99,7 +102,7 @@ class Worker(Generic[T]):
         outcomes: list[Any] = []
         try:
             tx.begin_group()
-            self._lease.begin_group(tx.direct, tx.begun)
+            self._lease.begin_group(tx.direct, tx.begun, self._no)
             for n, job in enumerate(jobs):
                 outcomes.append(self._unit(connection, tx, job.unit, wait=n == 0))
             refused = self._write(connection, tx, alone=len(jobs) == 1)
@@ -117,7 +120,7 @@ class Worker(Generic[T]):
             if isinstance(error, psycopg.Error):
                 raise _fault(error) from error
             raise
-        self._commit(connection, tx, tx.number)
+        self._commit(connection, tx)
         return outcomes
 
     def _opened(self) -> "tuple[psycopg.Connection[Any], T]":
@@ -125,6 +128,7 @@ class Worker(Generic[T]):
             try:
                 connection = self._connect()
                 self._open = connection, self._make_tx(connection)
+                self._no = next(self._numbers)
             except psycopg.Error as error:
                 raise StorageAway(f"the database cannot be reached: {reason(error)}") from error
         return self._open
@@ -178,24 +182,23 @@ class Worker(Generic[T]):
         _expect_transaction(connection)
         return None
 
-    def _commit(self, connection: "psycopg.Connection[Any]", tx: T, number: str) -> None:
+    def _commit(self, connection: "psycopg.Connection[Any]", tx: T) -> None:
+        mark = self._no, tx.number
         try:
             connection.execute("COMMIT")
         except psycopg.Error as error:
             self._roll_back(connection, tx)
-            if not connection.closed or not self._is_committed(number):
+            if not connection.closed or not self._is_committed(*mark):
                 raise _fault(error) from error
         tx.end_group(committed=True)
 
-    def _is_committed(self, number: str) -> bool:
+    def _is_committed(self, connection_no: int, number: str) -> bool:
         """Ask what became of a commit; StorageDead if nobody can tell."""
         for _ in range(DOUBT_TRIES):
             with contextlib.suppress(psycopg.Error, StorageAway):
-                told = outcome(self._opened()[0], number)
-                if told == "committed":
-                    return True
-                if told == "aborted":
-                    return False
+                told = self._lease.is_committed(self._opened()[0], connection_no, number)
+                if told is not None:
+                    return told
             pause(DOUBT_PAUSE_MS)
         raise StorageDead("the connection was lost in a commit, and nobody can tell what became of it")
 

@@ -10,6 +10,11 @@ SELECT pg_advisory_xact_lock_shared(hashtextextended('writer:' || {owner}, 0)),
 SELECT fenced, (SELECT max(through_us) FROM periods), pg_current_xact_id()::text, EXISTS (SELECT 1 FROM closures)
 FROM writers WHERE owner = {owner};
 
+-- mark: be known by this transaction's number, if it is committed
+INSERT INTO commits (owner, connection, number)
+VALUES ({owner}, $1::bigint, pg_current_xact_id()::text)
+ON CONFLICT (owner, connection) DO UPDATE SET number = excluded.number;
+
 -- renew: go on being a writer, and whether the lease still ran; no row written means that somebody took over
 UPDATE writers AS w SET until = clock_timestamp() + make_interval(secs => %(lease_s)s)
 FROM writers AS before WHERE before.owner = w.owner AND w.owner = %(owner)s AND NOT w.fenced
@@ -30,5 +35,8 @@ UPDATE writers SET fenced = true WHERE owner = %(owner)s;
 -- living: who may still be working
 SELECT owner FROM writers WHERE NOT fenced;
 
--- outcome: what became of a transaction whose answer was lost
-SELECT pg_xact_status(%s::xid8);
+-- runs: whether a transaction has not ended; its number may be one that is not given yet, or given again, after a crash
+SELECT pg_xact_status(%s::xid8) = 'in progress';
+
+-- marked: whether a transaction is the last that a writer's connection has committed
+SELECT EXISTS (SELECT 1 FROM commits WHERE owner = %s AND connection = %s AND number = %s);

@@ -8,7 +8,7 @@ import pytest
 
 from ledger.stores.postgres.connecting import connect
 from ledger.stores.postgres.direct import Direct
-from ledger.stores.postgres.leases import Begun, Fenced, Lease, fence_expired, living, outcome
+from ledger.stores.postgres.leases import Begun, Fenced, Lease, fence_expired, living
 from ledger.stores.postgres.schema import migrate
 
 Connections = tuple["psycopg.Connection[Any]", "psycopg.Connection[Any]"]
@@ -33,7 +33,7 @@ def begun(lease: Lease, connection: "psycopg.Connection[Any]") -> Begun:
     """Begin a group, and send it."""
     learned: list[Begun] = []
     direct = Direct(connection)
-    lease.begin_group(direct, learned.append)
+    lease.begin_group(direct, learned.append, 7)
     direct.flush()
     return learned[0]
 
@@ -79,9 +79,9 @@ def test_who_is_in_the_midst_of_writing_is_not_fenced(pair: Connections) -> None
     number = begun(lease, pair[0]).number
 
     assert fence_expired(pair[1], "b") == []
-    assert outcome(pair[1], number) == "in progress"
+    assert lease.is_committed(pair[1], 7, number) is None
     pair[0].execute("COMMIT")
-    assert outcome(pair[1], number) == "committed"
+    assert lease.is_committed(pair[1], 7, number) is True
     assert fence_expired(pair[1], "b") == ["a"]
 
 

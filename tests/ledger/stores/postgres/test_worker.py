@@ -16,6 +16,7 @@ from ledger.statuses import Status
 from ledger.store import Rollback, StorageAway, StorageDead
 from ledger.stores.postgres import groups, worker
 from ledger.stores.postgres.connecting import Waits, connect
+from ledger.stores.postgres.leases import Lease
 from ledger.stores.postgres.store import PostgresStore, PostgresTx
 from ledger.transfers import Kind
 from tests.ledger.examples import BUYER, CASH, SALES, hold, journal, move, post, void
@@ -98,13 +99,36 @@ async def test_what_became_of_a_commit_is_asked(
     assert await store.run(lambda tx: tx.balance(BUYER.id).credits_posted) == 100
 
 
+@pytest.mark.parametrize("given_again", [True, False])
+async def test_a_number_that_a_crash_gave_to_another_tells_nothing(
+    store: PostgresStore[PostgresTx], monkeypatch: pytest.MonkeyPatch, postgres: str, given_again: bool
+) -> None:
+    """A server that crashed may know the number of a lost commit as another's, or as one to come."""
+    begun: list[str] = []
+    with connect(postgres) as other:
+        found = other.execute("SELECT pg_current_xact_id()::text").fetchone()
+    lost = found[0] if found and given_again else "9000000000000"
+
+    def unit(tx: PostgresTx) -> Any:
+        booked = book.submit(tx, journal("a"))
+        begun.append(tx.number)
+        tx.number = lost if len(begun) == 1 else tx.number
+        return booked
+
+    lose(monkeypatch, store, sent=False)
+
+    assert isinstance(await store.run(unit), Created)
+    assert len(begun) == 2
+    assert isinstance(await submit(store, "a"), Exists)
+
+
 async def test_a_doubt_that_nobody_resolves_is_the_end(
     store: PostgresStore[PostgresTx], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who cannot tell what is on disk does not go on."""
     lose(monkeypatch, store, True)
     monkeypatch.setattr(worker, "DOUBT_PAUSE_MS", 1)
-    monkeypatch.setattr(worker, "outcome", lambda *_: None)
+    monkeypatch.setattr(Lease, "is_committed", lambda *_: None)
 
     with pytest.raises(StorageDead, match="nobody can tell what became of it"):
         await submit(store, "a")

@@ -1,0 +1,1 @@
+-- One process that writes a file is told what became of a commit: only a database that several share has `commits`.
