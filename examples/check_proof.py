@@ -32,6 +32,8 @@ def fault(proof: dict, public_key: bytes) -> str | None:
     if checkpoint.get("format") != "sidecar-checkpoint/1":
         return "what is signed is not a checkpoint"
 
+    if len(bytes.fromhex(proof["prev_hash"])) != 32:  # else the journal could be said to begin elsewhere
+        return "prev_hash is not a hash"
     index = json.loads(proof["journal"])[0] - checkpoint["first"]
     size = checkpoint["seq"] - checkpoint["first"] + 1
     steps = [bytes.fromhex(step) for step in proof["path"]]
@@ -59,7 +61,7 @@ def main() -> int:
     try:
         proof = json.loads(Path(sys.argv[1]).read_text())
         wrong = fault(proof, bytes.fromhex(sys.argv[2]))
-    except (OSError, ValueError, KeyError, TypeError, LookupError) as error:
+    except (OSError, ValueError, TypeError, LookupError, RecursionError) as error:
         print(f"this is no proof, or no key: {error}")
         return 2
     print(wrong or f"proven: {proof['journal']}")

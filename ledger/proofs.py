@@ -45,10 +45,14 @@ def fault(proof: Proof, public_key: bytes) -> str | None:
         return "the checkpoint is not signed with this key"
     try:
         checkpoint = checkpoints.read(proof.signed.statement)
-        index = json.loads(proof.journal)[0] - checkpoint.first
+        seq = json.loads(proof.journal)[0]
         content = proof.journal.encode("ascii")
-    except (ValueError, TypeError, LookupError):
+    except (ValueError, TypeError, LookupError, RecursionError):
         return "it is not a proof"
+    # A hash of another length would let the journal begin somewhere else.
+    if type(seq) is not int or len(proof.prev_hash) != hashlib.sha256().digest_size:
+        return "it is not a proof"
+    index = seq - checkpoint.first
     start = merkle.leaf(hashlib.sha256(proof.prev_hash + content).digest())
     if merkle.climb(start, index, checkpoint.size, proof.path) != checkpoint.root:
         return "the journal is not among those that were signed"

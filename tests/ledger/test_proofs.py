@@ -54,6 +54,10 @@ def test_what_is_not_covered_cannot_be_proven() -> None:
         (replace(PROOF, journal="[]"), "not a proof"),
         (replace(PROOF, journal='["3"]'), "not a proof"),
         (replace(PROOF, journal='[3,"é"]'), "not a proof"),
+        (replace(PROOF, journal="[3.5]"), "not a proof"),
+        (replace(PROOF, journal="[" * 100_000), "not a proof"),
+        (replace(PROOF, prev_hash=PREV + CONTENT[:1], journal=PROOF.journal[1:]), "not a proof"),
+        (replace(PROOF, prev_hash=PREV[:-1]), "not a proof"),
     ],
 )
 def test_nothing_else_convinces(forged: Proof, why: str) -> None:
