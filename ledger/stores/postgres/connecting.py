@@ -29,6 +29,8 @@ class Waits:
     lock_ms: int = 5_000
     idle_ms: int = 5_000
     """Between two statements of a transaction: a process that stands still must not keep others waiting."""
+    gone_s: int = 10
+    """For a sign of life: a server that has vanished holds nobody to its limits, and TCP waits for hours."""
 
 
 def place_of(address: str) -> str:
@@ -46,9 +48,13 @@ WAITS: Final = Waits()
 
 
 def connect(address: str, *, waits: Waits = WAITS, read_only: bool = False) -> "psycopg.Connection[Any]":
-    """Open a connection in autocommit mode; `psycopg.Error` if it cannot be had."""
+    """Open a connection in autocommit mode; `psycopg.Error` if it cannot be had.
+
+    What the address itself says of how long a silent server is waited for holds.
+    """
+    limited = conninfo.make_conninfo(**(_silence(waits) | conninfo.conninfo_to_dict(address)))
     connection = psycopg.connect(
-        address, autocommit=True, connect_timeout=waits.connect_s, application_name="ledger"
+        limited, autocommit=True, connect_timeout=waits.connect_s, application_name="ledger"
     )
     try:
         connection.adapters.register_loader("numeric", Whole)
@@ -64,6 +70,17 @@ def connect(address: str, *, waits: Waits = WAITS, read_only: bool = False) -> "
         connection.close()
         raise
     return connection
+
+
+def _silence(waits: Waits) -> dict[str, Any]:
+    """Return libpq's limits on silence: of a server that owes an answer, and of one that has not heard us."""
+    return {
+        "keepalives": 1,
+        "keepalives_idle": max(waits.gone_s // 2, 1),
+        "keepalives_interval": 1,
+        "keepalives_count": max(waits.gone_s // 2, 1),
+        "tcp_user_timeout": waits.gone_s * 1000,
+    }
 
 
 def refuse_unfit(connection: "psycopg.Connection[Any]", place: str) -> None:

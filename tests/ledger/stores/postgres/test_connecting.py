@@ -19,6 +19,21 @@ def test_every_wait_has_a_limit(postgres: str) -> None:
     assert limits == [("700ms",), ("600ms",), ("500ms",)]
 
 
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [({}, ("1", "4", "1", "4", "9000")), ({"keepalives_idle": 60}, ("1", "60", "1", "4", "9000"))],
+)
+def test_a_server_that_vanished_is_not_waited_for(
+    postgres: str, said: dict[str, int], expected: tuple[str, ...]
+) -> None:
+    """Nobody is left to hold it to its limits: the connection has its own, unless the address says others."""
+    names = ("keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout")
+    with connect(conninfo.make_conninfo(postgres, **said), waits=Waits(gone_s=9)) as connection:
+        limits = connection.info.get_parameters()
+
+    assert tuple(limits.get(name) for name in names) == expected
+
+
 def test_a_reader_cannot_write(postgres: str) -> None:
     """A connection that was asked for reading refuses anything else."""
     with (
