@@ -62,7 +62,7 @@ def newest(application: Sequence[str]) -> Version:
 
 
 def version(connection: sqlite3.Connection, path: Path, application: Sequence[str]) -> Version:
-    """Read the version of the file, or raise StoreNotOurs or StoreTooNew. Only reads."""
+    """Read the version of the file, or raise StoreNotOurs, StoreTooNew or StoreUnusable. Only reads."""
     try:
         (mark,) = connection.execute("PRAGMA application_id").fetchone()
         (number,) = connection.execute("PRAGMA user_version").fetchone()
@@ -70,6 +70,8 @@ def version(connection: sqlite3.Connection, path: Path, application: Sequence[st
     except sqlite3.OperationalError:
         raise
     except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_CORRUPT:
+            raise StoreUnusable(f"{path} cannot be read: {error}") from error
         raise StoreNotOurs(f"{path} is not a database") from error
     if mark != APPLICATION_ID and (mark, number, objects) != (0, 0, 0):
         raise StoreNotOurs(f"{path} is the database of another application")

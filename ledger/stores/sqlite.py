@@ -78,7 +78,7 @@ class SqliteStore(Generic[T]):
         self._lock = _lock(self._path)
         try:
             connection = self._connect()
-            self._writer = Writer(self._tx(connection, self._now_us), group_max=self._group_max)
+            self._writer = Writer(self._begun(connection), group_max=self._group_max)
         except BaseException:
             os.close(self._lock)
             raise
@@ -103,6 +103,13 @@ class SqliteStore(Generic[T]):
         lock, self._lock = self._lock, -1
         if lock >= 0:
             os.close(lock)
+
+    def _begun(self, connection: sqlite3.Connection) -> T:
+        try:
+            return self._tx(connection, self._now_us)
+        except sqlite3.Error as error:
+            connection.close()
+            raise StoreUnusable(f"{self._path} cannot be read: {error}") from error
 
     def _connect(self) -> sqlite3.Connection:
         # SQLite opens what it may only read as well, and would tell at the first write.

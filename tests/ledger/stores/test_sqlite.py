@@ -268,6 +268,28 @@ def test_a_file_that_is_not_ours_is_left_alone(
     assert set(after) - set(before) <= {"book.db.lock"}
 
 
+def test_a_damaged_file_is_told(path: Path) -> None:
+    """Whichever page it is that cannot be read: by a sentence, or later, to the unit that needs it."""
+
+    async def open_and_close(*names: str) -> None:
+        store = a_store(path)
+        store.open()
+        for name in names:
+            await store.run(partial(book.submit, journal=journal(name)))
+        await store.close()
+
+    asyncio.run(open_and_close("a"))
+    whole, told = path.read_bytes(), set[str]()
+    for page in range(4096, len(whole), 4096):
+        path.write_bytes(whole[:page] + bytes(4096) + whole[page + 4096 :])
+        try:
+            asyncio.run(open_and_close())
+        except StoreUnusable as refused:
+            told.add(str(refused))
+
+    assert told == {f"{path} cannot be read: database disk image is malformed"}
+
+
 @pytest.mark.parametrize("folder", ["missing", "a file"])
 def test_a_directory_that_cannot_be_written(tmp_path: Path, folder: str) -> None:
     """Where no file can be made, one sentence says so."""
