@@ -54,7 +54,7 @@ class SqliteStore(Generic[T]):
         extra_schema: Sequence[str] = (),
         group_max: int = 128,
     ) -> None:
-        self._path = path
+        self._path = path.resolve()  # a file has one lock beside it, whatever links lead there
         self._now_us = now_us
         self._tx = tx
         self._extra_schema = tuple(extra_schema)

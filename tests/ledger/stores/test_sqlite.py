@@ -209,8 +209,10 @@ async def test_an_undone_unit_leaves_the_book_as_it_was(store: SqliteStore[Sqlit
     assert await store.run(lambda tx: tx.head.seq) == 1
 
 
-async def test_one_process_writes(path: Path) -> None:
+async def test_one_process_writes(path: Path, tmp_path: Path) -> None:
     """A second process, and a second store in this one, are refused until the first is gone."""
+    link = tmp_path / "link.db"
+    link.symlink_to(path)
     with child("hold_open", path) as process:
         assert lines(process, 1) == ["open"]
         with pytest.raises(StoreLocked, match="is open in another process; only one may write"):
@@ -220,8 +222,9 @@ async def test_one_process_writes(path: Path) -> None:
 
     first = a_store(path)
     first.open()
-    with pytest.raises(StoreLocked):
-        a_store(path).open()
+    for name in (path, link):
+        with pytest.raises(StoreLocked):
+            a_store(name).open()
     await first.close()
     again = a_store(path)
     again.open()
