@@ -149,6 +149,9 @@ class PostgresStore(Generic[T]):
             except psycopg.Error:
                 _drop(connection)
                 connection = None
+            except Exception as defect:  # without a keeper the chain stands still, and the lease runs out
+                self._groups.fail(f"the keeper failed: {defect!r}")
+                break
         _drop(connection)
 
     def _beat(self, connection: "psycopg.Connection[Any]", sealer: Sealer, *, last: bool) -> None:

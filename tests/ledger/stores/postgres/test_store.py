@@ -21,7 +21,7 @@ from ledger.store import StorageDead, Store, StoreUnusable
 from ledger.stores.memory import MemoryStore
 from ledger.stores.postgres.connecting import connect
 from ledger.stores.postgres.dialect import Connection
-from ledger.stores.postgres.sealing import lag
+from ledger.stores.postgres.sealing import Sealer, lag
 from ledger.stores.postgres.store import PostgresStore, PostgresTx
 from tests.ledger.examples import (
     BUYER,
@@ -278,6 +278,24 @@ async def test_a_store_must_be_opened(postgres: str) -> None:
     with pytest.raises(StorageDead, match="not open"):
         await store.run(lambda tx: tx.head)
     assert store.failed is None
+    await store.close()
+
+
+async def test_a_keeper_that_fails_is_the_end(postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever cannot seal, or renew, whatever the reason, is not to go on as if all were well."""
+
+    def trip(*_: object) -> bool:
+        raise KeyError("an account")
+
+    monkeypatch.setattr(Sealer, "seal", trip)
+    store = shared_store(postgres)
+    store.open()
+    while store.failed is None:  # noqa: ASYNC110 - another thread tells
+        await asyncio.sleep(0.01)
+
+    assert store.failed == "the keeper failed: KeyError('an account')"
+    with pytest.raises(StorageDead, match="the keeper failed"):
+        await store.run(lambda tx: tx.head)
     await store.close()
 
 
