@@ -126,6 +126,7 @@ class SqliteStore(Generic[T]):
             migrate.migrate(connection, self._path, self._extra_schema)
             for pragma in _PRAGMAS:
                 connection.execute(pragma)
+            _refuse_alone(connection, self._path)
             connection.executescript("BEGIN IMMEDIATE; ROLLBACK;")  # who knows no lock of ours may hold it
         except sqlite3.Error as error:
             connection.close()
@@ -134,6 +135,16 @@ class SqliteStore(Generic[T]):
             connection.close()
             raise
         return connection
+
+
+def _refuse_alone(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse a file that readers would keep from its writer, whose commit would then fail."""
+    (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+    if mode != "wal":
+        raise StoreUnusable(
+            f"{path} cannot be written while it is read: its file system has no shared memory, as a network's"
+            " has none; name a file on a disk of this machine"
+        )
 
 
 def _lock(path: Path) -> int:

@@ -334,6 +334,19 @@ async def test_a_file_that_became_read_only_is_told(path: Path, monkeypatch: pyt
         a_store(path).open()
 
 
+def test_a_file_system_without_shared_memory_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite goes on there without its log, and a report would end the sidecar."""
+    really = sqlite3.connect
+
+    def elsewhere(_: Path, **named: Any) -> sqlite3.Connection:
+        connection: sqlite3.Connection = really(f"{path.as_uri()}?vfs=unix-none", uri=True, **named)
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", elsewhere)
+    with pytest.raises(StoreUnusable, match="its file system has no shared memory"):
+        a_store(path).open()
+
+
 async def test_a_file_that_may_only_be_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """SQLite itself would open it, and refuse the first write, which may be a payment's."""
     store = a_store(path)
