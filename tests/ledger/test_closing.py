@@ -10,6 +10,7 @@ import pytest
 
 from ledger import book, closing, periods, reports
 from ledger.accounts import Closure
+from ledger.audit import audit
 from ledger.book import Created, Exists, Rejected
 from ledger.closing import LATE_US, NotClosed, Trial, close_account
 from ledger.periods import Standing
@@ -18,6 +19,9 @@ from ledger.signing import Signed, Signer, is_signed_by
 from ledger.statuses import Status
 from ledger.store import ClosableTx, Rollback, Store
 from ledger.stores.memory import MemoryStore
+from ledger.stores.postgres.connecting import connect
+from ledger.stores.postgres.dialect import Connection
+from ledger.stores.postgres.store import PostgresTx
 from ledger.stores.sqlite import SqliteStore, SqliteTx
 from ledger.transfers import Journal
 from tests.ledger.examples import BUYER, SALES, Ticks, hold, journal, move, post, void
@@ -188,6 +192,30 @@ async def test_a_book_that_is_opened_again_stays_closed(tmp_path: Path) -> None:
             connection.execute("DELETE FROM periods")
         with pytest.raises(sqlite3.IntegrityError, match="periods are immutable"):
             connection.execute("UPDATE periods SET through_us = 0")
+
+
+async def test_a_shared_book_is_audited_by_places_in_its_chain(postgres: str) -> None:
+    """Numbers have gaps, so the last journal of a period may have a higher one than its place."""
+
+    def undone(tx: PostgresTx) -> None:
+        book.submit(tx, journal("undone"))
+        raise Rollback(None)
+
+    store = shared_store(postgres, now_us=Ticks(NOW_US))
+    store.open()
+    await store.run(undone)
+    assert await submit(store, "before", END_US) == Created(2)
+    assert isinstance(await close(store), Signed)
+    with closed(connect(postgres)) as connection:
+        clean = audit(Connection(connection)).clean
+        connection.execute("ALTER TABLE journals DISABLE TRIGGER periods_stay_closed")
+        late = "INSERT INTO journals VALUES (9, 'late', '', %s, 0, '', '')"
+        connection.execute(late, (END_US,))
+        found = {check.id: check.rows for check in audit(Connection(connection)).checks}
+    await store.close()
+
+    assert clean
+    assert found["closed_periods_stay"] == ((9, 1),)
 
 
 async def test_the_trial_is_of_the_end_of_the_period(tmp_path: Path) -> None:

@@ -8,3 +8,8 @@ UNION ALL
 SELECT 'journals', j.seq, 'seals', 0
 FROM journals AS j LEFT JOIN seals AS s ON s.journal_seq = j.seq
 WHERE s.journal_seq IS NULL AND j.seq <= (SELECT settled FROM sealing);
+
+-- closed_periods_stay: a journal that was booked into a period after its close, or has no place in the chain yet
+SELECT j.seq, p.number
+FROM periods AS p JOIN journals AS j ON j.happened_us <= p.through_us
+LEFT JOIN seals AS s ON s.journal_seq = j.seq WHERE s.place IS NULL OR s.place > p.seq;
