@@ -24,9 +24,9 @@ from ledger.stores.postgres.transaction import PostgresTx
 
 T = TypeVar("T", bound=PostgresTx)
 
-DOUBT_TRIES: Final = 240
+DOUBT_S: Final = 60
 DOUBT_PAUSE_MS: Final = 250
-"""How often and how long it is asked what became of a commit, before the store gives up."""
+"""How long it is asked what became of a commit, before the store gives up, and how often."""
 
 _AGAIN: Final = (
     Taken,
@@ -194,13 +194,27 @@ class Worker(Generic[T]):
 
     def _is_committed(self, connection_no: int, number: str) -> bool:
         """Ask what became of a commit; StorageDead if nobody can tell."""
-        for _ in range(DOUBT_TRIES):
-            with contextlib.suppress(psycopg.Error, StorageAway):
-                told = self._lease.is_committed(self._opened()[0], connection_no, number)
+        over = threading.Event()
+        end = threading.Timer(DOUBT_S, over.set)  # not so many tries: one may wait for a connection
+        end.start()
+        try:
+            while not over.is_set():
+                told = self._told(connection_no, number)
                 if told is not None:
                     return told
-            pause(DOUBT_PAUSE_MS)
+                pause(DOUBT_PAUSE_MS)
+        finally:
+            end.cancel()
         raise StorageDead("the connection was lost in a commit, and nobody can tell what became of it")
+
+    def _told(self, connection_no: int, number: str) -> bool | None:
+        try:
+            return self._lease.is_committed(self._opened()[0], connection_no, number)
+        except StorageAway:
+            return None
+        except psycopg.Error:
+            self.close()  # the next one is asked over another connection
+            return None
 
     def _roll_back(self, connection: "psycopg.Connection[Any]", tx: T) -> None:
         tx.end_group(committed=False)

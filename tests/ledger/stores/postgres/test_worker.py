@@ -122,12 +122,32 @@ async def test_a_number_that_a_crash_gave_to_another_tells_nothing(
     assert isinstance(await submit(store, "a"), Exists)
 
 
+async def test_a_connection_lost_in_the_asking_is_had_again(
+    store: PostgresStore[PostgresTx], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that comes back may send its first callers away."""
+    really, asked = Lease.is_committed, list[int]()
+
+    def is_committed(lease: Lease, connection: Any, *of: Any) -> bool | None:
+        asked.append(1)
+        if len(asked) == 1:
+            connection.close()
+        return really(lease, connection, *of)
+
+    monkeypatch.setattr(worker, "DOUBT_S", 5)
+    monkeypatch.setattr(Lease, "is_committed", is_committed)
+    lose(monkeypatch, store, True)
+
+    assert await submit(store, "a") == Created(1)
+    assert len(asked) == 2
+
+
 async def test_a_doubt_that_nobody_resolves_is_the_end(
     store: PostgresStore[PostgresTx], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who cannot tell what is on disk does not go on."""
     lose(monkeypatch, store, True)
-    monkeypatch.setattr(worker, "DOUBT_PAUSE_MS", 1)
+    monkeypatch.setattr(worker, "DOUBT_S", 1)
     monkeypatch.setattr(Lease, "is_committed", lambda *_: None)
 
     with pytest.raises(StorageDead, match="nobody can tell what became of it"):
