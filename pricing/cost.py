@@ -135,11 +135,12 @@ def strongest(lines: Iterable[CostLine]) -> tuple[tuple[CostLine, ...], tuple[Co
 def standing(lines: Sequence[CostLine]) -> tuple[bool, ...]:
     """Tell of each of the *lines* of one call whether it is booked; the others are evidence.
 
-    One identity is (step, attempt, kind, response id; without an id on either side, the name). Per identity
-    the strongest source is kept, within one source the surest basis; a line that knows no amount yields to
-    any that does, and an estimate to any that is known. Within one source a response id counts once, and
-    every item without an id counts: two web searches are two costs. Once the egress saw a model call, usage
-    found in the answer is evidence only.
+    One identity is (step, attempt, kind, response id; without an id on either side, the name). An answer does
+    not know in which step it was asked for: what names neither step nor attempt is, by its response id, the
+    same cost as what another source says with them. Per identity the strongest source is kept, within one
+    source the surest basis; a line that knows no amount yields to any that does, and an estimate to any that
+    is known. Within one source a response id counts once, and every item without an id counts: two web
+    searches are two costs. Once the egress saw a model call, usage found in the answer is evidence only.
     """
     seen_at_egress = any(line.source is Source.EGRESS and line.kind is Kind.MODEL for line in lines)
     booked = [False] * len(lines)
@@ -159,29 +160,38 @@ def name_of_cost(line: CostLine) -> tuple[Kind, str, int, str]:
     return line.kind, line.step, line.attempt, bare
 
 
-def id_of_cost(line: CostLine) -> tuple[Kind, str, int, str] | None:
-    """Return what tells costs with a response id apart; None without one."""
-    return (line.kind, line.step, line.attempt, line.response_id) if line.response_id else None
+def answer_of(line: CostLine) -> tuple[Kind, str]:
+    """Return which answer a line with a response id is about."""
+    return line.kind, line.response_id
+
+
+def same_cost(one: CostLine, other: CostLine) -> bool:
+    """Tell whether two lines about one answer tell of one cost."""
+    where, elsewhere = (one.step, one.attempt), (other.step, other.attempt)
+    return where == elsewhere or (one.source is not other.source and _NOWHERE in {where, elsewhere})
+
+
+_NOWHERE: Final = ("", 1)  # neither step nor attempt was told
 
 
 class _Kept:
     """What was kept so far, by what identifies it."""
 
     def __init__(self) -> None:
-        self._ids: set[tuple[Kind, str, int, str]] = set()
+        self._answers: dict[tuple[Kind, str], list[CostLine]] = {}
         self._names: dict[tuple[Kind, str, int, str], set[tuple[Source, bool]]] = {}
 
     def take(self, line: CostLine) -> bool:
         """Keep *line* unless something kept is the same cost."""
-        identity = id_of_cost(line)
+        has_id = line.response_id != ""
+        answered = self._answers.setdefault(answer_of(line), []) if has_id else []
         named = self._names.setdefault(name_of_cost(line), set())
-        if identity in self._ids or any(
-            source is not line.source and not (identity and has_id) for source, has_id in named
+        if any(same_cost(line, each) for each in answered) or any(
+            source is not line.source and not (has_id and with_id) for source, with_id in named
         ):
             return False
-        if identity:
-            self._ids.add(identity)
-        named.add((line.source, identity is not None))
+        answered.append(line)
+        named.add((line.source, has_id))
         return True
 
 

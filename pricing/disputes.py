@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ledger.money import Amount, nano
-from pricing.cost import CostLine, Kind, Source, id_of_cost, name_of_cost
+from pricing.cost import CostLine, Kind, Source, answer_of, name_of_cost, same_cost
 
 TOLERANCE_PERCENT: Final = 1
 """How far what was told may be from what is booked before somebody should look."""
@@ -33,25 +33,24 @@ def disputes(kept: Sequence[CostLine], evidence: Iterable[CostLine]) -> tuple[Di
     held against the sum of its name: a header may tell in one item what an answer
     tells in two. Where an amount is unknown there is nothing to compare.
     """
-    by_id = {identity: line for line in kept if (identity := id_of_cost(line))}
+    by_id: dict[tuple[Kind, str], list[CostLine]] = {}
     by_name: dict[Key, list[CostLine]] = {}
     for line in kept:
         by_name.setdefault(name_of_cost(line), []).append(line)
+        if line.response_id:
+            by_id.setdefault(answer_of(line), []).append(line)
     told: dict[tuple[Key, Source], list[CostLine]] = {}
     found: list[Dispute | None] = []
     for line in evidence:
-        same = by_id.get(id_of_cost(line) or _NOTHING)
-        if same is not None:
-            found.append(_dispute([line], [same]))
+        same = [each for each in by_id.get(answer_of(line), ()) if same_cost(line, each)]
+        if same:
+            found.append(_dispute([line], same))
         else:
             told.setdefault((name_of_cost(line), line.source), []).append(line)
     for (name, source), lines in told.items():
         others = [line for line in by_name.get(name, ()) if line.source is not source]
         found.append(_dispute(lines, others))
     return tuple(each for each in found if each is not None)
-
-
-_NOTHING: Final = (Kind.MODEL, "", 0, "")  # no attempt is the zeroth
 
 
 def _dispute(told: Sequence[CostLine], kept: Sequence[CostLine]) -> Dispute | None:

@@ -182,6 +182,19 @@ def test_another_identity_is_another_cost(other: CostLine) -> None:
     assert strongest([first, other]) == ((first, other), ())
 
 
+@pytest.mark.parametrize("weaker", [Source.HEADER, Source.USAGE])
+def test_an_answer_does_not_know_its_step(weaker: Source) -> None:
+    """A report may name step and attempt; by its response id the answer itself tells of the same cost."""
+    answer = a_line(weaker, 5, response_id="r1")
+    report = a_line(Source.REPORT, 5, response_id="r1", step="plan", attempt=2)
+    other_step = a_line(Source.REPORT, 5, response_id="r1", step="draft")
+    unsaid = a_line(Source.REPORT, None, response_id="r1", step="plan")
+
+    assert strongest([answer, report]) == ((report,), (answer,))
+    assert strongest([answer, report, other_step]) == ((report, other_step), (answer,))
+    assert strongest([answer, unsaid]) == ((answer,), (unsaid,))
+
+
 def test_two_items_of_one_source_are_two_costs() -> None:
     """A header that lists two web searches declares both; the same response id twice is one answer."""
     search = a_line(Source.HEADER, name="web_search", kind=Kind.TOOL)
@@ -216,6 +229,7 @@ def test_usage_in_the_answer_is_evidence_once_the_egress_saw_a_model_call() -> N
             name=st.sampled_from(["a", "p/a", "b"]),
             kind=st.sampled_from([Kind.MODEL, Kind.TOOL]),
             response_id=st.sampled_from(["", "r1", "r2"]),
+            step=st.sampled_from(["", "s"]),
         ),
         max_size=12,
     )

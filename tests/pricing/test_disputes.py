@@ -63,6 +63,13 @@ def test_an_id_is_held_against_the_same_id() -> None:
     assert found(*reports, *answers, a_line(Source.HEADER, 100))[2:] == []
 
 
+def test_an_answer_is_held_against_the_step_it_was_asked_for_in() -> None:
+    """Whoever names the step tells of the same answer: what they say must agree."""
+    report = a_line(Source.REPORT, 50, response_id="r1", step="plan")
+
+    assert found(report, a_line(Source.USAGE, 70, response_id="r1")) == [(Source.USAGE, 70, 50)]
+
+
 def test_one_id_told_twice_by_one_source_must_agree() -> None:
     """The second is not booked, and what it says is not passed over."""
     first, second = a_line(Source.REPORT, 50, response_id="r1"), a_line(Source.REPORT, 70, response_id="r1")
