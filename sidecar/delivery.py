@@ -6,7 +6,7 @@ Knows no payment. State is bounded: what is read ahead, and the meter's own limi
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final, Protocol
 
@@ -187,12 +187,12 @@ class Delivery:
         except TimeoutError:
             self._lost = True
 
-    async def metered(self) -> Metered | None:
-        """Close the answer and return what it used; None if it broke off before it told."""
+    async def metered(self) -> Metered:
+        """Close the answer and return what it used, or that it broke off before it told."""
         await self.close()
         metered = self._meter.finish()
         whole = self._ended and not self._lost
-        return metered if whole or metered.usages else None
+        return metered if whole or metered.usages else replace(metered, lost=True)
 
     async def close(self) -> None:
         """Stop reading, give back what room is still taken, close the answer; safe more than once."""

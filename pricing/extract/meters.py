@@ -30,12 +30,14 @@ _DONE: Final = b"[DONE]"
 class Metered:
     """What one answer told: every model answer in it, the costs declared in it, and what went wrong first.
 
-    Each of *usages* becomes a cost line, unmeasured ones too; *declared* are lines already.
+    Each of *usages* becomes a cost line, unmeasured ones too; *declared* are lines already. *lost*: whoever
+    fed the meter knows that the answer broke off, and nothing of it tells what a model used.
     """
 
     usages: tuple[Reading, ...] = ()
     declared: tuple[CostLine, ...] = ()
     problem: str | None = None
+    lost: bool = False
 
 
 class Meter(Protocol):

@@ -27,21 +27,21 @@ def cost_lines(
 ) -> tuple[CostLine, ...]:
     """Return all that is known of what the call cost; its close says which of it is booked.
 
-    *metered* is None when the agent was asked and its answer was lost: what it
-    spent is unknown, and unknown is never zero. *declared* is the combined
+    *metered* is None when the agent was asked and nobody has its answer: what it
+    spent is unknown, beside what is declared, and unknown is never zero. *declared* is the combined
     `Sidecar-Cost` value, empty when there was none. *gateway* is the combined
     `x-litellm-response-cost` value: the cost of the one model answer there is,
     unless the agent declares costs of models itself; then those are all of them.
     *tariffs* gives figures of the seller's where nobody else does.
     """
-    found = Metered() if metered is None else metered
+    found = Metered(lost=True) if metered is None else metered
     answers = [cost_of(reading, cards, at_us) for reading in found.usages]
     header = parse_costs(declared) if declared else ()
     told = [header.line()] if isinstance(header, Malformed) else [*header]
     told += found.declared
     if Kind.MODEL not in [line.kind for line in told]:
         told += gateway_cost(gateway, answers)
-    lines = [*answers, *told] if metered is not None else [unmetered(), *told]
+    lines = [unmetered(), *told] if found.lost else [*answers, *told]
     if tariff is not None:
         lines.append(
             CostLine(Kind.EXTERNAL, "per_call", tariff, Basis.MEASURED, "config per_call", Source.TARIFF)

@@ -45,9 +45,22 @@ async def test_an_answer_that_broke_off_before_it_told_is_unknown(tmp_path: Path
         await delivery.drain()
         metered = await costing_of(stall).measured(delivery)
 
-        assert metered is None
         (line,) = costing_of(stall).lines(metered, b"")
         assert (line.amount, line.basis) == (None, Basis.UNKNOWN)
+
+
+async def test_what_was_declared_before_an_answer_broke_off_stays_known(tmp_path: Path) -> None:
+    """The rest is unknown beside it."""
+    headers = ((b"content-type", b"text/event-stream"),)
+    comment = b': sidecar-cost 0.0036;kind=tool;name="web_search"\n\n'
+    async with open_stall(tmp_path) as stall:
+        delivery = delivery_of(stall, Says(headers=headers, chunks=(comment, AnswerLost("x"))))
+        await delivery.drain()
+        metered = await costing_of(stall).measured(delivery)
+
+        lines = costing_of(stall).lines(metered)
+        told = [(line.name, line.amount) for line in lines]
+        assert told == [("unmetered", None), ("web_search", nano(3_600_000))]
 
 
 async def test_what_any_call_of_a_route_costs_is_a_line_of_its_own(tmp_path: Path) -> None:
