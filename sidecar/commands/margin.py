@@ -1,9 +1,11 @@
 """`sidecar margin`: what calls earned and cost, by a unit."""
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from ledger.money import USD, parse
+from pricing.margin import ZERO
 from sidecar.commands.configured import add_config
 from sidecar.commands.errors import Exit, Sentence
 from sidecar.commands.opened import books, print_json
@@ -28,6 +30,8 @@ _TITLES: Final = (
     "calls", "revenue", "model", "tool", "external", "retry", "fees", "margin", "ratio",
     "estimated", "unsettled cost", "unknown calls", "coverage",
 )  # fmt: skip
+_LESS: Final = {"refunds": "refunds_usd", "unsettled": "unsettled_usd", "bad debt": "bad_debt_usd"}
+"""What most tables have none of: a column stands behind the revenue where there is any."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -62,17 +66,20 @@ def run(arguments: argparse.Namespace) -> int:
 
 def table(answer: Mapping[str, Any]) -> str:
     """Return a margin table as `GET /api/v1/margin` answers it, for a terminal. Money is in USD."""
-    by = answer["by"]
-    rows = [_cells(row[by], row) for row in answer["items"]]
-    return aligned([(by, *_TITLES), *rows, _cells("total", answer["total"])])
+    by, total = answer["by"], answer["total"]
+    less = {title: name for title, name in _LESS.items() if parse(total[name], USD) > ZERO}
+    rows = [_cells(row[by], row, less.values()) for row in answer["items"]]
+    titles = (by, *_TITLES[:2], *less, *_TITLES[2:])
+    return aligned([titles, *rows, _cells("total", total, less.values())])
 
 
-def _cells(unit: str | None, row: Mapping[str, Any]) -> tuple[str | None, ...]:
+def _cells(unit: str | None, row: Mapping[str, Any], less: Iterable[str]) -> tuple[str | None, ...]:
     costs = row["cost_usd"]
     return (
         unit,
         str(row["calls"]),
         row["revenue_usd"],
+        *(row[name] for name in less),
         costs["model"],
         costs["tool"],
         costs["external"],

@@ -43,6 +43,20 @@ async def test_the_table_is_for_people(run: Run, shop: Shop) -> None:
     ]
 
 
+async def test_what_is_not_earned_yet_has_a_column_where_there_is_any(run: Run, shop: Shop) -> None:
+    """Whoever reads the table can add it up: revenue that is not margin is not left out of sight."""
+    await shop.serve(Sale(1))
+    await shop.defer(Sale(2, endpoint="POST /draft"))
+    _, out, _ = run("margin")
+
+    assert [row.split()[:5] for row in out.splitlines()] == [
+        ["endpoint", "calls", "revenue", "unsettled", "model"],
+        ["POST", "/draft", "1", "0.05", "0.05"],
+        ["POST", "/research", "1", "0.05", "0.00"],
+        ["total", "2", "0.10", "0.05", "0.00"],
+    ]
+
+
 async def test_json_is_what_the_api_answers(run: Run, shop: Shop) -> None:
     """The command and `GET /api/v1/margin` give the same object."""
     await shop.serve(Sale(1), line(), TOOL)
