@@ -1,8 +1,9 @@
 """OpenAI chat completions, and what others serve in that shape. Knows no transport and no price.
 
 `prompt_tokens` includes the cached ones; the usage of a stream is the last that is not null, in whatever
-chunk it comes. Some providers leave hidden reasoning out of `completion_tokens` but not out of
-`total_tokens`: what the total counts beyond the two is taken as output, so it is never too low.
+chunk it comes. Where it grew from chunk to chunk, it counts once a choice tells why it ended. Some providers
+leave hidden reasoning out of `completion_tokens` but not out of `total_tokens`: what the total counts beyond
+the two is taken as output, so it is never too low.
 """
 
 from collections.abc import Mapping
@@ -24,7 +25,11 @@ from pricing.extract.reported import reported_cost
 from pricing.extract.wire import Format, Room
 from pricing.usage import Reading, clean_text, measure
 
-WANTED: Final = {"id": 1024, "object": 1024, "model": 1024, "service_tier": 1024, "usage": 8192, "choices": 0}
+_ENDING: Final = "choices/0/finish_reason"
+_CHOICE: Final = ("choices/0/delta", "choices/0/message", "choices/0/text")
+
+_MEMBERS: Final = {"id": 1024, "object": 1024, "model": 1024, "service_tier": 1024, "usage": 8192}
+WANTED: Final = _MEMBERS | {_ENDING: 1024} | dict.fromkeys(_CHOICE, 0)
 
 _OBJECTS: Final = frozenset({"chat.completion", "chat.completion.chunk", "text_completion"})
 _OTHER_OBJECTS: Final = frozenset({"list", "response"})  # formats of their own
@@ -42,11 +47,13 @@ def read_answer(found: Found) -> Reading | None:
 
 @dataclass(slots=True)
 class _Answer:
-    """What is known so far of one answer of a stream."""
+    """What is known so far of one answer of a stream; *grew*: its usage was told as far as it had come."""
 
     chunks: int = 0
     model: str | None = None
     reading: Reading | None = None
+    grew: bool = False
+    ended: bool = False
 
 
 class ChatStream:
@@ -69,8 +76,12 @@ class ChatStream:
             return
         answer.chunks += 1
         answer.model = clean_text(found.values.get("model")) or answer.model
+        ending = found.values.get(_ENDING)
+        answer.ended |= ending is not None and ending != ""
         if found.values.get("usage") is not None:
-            answer.reading = _reading(found.values, answer.model, self._latest or None)
+            reading = _reading(found.values, answer.model, self._latest or None)
+            answer.grew |= answer.reading is not None and answer.reading != reading
+            answer.reading = reading
         elif not found.whole:
             answer.reading = None  # what was cut off may have been a newer usage
 
@@ -78,7 +89,7 @@ class ChatStream:
         """Tell every answer's usage, and every answer that has none."""
         readings: list[Reading] = []
         for response_id, answer in self._answers.items():
-            if answer.reading is not None:
+            if answer.reading is not None and (answer.ended or not answer.grew):
                 readings.append(answer.reading)
             elif answer.chunks > 1 or len(self._answers) == 1:
                 readings.append(unmeasured(answer.model, response_id or None, ENDED))
@@ -114,8 +125,12 @@ def _is_chat(values: Mapping[str, object]) -> bool:
     if isinstance(usage, dict) and "prompt_tokens" in usage:
         return True
     if kind is None:  # some servers leave it out
-        return "choices" in values and clean_text(values.get("model")) is not None
+        return _has_choices(values) and clean_text(values.get("model")) is not None
     return isinstance(kind, str) and kind in _OBJECTS
+
+
+def _has_choices(values: Mapping[str, object]) -> bool:
+    return _ENDING in values or any(name in values for name in _CHOICE)
 
 
 def _reading(values: Mapping[str, object], model: str | None, response_id: str | None) -> Reading:
@@ -126,7 +141,7 @@ def _reading(values: Mapping[str, object], model: str | None, response_id: str |
     if read is None or written is None:
         return unmeasured(model, response_id, DETAILS_UNREADABLE, reported_cost(usage))
     output = usage.get("completion_tokens")
-    if output is None and "choices" not in values:  # embeddings have a prompt and nothing else
+    if output is None and not _has_choices(values):  # embeddings have a prompt and nothing else
         output = 0
     cached = read.get("cached_tokens", usage.get("prompt_cache_hit_tokens"))  # DeepSeek's name for the same
     return measure(

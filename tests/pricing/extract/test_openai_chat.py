@@ -87,6 +87,7 @@ def test_every_split_of_a_stream_reads_the_same(line_end: bytes) -> None:
     assert read(b"text/event-stream", *(bytes([byte]) for byte in body)) == whole
 
 
+STOP = [{"index": 0, "delta": {}, "finish_reason": "stop"}]
 LARGE_CHOICE = {"message": {"content": 'words, "quotes" and \\ ' * 900, "audio": {"data": "QUJD" * 5000}}}
 LARGE = {
     b"application/json": written(an_answer(choices=[LARGE_CHOICE], usage=OPENAI)),
@@ -110,7 +111,28 @@ def test_the_last_usage_that_is_not_null_counts() -> None:
     """Servers that count as they go repeat the usage; a later null takes nothing back."""
     growing = [a_chunk(usage={"prompt_tokens": 9, "completion_tokens": n}) for n in (1, 2, 3)]
 
-    assert streamed(*growing, a_chunk(usage=None)) == (usage(input_tokens=9, output_tokens=3),)
+    assert streamed(*growing, a_chunk(usage=None, choices=STOP)) == (usage(input_tokens=9, output_tokens=3),)
+    assert streamed(a_chunk(usage=OPENAI), a_chunk(usage=OPENAI)) == streamed(a_chunk(usage=OPENAI))
+
+
+@pytest.mark.parametrize("unsaid", [None, ""])
+def test_usage_that_still_grew_when_the_stream_broke_off_is_unknown(unsaid: object) -> None:
+    """As far as it came is not what it cost: nobody told how the answer ended."""
+    choices = [{"index": 0, "delta": {"content": "a"}, "finish_reason": unsaid}]
+    growing = [
+        a_chunk(choices=choices, usage={"prompt_tokens": 9, "completion_tokens": n}) for n in (1, 2, 3)
+    ]
+
+    assert problem_of(streamed(*growing)) == "stream ended without usage"
+
+
+@pytest.mark.parametrize("odd", [{}, [], 1, {"a": []}])
+def test_an_odd_ending_is_one(odd: object) -> None:
+    """Whatever stands there, nothing is raised."""
+    growing = [a_chunk(usage={"prompt_tokens": 9, "completion_tokens": n}) for n in (1, 2)]
+    last = a_chunk(choices=[{"index": 0, "finish_reason": odd}])
+
+    assert streamed(*growing, last) == (usage(input_tokens=9, output_tokens=2),)
 
 
 def test_the_model_comes_from_any_chunk() -> None:
