@@ -20,10 +20,10 @@ def parse(text: str) -> int:
     if _TEXT.fullmatch(text):
         try:
             moment = datetime.fromisoformat(text.upper())
-        except ValueError:  # such as the 31st of June
-            moment = None
-        if moment is not None:
-            aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+            aware = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        except (ValueError, OverflowError):  # such as the 31st of June, or before the year 1 in UTC
+            aware = None
+        if aware is not None:
             return (aware - _EPOCH) // _MICROSECOND
     raise InstantText(
         f"{text[:40]!r} is not a time: write a date, 2026-05-01, "

@@ -42,6 +42,8 @@ def test_a_date_or_time_with_its_zone_is_one_instant(text: str, us: int) -> None
         "٢٠٢٦-05-01",
         "1777636800",
         "2026-05-01\n",
+        "0001-01-01T00:00:00+01:00",
+        "9999-12-31T23:59:59-01:00",
     ],
 )
 def test_other_texts_are_refused_with_a_sentence(text: str) -> None:
