@@ -9,7 +9,7 @@ from ledger.money import nano
 from pricing.cost import Kind
 from sidecar.adapters.learning import Learning, recall
 from sidecar.domain.closing import Ending
-from sidecar.domain.events import CallClosed, Lifecycle
+from sidecar.domain.events import CallClosed, CostsReported, Lifecycle
 from sidecar.domain.expecting import AGE_US, NEEDED, Expected
 from tests.sidecar.builders import NOW_US, open_books, verified
 from tests.sidecar.fakes import ManualClock, RecordingObserver
@@ -57,3 +57,14 @@ def test_what_is_served_is_noted_and_told_on(event: CallClosed | Lifecycle, lear
 
     assert expected.cost(NAME, clock.now_us()) == learnt
     assert observer.events == [event] * NEEDED
+
+
+def test_what_an_agent_reports_after_the_close_is_learnt() -> None:
+    """An agent that tells its costs late does not make its calls look free."""
+    observer, expected, clock = RecordingObserver(), Expected([NAME]), ManualClock()
+    learning = Learning(observer, expected, clock)
+    for number in range(NEEDED):
+        learning.saw(replace(CLOSED, call=f"call_{number}", cost_nano=()))
+        learning.saw(CostsReported(f"call_{number}", NAME, 1, 0, (("fee", 100), ("model", 7))))
+
+    assert expected.cost(NAME, clock.now_us()) == nano(7)

@@ -18,7 +18,7 @@ NOW_US = 10 * AGE_US
 def expecting(*costs: int, at_us: int = NOW_US) -> Expected:
     expected = Expected([NAME])
     for cost in costs:
-        expected.note(NAME, cost, at_us)
+        expected.note(NAME, "call_1", cost, at_us)
     return expected
 
 
@@ -44,12 +44,27 @@ def test_the_estimate_lies_among_the_costs(costs: list[int]) -> None:
 def test_only_recent_calls_of_known_endpoints_count() -> None:
     """The newest calls push out the oldest, an hour makes all of them old, and strangers are not kept."""
     expected = expecting(*[10**9] * NEEDED, *[7] * KEPT)
-    expected.note("GET /other", 1, NOW_US)
+    expected.note("GET /other", "call_1", 1, NOW_US)
 
     assert expected.cost(NAME, NOW_US) == nano(7)
     assert expected.cost(NAME, NOW_US + AGE_US - 1) == nano(7)
     assert expected.cost(NAME, NOW_US + AGE_US) is None
     assert expected.cost("GET /other", NOW_US) is None
+
+
+def test_what_becomes_known_later_of_a_call_counts() -> None:
+    """A report adds to its call, or takes from it, as long as that counts; of others nothing is known."""
+    expected = expecting(*[7] * NEEDED)
+    expected.note(NAME, "call_2", 7, NOW_US)
+    for call, more in (("call_2", NEEDED + 1), ("call_3", 10**9)):
+        expected.correct(NAME, call, more)
+        expected.correct("GET /other", call, more)
+    assert expected.cost(NAME, NOW_US) == nano(8)
+
+    for _ in range(KEPT):
+        expected.note(NAME, "call_4", 7, NOW_US)
+    expected.correct(NAME, "call_2", 10**9)
+    assert expected.cost(NAME, NOW_US) == nano(7)
 
 
 @pytest.mark.parametrize(

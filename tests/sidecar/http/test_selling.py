@@ -370,7 +370,7 @@ async def test_work_that_would_lose_money_is_refused_before_it_is_done(tmp_path:
         for number in range(NEEDED):
             assert stall.expected.cost(endpoint.name, stall.clock.now_us()) is None
             assert (await stall.buy(nonce=number + 1)).status == 200
-            stall.expected.note(endpoint.name, P * 9 // 10 + 1, stall.clock.now_us())
+            stall.expected.note(endpoint.name, "call_0", P * 9 // 10 + 1, stall.clock.now_us())
         before = len(stall.upstream.requests)
 
         refused = await stall.buy(nonce=9)
