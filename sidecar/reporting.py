@@ -16,6 +16,10 @@ from sidecar.tokens import BadToken, Tokens
 from sidecar.x402.bounded_json import read_objects
 
 US_PER_S: Final = 1_000_000
+_NO_REPORTS: Final = (
+    "The body is one report or a list of reports, in strict JSON; numbers are whole, "
+    'and an amount is a string, such as "0.0036".'
+)
 
 
 class Reporting:
@@ -41,9 +45,7 @@ class Reporting:
         now_us = self._s.clock.now_us()
         documents = read_objects(raw)
         if documents is None:
-            return ReportsRefused(
-                Code.REPORTS_MALFORMED, "The body is one report or a list of reports, in strict JSON."
-            )
+            return ReportsRefused(Code.REPORTS_MALFORMED, _NO_REPORTS)
         if len(documents) > self._bounds.reports_max:
             return ReportsRefused(Code.REPORTS_TOO_MANY)
         found = reports.read(documents, self._s.cards, now_us)

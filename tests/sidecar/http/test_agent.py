@@ -127,6 +127,13 @@ async def test_what_cannot_be_read_in_one_way_is_malformed(agent: Reporter, body
     assert (members["call"], members["reason"][-1]) == ("call_1", ".")
 
 
+async def test_an_amount_that_is_a_number_is_told_to_be_a_string(agent: Reporter) -> None:
+    """It is the likeliest mistake, and the JSON is not what is wrong with it."""
+    answer = await agent.report({**SEARCH, "amount_usd": 0.0036})
+
+    assert answer.json()["reason"].endswith('an amount is a string, such as "0.0036".')
+
+
 async def test_a_report_that_is_wrong_is_named(agent: Reporter) -> None:
     """The second of two has no kind: none of them is taken."""
     before = agent.stall.books.trace()
