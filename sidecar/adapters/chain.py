@@ -11,7 +11,7 @@ from typing import Final
 
 from sidecar.adapters.rpc import OddAnswer, Question, Rpc
 from sidecar.domain.transfers import TransferLog
-from sidecar.ports import Fault, Funds, Head, PayerNonce, TokenFacts
+from sidecar.ports import AnswerLost, Fault, Funds, Head, PayerNonce, TimedOut, TokenFacts
 
 # EIP-20 and EIP-3009: the first four bytes of the hash of a signature, and the hashes of the events.
 BALANCE_OF: Final = "0x70a08231"
@@ -37,7 +37,7 @@ Place = tuple[str, int]
 class RpcChain:
     """Implements `ports.Chain` over JSON-RPC, with failover between *urls*.
 
-    Log ranges are asked in pieces of `piece_blocks_max`, at most `pieces_max` of them.
+    Log ranges are asked in pieces of `piece_blocks_max`, or of what nodes accept; at most `pieces_max`.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class RpcChain:
         self._rpc = Rpc(
             urls, timeout_ms=timeout_ms, answer_bytes_max=answer_bytes_max, connections_max=connections_max
         )
-        self._piece_blocks_max = piece_blocks_max
+        self._piece_blocks = self._piece_blocks_max = piece_blocks_max
         self._pieces_max = pieces_max
 
     async def chain_id(self) -> int:
@@ -99,12 +99,7 @@ class RpcChain:
 
         A node that does not know *to_block* yet is at fault: its "nothing found" proves nothing.
         """
-        places: dict[PayerNonce, Place] = {}
-        for first, last in self._pieces(from_block, to_block):
-            wanted = [each for each in signed if each not in places]
-            for start in range(0, len(wanted), TOPICS_MAX):
-                some = wanted[start : start + TOPICS_MAX]
-                places |= await self._used_in(asset, some, first, last)
+        places = await self._places(asset, signed, from_block, to_block)
         found = await self._rpc.ask_each(
             sorted(set(places.values())),
             lambda place: ("eth_getTransactionReceipt", (place[0],)),
@@ -116,12 +111,33 @@ class RpcChain:
         """Close the client; nothing can be asked afterwards."""
         await self._rpc.close()
 
-    def _pieces(self, from_block: int, to_block: int) -> list[tuple[int, int]]:
-        """Cut a range, both ends included, into what nodes accept."""
-        step = self._piece_blocks_max
-        if to_block - from_block >= step * self._pieces_max:
-            raise Fault("the range of blocks is too long to be searched")
-        return [(first, min(first + step - 1, to_block)) for first in range(from_block, to_block + 1, step)]
+    async def _places(
+        self, asset: bytes, signed: Sequence[PayerNonce], first: int, to_block: int
+    ) -> dict[PayerNonce, Place]:
+        """Find where those of *signed* were used from block *first* on.
+
+        Nodes do not say how many blocks they accept: what is refused is halved, and pieces grow again.
+        """
+        places: dict[PayerNonce, Place] = {}
+        left = self._pieces_max
+        while first <= to_block:
+            if to_block - first >= self._piece_blocks_max * left:
+                raise Fault("the range of blocks is too long to be searched")
+            left -= 1
+            blocks = min(self._piece_blocks, to_block - first + 1)
+            wanted = [each for each in signed if each not in places]
+            try:
+                for start in range(0, len(wanted), TOPICS_MAX):
+                    some = wanted[start : start + TOPICS_MAX]
+                    places |= await self._used_in(asset, some, first, first + blocks - 1)
+            except AnswerLost as lost:
+                if blocks == 1 or isinstance(lost, TimedOut):
+                    raise
+                self._piece_blocks = blocks // 2
+            else:
+                self._piece_blocks = min(max(self._piece_blocks, 2 * blocks), self._piece_blocks_max)
+                first += blocks
+        return places
 
     async def _used_in(
         self, asset: bytes, signed: Sequence[PayerNonce], first: int, last: int

@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Final, TypeVar
 
 from sidecar.adapters.wire import Limits, Peer, lost, origin_of
-from sidecar.ports import AnswerLost, Fault, TimedOut
+from sidecar.ports import AnswerLost, Fault, NothingSent, TimedOut
 from sidecar.urls import read
 from sidecar.x402.bounded_json import read_loose_object
 
@@ -65,7 +65,8 @@ class Rpc:
         """Ask all *questions* of one node in one batch; *read* turns the results, in order, into a value.
 
         A result that *read* calls an OddAnswer counts as the node's fault. Fault: no node
-        gave a sound answer; it is the fault of the last one asked.
+        gave a sound answer; it is the fault of the last one that said anything, which may
+        accept less at once, and of the last one asked where all were silent.
         """
         fault: Fault | None = None
         start = self._first
@@ -77,7 +78,8 @@ class Rpc:
             except OddAnswer as odd:
                 fault = lost(node.name, str(odd))
             except Fault as failed:
-                fault = failed
+                if fault is None or _silent(fault) or not _silent(failed):
+                    fault = failed
             else:
                 self._first = index
                 return value
@@ -132,6 +134,10 @@ class Rpc:
         if answer.status != 200:
             raise OddAnswer(f"status {answer.status}")
         return results(answer.body, len(questions))
+
+
+def _silent(fault: Fault) -> bool:
+    return isinstance(fault, NothingSent | TimedOut)
 
 
 def results(body: bytes, count: int) -> list[object]:

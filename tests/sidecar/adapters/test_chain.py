@@ -231,6 +231,57 @@ RECEIPT: dict[str, Any] = {
 }
 
 
+class StingyRpc(ScriptedRpc):
+    """A node that accepts ranges of so many blocks, and notes those it is asked for."""
+
+    def __init__(self, blocks_max: int) -> None:
+        super().__init__(
+            {"eth_blockNumber": "0xffff", "eth_getLogs": [], "eth_getTransactionReceipt": RECEIPT}
+        )
+        self.blocks_max = blocks_max
+        self.asked: list[tuple[int, int]] = []
+
+    async def ask(self, questions: Sequence[Question], read: Callable[[Sequence[object]], T]) -> T:
+        """Answer with the log of block 5 where it is asked for."""
+        method, (wanted, *_) = questions[-1]
+        if method == "eth_getLogs":
+            assert isinstance(wanted, dict)
+            first, last = int(wanted["fromBlock"], 16), int(wanted["toBlock"], 16)
+            self.asked.append((first, last))
+            if last - first >= self.blocks_max:
+                raise AnswerLost("the node refused with code -32005")
+            self._by_method["eth_getLogs"] = [USED] if first <= 5 <= last else []
+        return await super().ask(questions, read)
+
+
+@pytest.mark.parametrize("blocks_max", [1, 7, 500, 999])
+async def test_a_range_is_cut_into_what_the_node_accepts(blocks_max: int) -> None:
+    """Whatever its limit is, everything is searched, once; and it is found again with few refusals."""
+    chain, node = RpcChain(["http://127.0.0.1:1"], piece_blocks_max=1_000), StingyRpc(blocks_max)
+    chain._rpc = node
+    for _ in range(2):
+        found = await chain.transfers_of(
+            ASSET, [(PAYER, NONCE), (STRANGER, NONCE)], from_block=1, to_block=300
+        )
+        assert found.keys() == {(PAYER, NONCE)}
+        accepted = [(first, last) for first, last in node.asked if last - first < blocks_max]
+        assert [block for first, last in accepted for block in range(first, last + 1)] == [*range(1, 301)]
+        assert len(node.asked) <= 2 * len(accepted) + 10
+        node.asked.clear()
+
+
+async def test_a_node_that_refuses_everything_is_not_asked_for_ever() -> None:
+    """One block is the least that can be asked for; and the pieces of one search are counted."""
+    chain, node = RpcChain(["http://127.0.0.1:1"], pieces_max=50), StingyRpc(0)
+    chain._rpc = node
+    with pytest.raises(AnswerLost, match="-32005"):
+        await chain.transfers_of(ASSET, [(PAYER, NONCE)], from_block=1, to_block=300)
+    node.blocks_max = 1
+    with pytest.raises(Fault, match="too long"):
+        await chain.transfers_of(ASSET, [(PAYER, NONCE), (STRANGER, NONCE)], from_block=1, to_block=300)
+    assert len(node.asked) < 100
+
+
 async def found_in(head: object, logs: object, receipt: object) -> tuple[TransferLog, ...]:
     """What is found in blocks 1 to 9 when a node says this."""
     chain = a_chain(eth_blockNumber=head, eth_getLogs=logs, eth_getTransactionReceipt=receipt)

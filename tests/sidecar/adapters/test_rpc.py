@@ -145,13 +145,20 @@ async def test_no_question_is_no_request(nobody: str) -> None:
 
 
 async def test_when_every_node_fails_the_last_fault_is_told(listen: Listen, nobody: str) -> None:
-    """One fault comes out, named after the node it is about, without the path that may be a key."""
+    """One fault comes out, named after the node it is about, without the path that may be a key.
+
+    A node that refused counts more than one that said nothing: it may accept less at once.
+    """
     quiet = await listen(silence)
     for urls, kind in (([quiet, nobody + "/key"], NothingSent), ([nobody, quiet + "/key"], TimedOut)):
         with pytest.raises(kind) as caught:
             await methods(Rpc(urls, timeout_ms=100))
         assert str(caught.value).startswith("rpc http://127.0.0.1:")
         assert "key" not in str(caught.value)
+    refusing = await listen(limited(0, []))
+    for urls in ([nobody, refusing, quiet], [refusing, nobody]):
+        with pytest.raises(AnswerLost, match="-32014"):
+            await ask_each(Rpc(urls, timeout_ms=100), 1)
 
 
 async def test_a_result_the_reader_calls_odd_is_the_nodes_fault(listen: Listen) -> None:
