@@ -18,7 +18,7 @@ from sidecar.domain.closing import abandon_unit, close_orphan_unit
 from sidecar.domain.events import NeedsAttention
 from sidecar.domain.payments import State
 from sidecar.domain.records import Closing, Payment, RecordsTx
-from sidecar.domain.resolving import undecidable_unit
+from sidecar.domain.resolving import undecided_unit
 from sidecar.ports import Fault, StorageGone
 from sidecar.services import Services
 from sidecar.settlement import ask_again, by_till, till_of
@@ -27,6 +27,8 @@ from sidecar.weighing import Watched, Weighing
 BATCH: Final = 500
 ASK_AGAIN_S: Final = 60
 """How often a facilitator is asked again about one unknown settlement, in seconds."""
+ASKED_AT_ONCE: Final = 16
+"""About how many at once: one that does not answer must not outlast the time of all others."""
 _WITHOUT_A_CHAIN: Final = frozenset({State.UNKNOWN, State.DOUBTFUL, State.OWED})
 """What only a facilitator, or the time, can decide where no chain can be asked."""
 _NOT_SERVED: Final = Closing("failed", 0, 0, (metering.unmetered(),))
@@ -121,9 +123,14 @@ class Recovery:
             )
         )
         proven = await self._weighing.weigh([each for each in found if each.network in seen])
-        for payment in found:
-            if payment.state in _WITHOUT_A_CHAIN and payment.network not in self._watched:
+        gate = asyncio.Semaphore(ASKED_AT_ONCE)
+
+        async def ask(payment: Payment) -> None:
+            async with gate:
                 await self._ask_again(payment)
+
+        unwatched = [each for each in found if each.network not in self._watched]
+        await asyncio.gather(*[ask(each) for each in unwatched if each.state in _WITHOUT_A_CHAIN])
         return proven > 0 and len(found) == BATCH
 
     async def _head(self, network: str) -> bool:
@@ -137,25 +144,31 @@ class Recovery:
         return True
 
     async def _undecidable(self, payment: Payment) -> None:
-        unit = partial(undecidable_unit, claim_key=payment.claim_key, now_us=self._s.clock.now_us())
-        await self._s.commits.once(unit)
+        unit = partial(undecided_unit, claim_key=payment.claim_key, now_us=self._s.clock.now_us())
         self._asked_us.pop(payment.claim_key, None)
-        self._attention("settlement_undecidable", "no evidence can be had: a person must decide", payment)
+        if await self._s.commits.once(unit):
+            self._attention("settlement_undecidable", "no evidence can be had: a person must decide", payment)
 
     async def _ask_again(self, payment: Payment) -> None:
-        """Without a chain to ask, the same facilitator's clean word is the only evidence there can be."""
-        now_us = self._s.clock.now_us()
-        offer = self._offers.get(till_of(payment))
-        if now_us // 1_000_000 > payment.valid_before + ASK_AGAIN_S:
+        """Without a chain to ask, the same facilitator's clean word is the only evidence there can be.
+
+        It is asked for once more before nobody can tell: a process that was away was not there to ask.
+        """
+        now_us, asked_us = self._s.clock.now_us(), self._asked_us.get(payment.claim_key)
+        offer = None if payment.state is State.OWED else self._offers.get(till_of(payment))
+        over = now_us // 1_000_000 > payment.valid_before + ASK_AGAIN_S
+        if over and (offer is None or asked_us is not None):
             await self._undecidable(payment)
             return
-        if offer is None or payment.state is State.OWED:
-            return
-        if now_us - self._asked_us.get(payment.claim_key, payment.changed_us) < ASK_AGAIN_S * 1_000_000:
+        # A clock that was set back tells nothing of how long ago that was.
+        since_us = now_us - (payment.changed_us if asked_us is None else asked_us)
+        if offer is None or (not over and 0 <= since_us < ASK_AGAIN_S * 1_000_000):
             return
         self._asked_us[payment.claim_key] = now_us
         if await ask_again(self._s, payment, offer):
             self._asked_us.pop(payment.claim_key, None)
+        elif over:
+            await self._undecidable(payment)
 
     def _attention(self, code: str, detail: str, payment: Payment) -> None:
         self._s.observer.saw(NeedsAttention(code, detail, payment.call))

@@ -162,6 +162,17 @@ def undecidable_unit(tx: RecordsTx, claim_key: bytes, now_us: int) -> Payment:
     return dead_unit(tx, claim_key, now_us)
 
 
+def undecided_unit(tx: RecordsTx, claim_key: bytes, now_us: int) -> bool:
+    """Nobody can be asked what became of a payment: as `undecidable_unit`.
+
+    False, and nothing changed, if that was decided meanwhile, be it by somebody's word.
+    """
+    if stored(tx, claim_key).state not in {State.OWED, State.DOUBTFUL, State.UNKNOWN}:
+        return False
+    undecidable_unit(tx, claim_key, now_us)
+    return True
+
+
 def repaid_unit(tx: RecordsTx, debt: Payment, now_us: int) -> None:
     """The payer's credit covers this debt, and pays it."""
     state = after(debt.state, Fact.REPAID)

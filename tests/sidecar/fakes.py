@@ -42,12 +42,13 @@ RICH: Final = 10**12
 
 @dataclass
 class ManualClock:
-    """Stands still until it is told otherwise."""
+    """Stands still until it is told otherwise. `set_back_us`: how far its time of day was set back."""
 
     time_us: int = NOW_US
+    set_back_us: int = 0
 
     def now_us(self) -> int:
-        return self.time_us
+        return self.time_us - self.set_back_us
 
     def monotonic_us(self) -> int:
         return self.time_us

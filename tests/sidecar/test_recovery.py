@@ -536,6 +536,45 @@ async def test_a_facilitator_is_asked_again_now_and_then(tmp_path: Path) -> None
             assert len(stall.facilitator.settled) == asked
 
 
+async def test_a_clock_that_was_set_back_keeps_nobody_from_asking(tmp_path: Path) -> None:
+    """How long ago it was asked cannot be told then, and an hour is more than a payment lives."""
+    async with open_stall(tmp_path, chain=False) as stall:
+        stall.facilitator.settles = [TimedOut("no answer")] * 9
+        await stall.buy()
+        recovery = stall.recovery(watch=False)
+        for set_back_us, asked in ((0, 1), (1, 2), (1, 2), (3_600_000_000, 3), (3_600_000_000, 3)):
+            stall.clock.set_back_us = set_back_us
+            await recovery.look()
+            assert len(stall.facilitator.settled) == asked
+
+
+async def test_one_that_does_not_answer_keeps_no_other_waiting(tmp_path: Path) -> None:
+    """Each would outlast the time in which the next one can still be asked for."""
+    async with open_stall(tmp_path, chain=False) as stall:
+        stall.facilitator.settles = [TimedOut("no answer")] * 2
+        for nonce in (1, 2):
+            await stall.buy(nonce, target=b"/research?%d" % nonce)
+        stall.facilitator.gate.clear()
+        stall.clock.pass_s(ASK_AGAIN_S)
+        looking = asyncio.create_task(stall.recovery(watch=False).look())
+        await until(lambda: len(stall.facilitator.settled) == 4)
+        stall.facilitator.gate.set()
+        await looking
+
+        assert await stall.state() is State.CREDITED
+
+
+async def test_a_process_that_was_away_asks_once_before_it_gives_up(tmp_path: Path) -> None:
+    """Started again long after, it hears the word of whoever was asked, and needs no person."""
+    async with open_stall(tmp_path, chain=False) as stall:
+        stall.facilitator.settles = [TimedOut("no answer")]
+        await stall.buy()
+        await ask_again(stall, 3_600)
+
+        assert await stall.state() is State.CREDITED
+        assert stall.books.balances() == CREDIT
+
+
 async def test_another_facilitator_is_never_asked_instead(tmp_path: Path) -> None:
     """Whoever was not asked before knows nothing, and would settle anew."""
     other = "https://other.example"

@@ -17,6 +17,7 @@ from sidecar.domain.resolving import (
     dead_unit,
     repaid_unit,
     undecidable_unit,
+    undecided_unit,
 )
 from tests.sidecar.builders import NOW_US, Books, P, a_log, a_transaction, verified
 from tests.sidecar.shop import FACILITATOR, FEE
@@ -380,3 +381,22 @@ async def test_a_debt_is_paid_once(books: Books) -> None:
     assert (row["settlement"], row["transaction_hash"], row["captured_nano"]) == ("settled", "", P)
     with pytest.raises(AssertionError, match="that is delivered cannot be repaid"):
         await books.run(repaid_unit, payment, NOW_US)
+
+
+@pytest.mark.parametrize("prepare", [Books.settled, delivered, credited, failed, defaulted, on_credit])
+async def test_what_was_decided_meanwhile_stays_so(books: Books, prepare: Prepare) -> None:
+    """That nobody could be asked disproves no word that came in the last moment."""
+    payment = await prepare(books)
+    before = books.balances()
+
+    assert not await books.run(undecided_unit, payment.claim_key, NOW_US)
+    assert (await books.payment(payment), books.balances()) == (payment, before)
+
+
+async def test_what_nobody_can_be_asked_about_waits_for_a_person(books: Books) -> None:
+    """Its money goes to suspense, once."""
+    payment = await books.unknown()
+
+    assert await books.run(undecided_unit, payment.claim_key, NOW_US)
+    assert (await books.payment(payment)).state is State.SUSPENDED
+    assert not await books.run(undecided_unit, payment.claim_key, NOW_US)
