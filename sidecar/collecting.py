@@ -141,7 +141,7 @@ class Collector:
             each
             for each in doubtful
             if each.valid_before > now_us // US_PER_S
-            and now_us - self._asked_us.get(each.claim_key, each.changed_us) >= _pause_us(each, now_us)
+            and self._rested(each, now_us)
             and till_of(each) in self._offers
             and self._s.facilitators.admits(kind_of(each))
         ]
@@ -155,6 +155,11 @@ class Collector:
                 await ask_again(self._s, payment, self._offers[till_of(payment)])
 
         await asyncio.gather(*map(ask, due))
+
+    def _rested(self, payment: Payment, now_us: int) -> bool:
+        """Tell whether it was asked for long enough ago, or the clock was set back, which tells nothing."""
+        since_us = now_us - self._asked_us.get(payment.claim_key, payment.changed_us)
+        return not 0 <= since_us < _pause_us(payment, now_us)
 
     async def _warn(self) -> None:
         """Tell once of each payment that will soon be lost, as nobody settles it."""

@@ -28,7 +28,7 @@ async def fund(services: Services, admitted: Admitted, asking: Callable[[], byte
     chain = services.chains.get(admitted.payment.network)
     try:
         if chain is not None:
-            asked_us = services.clock.now_us()
+            asked_us = services.clock.monotonic_us()
             source, reason = "chain", await _on_chain(chain, admitted, services.purses, asked_us)
         else:
             source, reason = await _by_word(facilitators, admitted, asking())

@@ -272,6 +272,19 @@ async def test_what_is_in_doubt_is_asked_for_again(tmp_path: Path) -> None:
         assert len(set(stall.facilitator.settled)) == 1
 
 
+async def test_a_clock_that_was_set_back_keeps_no_doubt_waiting(tmp_path: Path) -> None:
+    """How long ago it was asked for cannot be told then, and an hour is more than a payment lives."""
+    async with open_stall(tmp_path, endpoint=DEFERRED) as stall:
+        await owing(stall, "call_1")
+        stall.facilitator.settles = [AnswerLost("reset")]
+        collector = stall.collector()
+        await collector.collect()
+        stall.clock.set_back_us = 3_600 * US_PER_S
+        await collector.collect()
+
+        assert await stall.state() is State.DELIVERED
+
+
 async def test_what_is_in_doubt_and_ends_soon_is_asked_for_sooner(tmp_path: Path) -> None:
     """What a process that died had named, and maybe never asked for, is not lost by waiting."""
     async with open_stall(tmp_path, endpoint=DEFERRED) as stall:
