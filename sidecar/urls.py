@@ -13,7 +13,7 @@ from ledger.values import value
 
 _OWN_PORTS: Final = {"http": 80, "https": 443}
 _TEXT: Final = re.compile(r"(?i)https?://[!-\"$-\[\]-~]+")
-_HOST: Final = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?")
+_HOST: Final = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?")
 _NUMBER: Final = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?")
 _DOTS: Final = re.compile(r"(?i)(?:\.|%2e){1,2}")
 _NOT_IN_A_PATH: Final = '"<>`{}'
