@@ -272,6 +272,27 @@ async def test_what_is_in_doubt_is_asked_for_again(tmp_path: Path) -> None:
         assert len(set(stall.facilitator.settled)) == 1
 
 
+async def test_a_doubt_that_is_not_answered_keeps_nothing_waiting(tmp_path: Path) -> None:
+    """Whoever was asked hangs; what is owed since then is collected by another one meanwhile, in time."""
+    async with open_stall(tmp_path, endpoint=DEFERRED, others=(OTHER,)) as stall:
+        doubts = [f"call_{number}" for number in range(1, FAULTS_MAX + 1)]
+        await owing(stall, *doubts)
+        stall.facilitator.settles = [AnswerLost("reset")] * FAULTS_MAX
+        collector = stall.collector(at_once=FAULTS_MAX)
+        await collector.collect()
+        stall.facilitator.gate.clear()
+        stall.clock.time_us += ASK_AGAIN_US
+        await collector.collect()
+        assert len(stall.facilitator.settled) == 2 * FAULTS_MAX
+        await stall.books.owed(verified(DEFERRED, call="call_9", nonce=9))
+        await collector.collect()
+        assert await states(stall) == dict.fromkeys(doubts, State.DOUBTFUL) | {"call_9": State.DELIVERED}
+
+        stall.facilitator.gate.set()
+        await collector.finish()
+        assert set((await states(stall)).values()) == {State.DELIVERED}
+
+
 async def test_a_clock_that_was_set_back_keeps_no_doubt_waiting(tmp_path: Path) -> None:
     """How long ago it was asked for cannot be told then, and an hour is more than a payment lives."""
     async with open_stall(tmp_path, endpoint=DEFERRED) as stall:
