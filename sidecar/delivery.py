@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass, replace
 from enum import Enum
+from math import inf
 from typing import Final, Protocol
 
 from pricing.extract import Meter, Metered
@@ -112,12 +113,12 @@ class Delivery:
         self._bounds = bounds
         self._room = room
         self._ahead: deque[bytes] = deque()
-        self._held = 0
-        self._ahead_max = 0
+        self._held = self._ahead_max = 0
         self._halted = False
         self._filling: asyncio.Task[None] | None = None  # reads ahead
         self._ended = False
         self._lost = False
+        self._until_s: float | None = None  # when it must be at its end
         self._waits_for_buyer = False
         self._copy: bytearray | None = bytearray()
 
@@ -160,17 +161,20 @@ class Delivery:
         taken = await exchange.replay(whole, receipt, within_s=self._bounds.stream_total_s)
         return End.DELIVERED if taken else End.BUYER_LEFT
 
-    async def stream(self, exchange: Exchange) -> End:
-        """Send the body as it comes. The total time is bounded: whoever is waited for then, has stopped."""
+    async def stream(self, exchange: Exchange, pause_s: float = inf) -> End | None:
+        """Send the body as it comes; None after *pause_s* if it is not at its end: then it may go on.
+
+        The total time is bounded: whoever is waited for then, has stopped.
+        """
+        now_s = asyncio.get_running_loop().time()
+        self._until_s = self._until_s or now_s + self._bounds.stream_total_s
         try:
-            async with asyncio.timeout(self._bounds.stream_total_s):
-                return await self._stream(exchange)
+            async with asyncio.timeout_at(self._until_s):
+                return await self._stream(exchange, now_s + pause_s)
         except TimeoutError:
             exchange.cut()
-            if self._waits_for_buyer:
-                return End.BUYER_LEFT
-            self._lost = True
-            return End.BROKEN_OFF
+            self._lost = not self._waits_for_buyer
+            return End.BROKEN_OFF if self._lost else End.BUYER_LEFT
 
     async def drain(self) -> None:
         """Read the rest for its cost alone, within bounds; what is beyond them stays unknown."""
@@ -204,10 +208,12 @@ class Delivery:
             await asyncio.wait((filling,))
         await self._answer.close()
 
-    async def _stream(self, exchange: Exchange) -> End:
+    async def _stream(self, exchange: Exchange, pause_s: float) -> End | None:
         while (chunk := await self._take()) is not None:
             if not await self._hand(exchange.send(chunk)):
                 return End.BUYER_LEFT
+            if not self._ended and asyncio.get_running_loop().time() >= pause_s:
+                return None
         if self._lost:
             exchange.cut()
             return End.BROKEN_OFF

@@ -5,6 +5,7 @@ Whatever ends a call early closes it all the same: released, credited, or unknow
 
 from collections.abc import Awaitable, Callable
 from functools import partial
+from math import inf
 
 from pricing.cost import CostLine
 from sidecar.costing import Costing
@@ -13,7 +14,7 @@ from sidecar.domain import fees
 from sidecar.domain.admission import RETRY_AFTER_S
 from sidecar.domain.call import Admitted, Flow
 from sidecar.domain.closing import Ending, abandon_unit, close_unit, lines_of, release_and_close_unit
-from sidecar.domain.collecting import pressing
+from sidecar.domain.collecting import pressing, trusted_s
 from sidecar.domain.events import CallClosed, NeedsAttention
 from sidecar.domain.outcomes import Failed, NotSent, Outcome, Paid, not_paid, receipt
 from sidecar.domain.payments import State
@@ -47,7 +48,7 @@ class Running:
     @property
     def _owed(self) -> bool:
         """Tell whether the call is served before its payment is asked for."""
-        return self._admitted.flow is Flow.DEFERRED and not self._payment.on_credit
+        return self._admitted.flow is Flow.DEFERRED and self._payment.state is State.OPEN
 
     @property
     def _paid(self) -> bool:
@@ -86,7 +87,8 @@ class Running:
         if work is not None:
             work.delivery.read_ahead()
         # Whatever happens to the answer meanwhile, who was asked to settle is heard out.
-        asked = await ask(self._s, self._payment, self._asking(), self._answer_unknown)
+        unknown = partial(self._exchange.refuse, self._ask_again(Code.SETTLEMENT_UNKNOWN))
+        asked = await ask(self._s, self._payment, self._asking(), unknown)
         self._payment = asked.recorded.payment
         if work is not None:
             work.delivery.halt()
@@ -96,7 +98,7 @@ class Running:
         return False
 
     async def deliver(self, work: Work) -> None:
-        """Let the body out; what it earned is decided by who stopped."""
+        """Let the body out, and settle on the way what outlasts trust; who stopped decides what it earned."""
         paid_by = None if self._owed else receipt(self._payment)
         end = await work.delivery.at_once(self._exchange, paid_by)
         if end is None:
@@ -104,6 +106,10 @@ class Running:
         else:
             self._delivered = work.answer.status
         self._s.reached("started")
+        trust_s = trusted_s(self._payment, self._s.clock.now_us() // 1_000_000) if self._owed else inf
+        end = end or await work.delivery.stream(self._exchange, trust_s)
+        if end is None and not await self.settle(work):
+            return
         end = end or await work.delivery.stream(self._exchange)
         self._delivered = 0 if end is End.BROKEN_OFF else work.answer.status
         if end is End.BUYER_LEFT:
@@ -225,9 +231,6 @@ class Running:
             return Refusal(Code.SETTLEMENT_FAILED, reason=outcome.reason, call=self._payment.call)
         not_sent = isinstance(outcome, NotSent)
         return self._ask_again(Code.SETTLEMENT_UNAVAILABLE if not_sent else Code.SETTLEMENT_UNKNOWN)
-
-    async def _answer_unknown(self) -> None:
-        await self._exchange.refuse(self._ask_again(Code.SETTLEMENT_UNKNOWN))
 
     def _ask_again(self, code: Code) -> Refusal:
         return Refusal(code, call=self._payment.call, retry_after_s=RETRY_AFTER_S)

@@ -34,7 +34,12 @@ def pressing(payment: Payment, opened: Amount, exposure: Amount, now_s: int) -> 
     Its authorization ends soon, or its payer has half of its *exposure* open: one
     that pays must not be refused because we are slow to ask.
     """
-    return payment.valid_before - now_s < NEAR_S or 2 * opened.units >= exposure.units
+    return trusted_s(payment, now_s) < 0 or 2 * opened.units >= exposure.units
+
+
+def trusted_s(payment: Payment, now_s: int) -> int:
+    """Return how many seconds *payment* may still wait to be asked for; negative if it should not."""
+    return payment.valid_before - NEAR_S - now_s
 
 
 def naming_unit(tx: RecordsTx, named: Mapping[bytes, str], owner: str, now_us: int) -> list[Payment]:

@@ -13,6 +13,7 @@ from x402.schemas import SettleResponse
 from ledger.money import nano
 from sidecar import commits
 from sidecar.domain.call import Flow
+from sidecar.domain.collecting import NEAR_S
 from sidecar.domain.payments import State
 from sidecar.flows import FLOWS
 from sidecar.ports import AnswerLost, NothingSent, TimedOut
@@ -608,6 +609,47 @@ async def test_a_buyer_who_leaves_a_deferred_call_owes_for_it(tmp_path: Path) ->
         again = await stall.buy()
         assert (again.status, again.body) == (200, COMPLETION)
         assert stall.count("upstream") == {"upstream": 1}
+
+
+@pytest.mark.parametrize(
+    ("settles", "state", "balances", "whole"),
+    [
+        ([], State.DELIVERED, COLLECTED, True),
+        (
+            [SettleReply(False, "", NETWORK, None, None, reasons.INSUFFICIENT_FUNDS)],
+            State.FAILED,
+            PAID_BEFORE,
+            False,
+        ),
+        ([AnswerLost("reset")], State.UNKNOWN, and_before(OPEN), False),
+    ],
+    ids=["settled", "refused", "unknown"],
+)
+async def test_an_answer_that_would_outlast_its_payment_is_settled_on_the_way(
+    tmp_path: Path,
+    settles: list[SettleReply | Exception],
+    state: State,
+    balances: dict[str, int],
+    *,
+    whole: bool,
+) -> None:
+    """Asked for at its end, the authorization would be dead, and an honest payer would owe."""
+    async with open_stall(tmp_path, endpoint=DEFERRED) as stall:
+        await stall.paid_before()
+        stall.facilitator.settles = list(settles)
+        stall.upstream.script = [Says(chunks=(b"x" * 40, b"y" * 40))]
+        stall.upstream.gate.clear()
+        buyer, task = stall.ask(headers=[stall.payment()])
+        await stall.upstream.asked.wait()
+        stall.clock.pass_s(180 - NEAR_S)
+        stall.upstream.gate.set()
+        await task
+
+        assert (buyer.status, buyer.body, buyer.ended) == (200, b"x" * 40 + b"y" * 40 * whole, whole)
+        assert buyer.header(b"payment-response") is None, "nobody was asked when it began"
+        assert stall.count("settle") == {"settle": 1}
+        assert await stall.state() is state
+        assert stall.books.balances() == balances
 
 
 async def test_of_five_hundred_copies_of_a_deferred_payment_one_is_worked_for(tmp_path: Path) -> None:
