@@ -98,7 +98,7 @@ def let_in(surface: Surface, payment: dict[str, object]) -> httpx.Response:
 
     def taken() -> bool:
         answers.append(surface.running.send("/wait", payment))
-        return answers[-1].json().get("code") != "overloaded"
+        return bool(answers[-1].json().get("code") != "overloaded")
 
     assert until(taken)
     return answers[-1]
