@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from sidecar.asking import RECORD_S, Crew
+from sidecar.asking import Crew
 from sidecar.domain.call import Offer
 from sidecar.domain.collecting import NEAR_S, naming_unit
 from sidecar.domain.events import NeedsAttention
 from sidecar.domain.records import Payment, RecordsTx
+from sidecar.patience import Beside
 from sidecar.ports import Fault, StorageGone
 from sidecar.services import Services
 from sidecar.settlement import ask_again, by_till, kind_of, till_of
@@ -50,7 +51,7 @@ class Collector:
         self._networks = {offer.network for offer in self._offers.values()}
         self._one_at_a_time = asyncio.Lock()
         self._crew = Crew(services, self._offers, pace.at_once)
-        self._asking_again: asyncio.Task[None] | None = None
+        self._doubts = Beside()
         self._asked_us: dict[bytes, int] = {}
         self._told: set[bytes] = set()
 
@@ -61,15 +62,13 @@ class Collector:
                 await self._until_due()
         finally:
             self._crew.dismiss()
-            if self._asking_again is not None:
-                self._asking_again.cancel()
+            self._doubts.stop()
 
     async def finish(self) -> None:
         """Collect what is owed now, and wait for all that was asked for."""
         await self.round()
         await self._crew.finish()
-        if self._asking_again is not None:
-            await asyncio.wait((self._asking_again,))
+        await self._doubts.finish()
 
     async def round(self) -> bool:
         """Collect once; a fault ends the round, and False says that the storage is finished."""
@@ -96,7 +95,7 @@ class Collector:
                 }
                 batch = await self._batch(left, able)
                 left |= await self._ask_for(batch) if batch else set()
-                await self._see_to_doubts()
+                await self._doubts.do(self._ask_again)
                 if left or able < self._networks:
                     await self._warn()
                 if len(batch) < self._pace.batch:
@@ -137,14 +136,6 @@ class Collector:
         self._s.reached("collecting")
         not_sent = await self._crew.ask(payments)
         return not_sent | {payment.claim_key for payment in batch} - named.keys()
-
-    async def _see_to_doubts(self) -> None:
-        """Ask again for what is in doubt; whoever answers slowly does so beside what is collected next."""
-        asking = self._asking_again = self._asking_again or asyncio.create_task(self._ask_again())
-        await asyncio.wait((asking,), timeout=RECORD_S)
-        if asking.done():
-            self._asking_again = None
-            asking.result()
 
     async def _ask_again(self) -> None:
         """Ask again, now and then, for what may not have been sent: as long as it is good, it can be."""

@@ -1,15 +1,45 @@
-"""Patience: a deadline for what seldom waits; no timer is made for what goes through at once."""
+"""Patience: how long something is waited for, and what comes of it after that."""
 
 import asyncio
-from collections.abc import Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator
 from types import coroutine
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
+MOMENT_S: Final = 0.5
+"""How long work that may go on beside the rest is waited for, in seconds."""
+
+
+class Beside:
+    """Work that is waited for a moment only, and goes on beside the rest; one piece of it at a time."""
+
+    def __init__(self) -> None:
+        self._going_on: asyncio.Task[None] | None = None
+
+    async def do(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Begin *work*, unless an earlier piece goes on. Raises what the one that is done by now raised."""
+        going_on = self._going_on = self._going_on or asyncio.create_task(work())
+        await asyncio.wait((going_on,), timeout=MOMENT_S)
+        if going_on.done():
+            self._going_on = None
+            going_on.result()
+
+    async def finish(self) -> None:
+        """Wait for what goes on; what it raises is told by the next `do`."""
+        if self._going_on is not None:
+            await asyncio.wait((self._going_on,))
+
+    def stop(self) -> None:
+        """Wait for nothing: what goes on is cancelled."""
+        if self._going_on is not None:
+            self._going_on.cancel()
 
 
 async def within(seconds: float, doing: Coroutine[Any, Any, T]) -> T:
-    """Return what *doing* returns. TimeoutError: it began to wait, and was not done *seconds* after that."""
+    """Return what *doing* returns. TimeoutError: it began to wait, and was not done *seconds* after that.
+
+    No timer is made for what goes through at once.
+    """
     try:
         awaited = doing.send(None)
     except StopIteration as done:

@@ -19,6 +19,7 @@ from sidecar.domain.events import NeedsAttention
 from sidecar.domain.payments import State
 from sidecar.domain.records import Closing, Payment, RecordsTx
 from sidecar.domain.resolving import undecided_unit
+from sidecar.patience import Beside
 from sidecar.ports import Fault, StorageGone
 from sidecar.services import Services
 from sidecar.settlement import ask_again, by_till, till_of
@@ -63,6 +64,7 @@ class Recovery:
         self._owner = owner
         self._interval_ms = interval_ms
         self._asked_us: dict[bytes, int] = {}
+        self._words = Beside()
 
     async def put_to_rest(self) -> int:
         """Close what runs that are over left open, of this process or another; returns how many calls."""
@@ -89,17 +91,26 @@ class Recovery:
 
     async def run(self) -> None:
         """Look around until cancelled. A fault ends one round, never the task."""
-        while True:
-            try:
-                await self.put_to_rest()
-                await self.look()
-            except StorageGone:
-                return
-            except Fault as fault:
-                self._s.observer.saw(NeedsAttention("recovery_delayed", str(fault)))
-            except Exception as defect:
-                self._tripped(defect, ())
-            await asyncio.sleep(self._interval_ms / 1000)
+        try:
+            while True:
+                if not await self._round():
+                    return
+                await asyncio.sleep(self._interval_ms / 1000)
+        finally:
+            self._words.stop()
+
+    async def _round(self) -> bool:
+        """Look around once; False says that the storage is finished."""
+        try:
+            await self.put_to_rest()
+            await self.look()
+        except StorageGone:
+            return False
+        except Fault as fault:
+            self._s.observer.saw(NeedsAttention("recovery_delayed", str(fault)))
+        except Exception as defect:
+            self._tripped(defect, ())
+        return True
 
     async def look(self) -> None:
         """Look once: note new blocks, then weigh what the chain, or else the facilitator, can tell.
@@ -123,14 +134,10 @@ class Recovery:
             )
         )
         proven = await self._weighing.weigh([each for each in found if each.network in seen])
-        gate = asyncio.Semaphore(ASKED_AT_ONCE)
-
-        async def ask(payment: Payment) -> None:
-            async with gate:
-                await self._ask_again(payment)
-
         unwatched = [each for each in found if each.network not in self._watched]
-        await asyncio.gather(*[ask(each) for each in unwatched if each.state in _WITHOUT_A_CHAIN])
+        asked = [each for each in unwatched if each.state in _WITHOUT_A_CHAIN]
+        if asked:
+            await self._words.do(partial(self._ask_all_again, asked))
         return proven > 0 and len(found) == BATCH
 
     async def _head(self, network: str) -> bool:
@@ -148,6 +155,15 @@ class Recovery:
         self._asked_us.pop(payment.claim_key, None)
         if await self._s.commits.once(unit):
             self._attention("settlement_undecidable", "no evidence can be had: a person must decide", payment)
+
+    async def _ask_all_again(self, payments: Sequence[Payment]) -> None:
+        gate = asyncio.Semaphore(ASKED_AT_ONCE)
+
+        async def ask(payment: Payment) -> None:
+            async with gate:
+                await self._ask_again(payment)
+
+        await asyncio.gather(*map(ask, payments))
 
     async def _ask_again(self, payment: Payment) -> None:
         """Without a chain to ask, the same facilitator's clean word is the only evidence there can be.

@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from sidecar.patience import within
+from sidecar import patience
+from sidecar.patience import Beside, within
 
 
 async def test_what_goes_through_at_once_has_its_result() -> None:
@@ -90,3 +91,66 @@ async def test_one_that_goes_on_after_its_deadline_is_late_all_the_same() -> Non
         return "late"
 
     assert await within(0, stubborn()) == "late"
+
+
+@pytest.fixture
+def no_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing that waits is done in time."""
+    monkeypatch.setattr(patience, "MOMENT_S", 0)
+
+
+async def test_work_that_is_done_in_a_moment_was_waited_for() -> None:
+    """Each piece of it, one after the other; and what it raises is raised."""
+    done: list[int] = []
+    beside = Beside()
+
+    async def work() -> None:
+        await asyncio.sleep(0)
+        done.append(len(done))
+        assert len(done) < 3
+
+    await beside.do(work)
+    await beside.do(work)
+    with pytest.raises(AssertionError):
+        await beside.do(work)
+    assert done == [0, 1, 2]
+
+
+@pytest.mark.usefixtures("no_moment")
+async def test_work_that_takes_longer_goes_on_alone() -> None:
+    """No other is begun beside it, and what it raises in the end is raised by who comes next."""
+    begun: list[int] = []
+    gate = asyncio.Event()
+    beside = Beside()
+
+    async def work() -> None:
+        begun.append(1)
+        await gate.wait()
+        raise ZeroDivisionError
+
+    for _ in range(3):
+        await beside.do(work)
+    assert begun == [1]
+    gate.set()
+    await beside.finish()
+    with pytest.raises(ZeroDivisionError):
+        await beside.do(work)
+    assert begun == [1]
+
+
+@pytest.mark.usefixtures("no_moment")
+async def test_work_that_is_stopped_is_cancelled() -> None:
+    """Nobody waits for it any more."""
+    beside = Beside()
+    cancelled: list[bool] = []
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.append(True)
+
+    await beside.do(work)
+    beside.stop()
+    await beside.finish()
+    assert cancelled == [True]

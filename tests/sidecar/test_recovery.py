@@ -556,10 +556,11 @@ async def test_one_that_does_not_answer_keeps_no_other_waiting(tmp_path: Path) -
             await stall.buy(nonce, target=b"/research?%d" % nonce)
         stall.facilitator.gate.clear()
         stall.clock.pass_s(ASK_AGAIN_S)
-        looking = asyncio.create_task(stall.recovery(watch=False).look())
-        await until(lambda: len(stall.facilitator.settled) == 4)
+        recovery = stall.recovery(watch=False)
+        await recovery.look()
+        assert len(stall.facilitator.settled) == 4, "and a sidecar that starts serves meanwhile"
         stall.facilitator.gate.set()
-        await looking
+        await recovery.look()
 
         assert await stall.state() is State.CREDITED
 
