@@ -63,7 +63,7 @@ def _document(path: Path) -> Any:
     try:
         # What YAML knows as a date becomes the text that it was.
         return json.loads(json.dumps(yaml.safe_load(content), default=str))
-    except (yaml.YAMLError, TypeError, ValueError) as error:
+    except (yaml.YAMLError, TypeError, ValueError, RecursionError) as error:
         raise Sentence(Exit.WRONG_USAGE, f"{path} is neither YAML nor JSON") from error
 
 

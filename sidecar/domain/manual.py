@@ -19,6 +19,8 @@ from ledger.transfers import Journal, Transfer
 
 ENTRIES_MAX: Final = 100
 REASON_MAX: Final = 500
+NAME_MAX: Final = 500
+"""The most characters of an account's name, or of an id, that a person writes."""
 KINDS: Final = ("sweep", "payout", "write_off", "opening", "adjustment")
 """What a person books: money moved away, debts paid, losses taken, what was there before, anything else."""
 
@@ -83,7 +85,7 @@ def read(document: object, instant: Callable[[str], int]) -> Manual | Unfit:
     if not (isinstance(reason, str) and 0 < len(reason.strip()) <= REASON_MAX and reason.isprintable()):
         return Unfit(f"reason is one line of at most {REASON_MAX} characters")
     corrects = document.get("corrects", "")
-    if not isinstance(corrects, str):
+    if not (isinstance(corrects, str) and _is_name(corrects)):
         return Unfit("corrects is the id of a journal")
     if not (isinstance(entries, list) and 0 < len(entries) <= ENTRIES_MAX):
         return Unfit(f"entries is a list of 1 to {ENTRIES_MAX} movements")
@@ -157,4 +159,11 @@ def _line(entry: Any) -> Line:
         raise ValueError("an entry has exactly these members: debit, credit, amount")
     if not all(isinstance(value, str) for value in entry.values()):
         raise ValueError("debit, credit and amount are texts: write the amount in quotes")
+    if not (_is_name(entry["debit"]) and _is_name(entry["credit"])):
+        raise ValueError(f"an account's name is one line of at most {NAME_MAX} characters")
     return Line(accounts.parse(entry["debit"]), accounts.parse(entry["credit"]), entry["amount"])
+
+
+def _is_name(text: str) -> bool:
+    """Tell whether every store can keep *text*, and every report show it on its line."""
+    return len(text) <= NAME_MAX and text.isprintable()

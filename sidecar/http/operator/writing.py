@@ -40,7 +40,7 @@ async def _document(request: Request) -> object:
             raise Problem(Code.BODY_TOO_LARGE, f"A body has at most {BODY_BYTES_MAX} bytes.")
     try:
         found: object = json.loads(body)
-    except ValueError as wrong:
+    except (ValueError, RecursionError) as wrong:
         raise Problem(Code.BODY_INVALID, "The body is not JSON.") from wrong
     return found
 

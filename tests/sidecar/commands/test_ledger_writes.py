@@ -67,6 +67,7 @@ def test_what_is_refused_ends_with_a_sentence(run: Run, closed_shop: Shop, tmp_p
         (b"{", "is neither YAML nor JSON"),
         (b"\xff\xfe\xff", "is neither YAML nor JSON"),
         (b"? [a]\n: 1\n", "is neither YAML nor JSON"),
+        (b"[" * 1_000, "is neither YAML nor JSON"),
         (b" " * (DOCUMENT_BYTES_MAX + 1), "is larger than"),
     ],
 )

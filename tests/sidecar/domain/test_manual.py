@@ -152,7 +152,11 @@ def test_the_bridge_of_a_token_is_a_persons_too() -> None:
         ({"entries": [{"debit": "bank", "credit": "owner", "amount": 1.5}]}, "write the amount in quotes"),
         ({"entries": [{"debit": "%zz", "credit": "owner", "amount": "1"}]}, "is not the name of an account"),
         ({"more": 1}, "exactly these members"),
+        ({"entries": [{"debit": "bank:\n", "credit": "owner", "amount": "1"}]}, "is one line of at most"),
+        ({"entries": [{"debit": "bank", "credit": "owner:\ud800", "amount": "1"}]}, "is one line of at most"),
+        ({"entries": [{"debit": "bank:" + "x" * 496, "credit": "owner", "amount": "1"}]}, "at most 500"),
         ({"corrects": 7}, "corrects is the id of a journal"),
+        ({"corrects": "call_\ud800"}, "corrects is the id of a journal"),
     ],
 )
 def test_what_is_not_a_journal_is_told(changes: dict[str, Any], why: str) -> None:

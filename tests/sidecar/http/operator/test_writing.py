@@ -49,6 +49,7 @@ async def test_a_period_is_closed(operator: httpx.AsyncClient, shop: Shop) -> No
         ("journals", b"{", 400, "body_invalid"),
         ("journals", b"{}", 400, "body_invalid"),
         ("journals", b"\xff", 400, "body_invalid"),
+        ("journals", b"[" * 60_000, 400, "body_invalid"),
         ("journals", b" " * 70_000, 413, "body_too_large"),
         ("close", b'{"before": "soon"}', 400, "body_invalid"),
         ("close", b'{"before": "2026-05-01"}', 409, "not_booked"),
