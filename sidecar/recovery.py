@@ -145,6 +145,7 @@ class Recovery:
         try:
             head = await watched.chain.head()
         except Fault as fault:
+            watched.heads.missed(str(fault))
             self._s.observer.saw(NeedsAttention("chain_unreachable", str(fault)))
             return False
         watched.heads.saw(head.number, head.timestamp_s)

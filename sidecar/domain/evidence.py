@@ -67,9 +67,16 @@ class Heads:
     def __init__(self, confirmations: int) -> None:
         self._confirmations = confirmations
         self._seen: list[tuple[int, int]] = []
+        self.silent: str | None = None
+        """Why nobody told of a block when it was last asked for; None if somebody did."""
+
+    def missed(self, why: str) -> None:
+        """Note that nobody told of the newest block."""
+        self.silent = why
 
     def saw(self, number: int, timestamp_s: int) -> None:
         """Note the newest block; a lower one than before (a reorganisation) forgets what stood above it."""
+        self.silent = None
         while self._seen and self._seen[-1][0] >= number:
             self._seen.pop()
         self._seen.append((number, timestamp_s))

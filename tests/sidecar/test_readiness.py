@@ -129,6 +129,21 @@ async def test_an_agent_that_is_away_is_not_ready() -> None:
     assert ("upstream", False) in watch.told
 
 
+async def test_a_chain_is_ready_while_its_node_tells_of_blocks() -> None:
+    """A node that goes away later is as much away as one that never came."""
+    watch, chain = Watch(), f"chain:{NETWORK}"
+    watch.heads.saw(12, 1_000)
+    await watch.look()
+    watch.heads.missed("rpc https://node.example: refused")
+    await watch.look()
+    assert watch.readiness.states()[chain] == (False, "rpc https://node.example: refused")
+
+    watch.heads.saw(12, 1_000)
+    await watch.look()
+    assert watch.readiness.states()[chain] == (True, "block 12")
+    assert [ready for name, ready in watch.told if name == chain] == [True, False, True]
+
+
 async def test_a_change_is_told_once() -> None:
     """Each state at the first look, then only what is no longer as it was told."""
     watch = Watch()

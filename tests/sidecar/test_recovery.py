@@ -418,6 +418,7 @@ async def test_a_chain_that_cannot_be_asked_changes_nothing(tmp_path: Path, star
 
         assert stall.books.trace() == before
         assert stall.observer.attention[-1] == "chain_unreachable"
+        assert stall.heads.silent == "the node does not answer"
 
 
 async def test_a_chain_that_fails_half_way_changes_nothing(tmp_path: Path) -> None:
