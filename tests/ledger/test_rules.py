@@ -144,6 +144,22 @@ def test_later_entries_see_earlier_ones(entries: tuple[Entry, ...]) -> None:
 
 
 @pytest.mark.parametrize(
+    "entry",
+    [
+        Transfer("a", debit=CASH, credit=BUYER, amount=Amount(1, Asset("USD", 9))),
+        move("a", debit=CASH, credit=replace(SALES, asset=Asset("USD", 9))),
+        move("a", debit=CASH, credit=OPEN, units=2000),
+        move("a", debit=OPEN, credit=CASH, units=1000),
+        move("a", debit=limited(OPEN, None), credit=limited(OWED, None), units=INT64_MAX),
+    ],
+    ids=["an equal asset", "an account in it", "below zero, by more than a limit", "the limit", "all"],
+)
+def test_what_breaks_no_bound_is_accepted(entry: Entry) -> None:
+    """An asset is known by its values, a limit is of one side only, and a bound may be reached."""
+    assert isinstance(decide(funded(), journal("j", entry)), Accepted)
+
+
+@pytest.mark.parametrize(
     ("entries", "refused"),
     [
         ((move("a", units=1), move("a", units=1)), Rejected(Status.ENTRY_ID_TAKEN, 1, "id")),
