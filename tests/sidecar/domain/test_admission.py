@@ -267,6 +267,14 @@ async def test_while_it_is_closed_nothing_begins_and_a_repeat_is_answered_as_eve
     assert await books.admit(verified(call="call_3"), closed=closed) == unknown
 
 
+async def test_credit_opens_no_door_but_a_facilitators(books: Books) -> None:
+    """Its call needs nobody to settle it, and everything else."""
+    await books.credited()
+    closed = Refusal(Code.OVERLOADED, retry_after_s=2)
+
+    assert await books.admit(verified(**AGAIN, nonce=2), closed=closed) == closed
+
+
 async def test_a_failed_settlement_is_answered_with_its_reason(books: Books) -> None:
     """What was refused once is refused again in the facilitator's words."""
     await books.asked(Failed("insufficient_funds"))
@@ -308,6 +316,19 @@ async def test_a_payment_that_was_never_sent_enters_again_with_a_clean_intent(bo
     payment = await books.admitted(verified(**AGAIN), from_block=50, owner="run_2")
     assert (payment.state, payment.facilitator, payment.transaction) == (State.OPEN, "", "")
     assert (payment.watched, payment.from_block, payment.owner) == (True, 7, "run_2")
+
+
+@pytest.mark.parametrize("on_credit", [False, True])
+async def test_a_payload_that_nobody_saw_is_watched_once_credit_pays_for_it(
+    books: Books, on_credit: bool
+) -> None:
+    """It is claimed and never sent, so only the chain can tell of a transfer by it."""
+    await books.release(await books.admitted(from_block=0), watch=False)
+    if on_credit:
+        await books.credited(verified(**AGAIN, nonce=2))
+
+    payment = await books.admitted(verified(call="call_3"), from_block=50)
+    assert (payment.on_credit, payment.watched, payment.from_block) == (on_credit, on_credit, 50)
 
 
 async def test_a_reentry_is_bound_to_its_request(books: Books) -> None:
