@@ -29,7 +29,7 @@ from sidecar.http.operator import (
     seals,
     writing,
 )
-from sidecar.http.operator.parameters import refuse_unknown
+from sidecar.http.operator.parameters import refuse_ambiguous, refuse_unknown
 from sidecar.http.operator.problems import Code, Problem
 from sidecar.http.operator.resources import Readiness, Resource, Sources
 from sidecar.ports import Clock, Storage, StorageUnavailable
@@ -109,6 +109,7 @@ def _endpoint(
         if not (resource.public or auth.bears(request, token)):
             raise Problem(Code.UNAUTHORIZED, "This needs the operator's token as a bearer token.")
         refuse_unknown(request, resource.parameters)
+        refuse_ambiguous(request)
         response = await resource.answer(request, sources)
         response.headers["Cache-Control"] = "no-store"
         return response

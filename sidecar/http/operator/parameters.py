@@ -20,6 +20,16 @@ def refuse_unknown(request: Request, known: Iterable[str]) -> None:
         raise Problem(Code.PARAMETER_INVALID, f"There is no parameter {', '.join(unknown)} here.")
 
 
+def refuse_ambiguous(request: Request) -> None:
+    """Refuse a parameter that is given twice, and a zero byte, which SQLite alone takes for text."""
+    given = request.query_params.multi_items()
+    if len(given) != len(dict(given)):
+        raise Problem(Code.PARAMETER_INVALID, "A parameter is given once.")
+    texts = [*(text for _, text in given), *request.path_params.values()]
+    if any("\0" in text for text in texts):
+        raise Problem(Code.PARAMETER_INVALID, "There is no zero byte in a path or a parameter.")
+
+
 def count(request: Request, name: str, *, default: int, largest: int) -> int:
     """Read a whole number from 1 to *largest*."""
     text = request.query_params.get(name)

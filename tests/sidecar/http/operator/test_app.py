@@ -84,12 +84,20 @@ async def test_what_is_written_is_posted(
     assert (answer.status_code, answer.headers["allow"]) == (405, allow)
 
 
-async def test_a_misspelt_parameter_is_refused(operator: httpx.AsyncClient) -> None:
+@pytest.mark.parametrize(
+    ("query", "detail"),
+    [
+        ("form=2026-05-01", "There is no parameter form here."),
+        ("by=day&by=run", "A parameter is given once."),
+    ],
+)
+async def test_a_parameter_that_would_be_passed_over_is_refused(
+    operator: httpx.AsyncClient, query: str, detail: str
+) -> None:
     """A report that ignores what was asked for would be a wrong report."""
-    answer = await operator.get("/api/v1/margin", params={"form": "2026-05-01"})
+    answer = await operator.get(f"/api/v1/margin?{query}")
 
-    assert answer.status_code == 400
-    assert answer.json()["detail"] == "There is no parameter form here."
+    assert (answer.status_code, answer.json()["detail"]) == (400, detail)
 
 
 async def test_books_that_cannot_be_read_are_503(operator: httpx.AsyncClient, reader: Reader) -> None:

@@ -44,3 +44,21 @@ def test_every_unknown_parameter_is_named() -> None:
     """All at once, in order."""
     with pytest.raises(Problem, match="There is no parameter a, b here"):
         parameters.refuse_unknown(request("b=1&a=2&by=day"), ("by",))
+
+
+@pytest.mark.parametrize(
+    ("query", "path", "why"),
+    [
+        ("limit=5&limit=2000", {}, "is given once"),
+        ("cursor=%00", {}, "no zero byte"),
+        ("", {"id": "call_\0"}, "no zero byte"),
+    ],
+)
+def test_what_can_be_read_in_two_ways_is_refused(query: str, path: dict[str, str], why: str) -> None:
+    """A zero byte is text to SQLite and a fault to PostgreSQL, which would be called a broken storage."""
+    asked = request(query)
+    asked.scope["path_params"] = path
+
+    with pytest.raises(Problem, match=why) as refused:
+        parameters.refuse_ambiguous(asked)
+    assert refused.value.code is Code.PARAMETER_INVALID
