@@ -19,6 +19,8 @@ async def _margin(request: Request, sources: Sources) -> Response:
     if by not in UNITS:
         raise Problem(Code.PARAMETER_INVALID, f"by is one of {', '.join(UNITS)}.")
     from_us, to_us = parameters.instant(request, "from"), parameters.instant(request, "to")
+    if from_us is not None and to_us is not None and from_us >= to_us:
+        raise Problem(Code.PARAMETER_INVALID, "Nothing is between from and to: to names the later time.")
     rows = await sources.reader.fetch("margin", margins.parameters(by, from_us, to_us))
     try:
         # Thousands of rows are half a second of work, for which no call waits.

@@ -47,6 +47,10 @@ async def test_a_time_narrows_the_table(operator: httpx.AsyncClient, shop: Shop)
     [
         ({"by": "wallet"}, f"by is one of {', '.join(UNITS)}."),
         (
+            {"from": "2026-05-02", "to": "2026-05-02"},
+            "Nothing is between from and to: to names the later time.",
+        ),
+        (
             {"from": "yesterday"},
             (
                 "from: 'yesterday' is not a time: write a date, 2026-05-01, "
