@@ -131,3 +131,12 @@ def test_heads_are_bounded() -> None:
 
     assert heads.final == (Heads.KEPT, Heads.KEPT)
     assert Heads(confirmations=Heads.KEPT).final == (0, 0)
+
+
+def test_a_chain_that_stands_still_loses_no_final_block() -> None:
+    """The same head, however often it is told, takes the place of one."""
+    heads = Heads(confirmations=1)
+    for number in (1, *[2] * (Heads.KEPT + 1)):
+        heads.saw(number, number)
+
+    assert heads.final == (1, 1)
