@@ -79,7 +79,10 @@ class JsonLines:
 
     def _batch(self) -> list[str]:
         dropped, self._dropped = self._dropped, 0
-        written = [f'{{"event":"LinesDropped","count":{dropped}}}\n'] if dropped else []
+        written: list[str] = []
+        if dropped:
+            at = _moment(self._now_us())
+            written.append(f'{{"at":"{at}","event":"LinesDropped","count":{dropped}}}\n')
         for _ in range(len(self._lines)):
             at_us, line = self._lines.popleft()
             members = line if isinstance(line, str) else _members(line)

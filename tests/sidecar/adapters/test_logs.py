@@ -117,6 +117,7 @@ def test_a_stuck_reader_stops_nobody() -> None:
     may_write.set()
     lines.close()
     written = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert {line["at"] for line in written} == {"2026-11-22T12:00:00.000005Z"}
     dropped = sum(line["count"] for line in written if line["event"] == "LinesDropped")
     assert dropped > 0
     assert dropped + sum(line["event"] == "Lifecycle" for line in written) == 50
