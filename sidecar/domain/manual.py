@@ -133,14 +133,22 @@ def touchable(name: AccountId, find: Callable[[AccountId], Account | None]) -> A
             return bridge
         raise Untouchable(f"there is no account {written}")
     if first not in _OWN:
-        raise Untouchable(
-            f"{written} is explained by what the sidecar did; book on adjustment:{written} beside it, "
-            f"or on one of {', '.join(_OWN)}"
-        )
+        raise Untouchable(_not_a_persons(written, find(name)))
     kind, side, parts_max = _OWN[first]
     if len(rest) > parts_max or "" in rest:
         raise Untouchable(f"{written} is no account: {first} has at most {parts_max} more parts in its name")
     return Account(name, USD, kind, side)
+
+
+def _not_a_persons(written: str, booked: Account | None) -> str:
+    if booked is None:
+        return f"there is no account {written}; book on one of {', '.join(_OWN)}"
+    if booked.constraint is not Constraint.NONE:
+        return f"{written} decides over calls, so nothing is booked on it by hand"
+    return (
+        f"{written} is explained by what the sidecar did; book on {ADJUSTMENT}:{written} beside it, "
+        f"or on one of {', '.join(_OWN)}"
+    )
 
 
 def _beside(name: AccountId, of: Account | None) -> Account:

@@ -108,8 +108,9 @@ def test_what_calls_explain_is_adjusted_beside_it(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("cash", "is explained by what the sidecar did"),
-        ("adjustment", "is explained by what the sidecar did"),
+        ("banc", "there is no account banc; book on one of bank, owner"),
+        ("adjustment", "there is no account adjustment"),
+        ("buyer:0xaa", "buyer:0xaa decides over calls, so nothing is booked on it by hand"),
         ("bank:a:b", "has at most 1 more parts"),
         ("write_off:", "is no account"),
         ("breakage:x", "has at most 0 more parts"),
@@ -183,7 +184,7 @@ def test_another_document_is_no_journal(document: object) -> None:
         ),
         (
             {"entries": [{"debit": "bank", "credit": "buyer:0xaa", "amount": "1"}]},
-            "entry 1: buyer:0xaa is explained",
+            "entry 1: buyer:0xaa decides over calls",
         ),
     ],
 )
