@@ -57,7 +57,7 @@ def open_at(place: Place, now_us: Callable[[], int], owner: str) -> OpenStorage:
 def refuse_missing_driver() -> None:
     """Raise StoreUnfit where PostgreSQL is named and cannot be spoken to."""
     if find_spec("psycopg") is None:
-        raise StoreUnfit("a PostgreSQL as storage needs psycopg: pip install x402-sidecar[postgres]")
+        raise StoreUnfit("a PostgreSQL as storage needs psycopg, which lock/image.txt installs with the rest")
 
 
 def refuse_unfit(address: str) -> None:
