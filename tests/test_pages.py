@@ -3,6 +3,7 @@
 import ast
 import re
 import shlex
+import sys
 from argparse import Namespace
 from importlib import import_module
 from pathlib import Path
@@ -10,6 +11,10 @@ from typing import Final
 
 import pytest
 import yaml
+from eth_account import Account
+from x402.client import x402ClientSync
+from x402.http.utils import decode_payment_required_header, encode_payment_signature_header
+from x402.mechanisms.evm.exact import ExactEvmClientScheme
 
 from sidecar.adapters.metrics import MetricsObserver
 from sidecar.adapters.system import SystemClock
@@ -17,9 +22,14 @@ from sidecar.cli import COMMANDS, Parser
 from sidecar.configuration.document import Document
 from sidecar.domain.events import Answered, CallClosed, PaymentSettled
 from sidecar.settings import Settings, read
+from sidecar.x402 import codec, identifier
+from sidecar.x402.challenge import prepare
+from sidecar.x402.documents import ExactPayment, Resource
 from tests.scenarios.surface_rows import TOWARDS_AGENT
 from tests.sidecar.configuration.keyring import ED, pem
-from tests.test_docs import PAGES, ROOT, blocks
+from tests.sidecar.x402.official import payment_identifier
+from tests.sidecar.x402.signing import OFFER, WALLET
+from tests.test_docs import BUYING, PAGES, ROOT, blocks
 
 SELLING: Final = ROOT / "docs/selling.md"
 ENVIRONMENT: Final = {
@@ -93,6 +103,25 @@ def test_every_header_that_the_agent_gets_is_told() -> None:
     }
 
     assert told == TOWARDS_AGENT
+
+
+def test_the_extension_that_names_a_purchase_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Python of the buying page, as it stands there: what its client signs has the purchase's name."""
+    official = payment_identifier()  # by itself: its package asks for what other extensions need
+    monkeypatch.setitem(sys.modules, "x402.extensions", official)
+    monkeypatch.setitem(sys.modules, "x402.extensions.payment_identifier", official)
+    client = x402ClientSync()
+    client.register("eip155:*", ExactEvmClientScheme(Account.from_key(WALLET.key)))
+    asking = identifier.Demand.REQUIRED
+    asked = prepare([OFFER], Resource("https://agent.example"), asking).header(b"/a", b"payment_required")
+
+    (shown,) = blocks(BUYING, "python")
+    exec(compile(shown, "docs/buying.md", "exec"), {"client": client})
+    signed = client.create_payment_payload(decode_payment_required_header(asked.decode("ascii")))
+    payment = codec.decode_payment(encode_payment_signature_header(signed).encode("ascii"))
+
+    assert isinstance(payment, ExactPayment)
+    assert f'Purchase("{identifier.read(payment.extensions, asking)}")' in shown
 
 
 @pytest.mark.parametrize("line", TYPED)
