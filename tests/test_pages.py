@@ -21,6 +21,7 @@ from sidecar.adapters.system import SystemClock
 from sidecar.cli import COMMANDS, Parser
 from sidecar.configuration.document import Document
 from sidecar.domain.events import Answered, CallClosed, PaymentSettled
+from sidecar.finops.reconciliation import Kind
 from sidecar.settings import Settings, read
 from sidecar.x402 import codec, identifier
 from sidecar.x402.challenge import prepare
@@ -207,6 +208,14 @@ def test_every_metric_is_told() -> None:
     for name, its_labels, kind in told:
         if kind == "counter":
             assert re.findall(r"(\w+)=", labels[name]) == its_labels.split(",")
+
+
+def test_every_kind_of_a_reconciliation_is_told() -> None:
+    """Each that `sidecar reconcile` may list has its row, with what to do about it."""
+    page = (ROOT / "docs/operating.md").read_text(encoding="utf-8")
+    table = page.partition("| `kind` | means | do |")[2].partition("\n\n")[0]
+
+    assert sorted(re.findall(r"^\| `(\w+)` \| .+ \| .+ \|$", table, re.MULTILINE)) == sorted(Kind)
 
 
 def test_whoever_is_alerted_is_told_what_to_do() -> None:
