@@ -13,5 +13,6 @@ const client = new x402Client();
 registerExactEvmScheme(client, { signer: privateKeyToAccount(key) });
 const answer: Response = await wrapFetchWithPayment(fetch, client)(url);
 console.log(answer.status, (await answer.text()).split("\n")[0]);
-const receipt = answer.headers.get("payment-response");
-if (receipt) console.log("paid in", decodePaymentResponseHeader(receipt).transaction);
+const header = answer.headers.get("payment-response");
+const receipt = header && decodePaymentResponseHeader(header);
+if (receipt) console.log("paid in", receipt.transaction || "credit: nothing moved on chain");
