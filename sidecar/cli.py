@@ -5,6 +5,7 @@ of a command only what `Command` says.
 """
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -43,6 +44,10 @@ _EXAMPLES: Final = """examples:
 
 `sidecar COMMAND --help` tells more of one; every command takes --json.
 """
+
+
+_OUTPUT_LOST: Final = {errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""What writing to a pipe or a file ends with when nobody reads on, or there is no room."""
 
 
 class Command(Protocol):
@@ -86,10 +91,15 @@ def main(words: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        # Who read our output has seen enough; without this, Python complains again at exit.
+    except OSError as lost:
+        if lost.errno not in _OUTPUT_LOST:
+            raise
+        # Without this, Python complains again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.FINE
+        if isinstance(lost, BrokenPipeError):  # who read our output has seen enough
+            return Exit.FINE
+        _complain(f"what it prints cannot be written: {lost.strerror}")
+        return Exit.UNREACHABLE
     return code
 
 
@@ -99,10 +109,8 @@ def _ended(words: list[str]) -> int:
     except Sentence as end:
         _complain(end.text)
         return end.code
-    except BrokenPipeError:
-        raise
     except Exception as bug:
-        if sys.flags.dev_mode:
+        if sys.flags.dev_mode or (isinstance(bug, OSError) and bug.errno in _OUTPUT_LOST):
             raise
         sentence = f"{type(bug).__name__}: {bug}; this is a bug of the sidecar (python -X dev shows where)"
         _complain(sentence)

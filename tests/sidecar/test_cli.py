@@ -1,6 +1,7 @@
 """The command line itself."""
 
 import argparse
+import os
 import shlex
 import subprocess
 import sys
@@ -102,6 +103,33 @@ def test_a_bug_is_a_sentence_too(command: Callable[[Run], None], capsys: pytest.
 
     assert cli.main(["calls"]) == 1
     assert capsys.readouterr().err.startswith("sidecar: ZeroDivisionError: by zero; this is a bug")
+
+
+@pytest.mark.parametrize("words", ["--version", "schema"])
+def test_output_that_finds_no_room_is_a_sentence(words: str) -> None:
+    """Also what is short, and written out only at the end."""
+    with Path("/dev/full").open("w", encoding="ascii") as full:
+        command = [sys.executable, "-m", "sidecar", words]
+        ended = subprocess.run(
+            command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+        )
+
+    assert ended.stderr == "sidecar: what it prints cannot be written: No space left on device\n"
+    assert ended.returncode == Exit.UNREACHABLE
+
+
+@pytest.mark.parametrize("words", ["--version", "schema"])
+def test_output_that_nobody_reads_is_no_fault(words: str) -> None:
+    """As of `sidecar calls | head`: who has seen enough hears no complaint."""
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "sidecar", words]
+    ended = subprocess.run(
+        command, cwd=ROOT, stdout=write, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+    )
+    os.close(write)
+
+    assert (ended.returncode, ended.stderr) == (0, "")
 
 
 def test_ctrl_c_ends_quietly(command: Callable[[Run], None], capsys: pytest.CaptureFixture[str]) -> None:
