@@ -20,7 +20,7 @@ from sidecar.domain.outcomes import Failed, NotSent, Outcome, Paid, not_paid, re
 from sidecar.domain.payments import State
 from sidecar.domain.records import Closing
 from sidecar.domain.refusals import Code, Refusal
-from sidecar.domain.reporting import notes
+from sidecar.domain.reporting import Booked, notes
 from sidecar.domain.settling import release_unit
 from sidecar.fields import combined
 from sidecar.funding import Asking, fund
@@ -210,7 +210,7 @@ class Running:
             final=final,
             watch=watch,
         )
-        await self._s.commits.once(unit)
+        self._tell(Ending.AS_IT_IS, closing, await self._s.commits.once(unit))
         await self._exchange.refuse(refusal)
 
     async def _withhold(self, asked: Asked, work: Work | None) -> None:
@@ -262,18 +262,19 @@ class Running:
             await kept
 
     async def _commit_close(self, ending: Ending, closing: Closing) -> None:
-        payment = self._payment
+        payment, now_us = self._payment, self._s.clock.now_us()
+        fee = fees.of_platform(self._s.fees, payment.price) if ending.served else None
         unit = partial(
-            close_unit,
-            payment=payment,
-            ending=ending,
-            closing=closing,
-            platform_fee=fees.of_platform(self._s.fees, payment.price) if ending.served else None,
-            now_us=self._s.clock.now_us(),
+            close_unit, payment=payment, ending=ending, closing=closing, platform_fee=fee, now_us=now_us
         )
         costs = await self._s.commits.insist(unit, payment.call)
         if ending is Ending.OWED:
             self._queued()
+        self._tell(ending, closing, costs)
+
+    def _tell(self, ending: Ending, closing: Closing, costs: Booked) -> None:
+        """Tell of the last commit: what was earned, what it cost, and who does not agree on that."""
+        payment = self._payment
         for note in notes(payment.call, costs.disputes):
             self._s.observer.saw(note)
         booked = lines_of(ending, costs.lines)

@@ -69,10 +69,10 @@ def close_unit(
 
 def release_and_close_unit(
     tx: RecordsTx, payment: Payment, reason: str, closing: Closing, now_us: int, *, final: bool, watch: bool
-) -> None:
+) -> Booked:
     """Release a payment whose call ends before anybody was asked to settle, and close the call."""
     release_unit(tx, payment.claim_key, now_us, reason=reason, final=final, watch=watch)
-    close_unit(tx, payment, Ending.AS_IT_IS, closing, None, now_us)
+    return close_unit(tx, payment, Ending.AS_IT_IS, closing, None, now_us)
 
 
 def abandon_unit(tx: RecordsTx, claim_key: bytes, call: str, closing: Closing, now_us: int) -> Payment:

@@ -90,6 +90,21 @@ async def test_a_stream_that_tells_its_cost_in_a_comment_is_booked_once(
         assert stall.observer.attention == []
 
 
+async def test_what_a_call_cost_that_timed_out_is_told(tmp_path: Path) -> None:
+    """The costs of work that nobody was charged for are the ones to watch."""
+    async with open_stall(tmp_path) as stall, reporter_of(stall) as agent:
+        stall.upstream.script = [TimedOut("late")]
+        stall.upstream.gate.clear()
+        _, task = stall.ask(headers=[stall.payment()])
+        await stall.upstream.asked.wait()
+        await agent.statuses(MODEL)
+        stall.upstream.gate.set()
+        await task
+
+        (closed,) = stall.observer.of(CallClosed)
+        assert (closed.cost_nano, closed.unknown_costs) == ((("retry", COMPLETION_NANO),), 1)
+
+
 async def test_sources_that_do_not_agree_are_told_to_people(tmp_path: Path) -> None:
     """A difference above one percent is an alert, at the close and again when a report adds one."""
     async with open_stall(tmp_path) as stall, reporter_of(stall) as agent:
