@@ -78,6 +78,22 @@ def test_the_pod_s_probes_ask_what_answers_and_its_policy_opens_no_more() -> Non
     assert pod["securityContext"]["runAsNonRoot"] is True
 
 
+def test_each_tells_how_its_margin_is_read() -> None:
+    """Of the config that it serves."""
+    image = json.loads((ROOT / "Dockerfile").read_text(encoding="utf-8").rpartition("\nCMD ")[2])
+    pod = documents("kubernetes.yaml")["StatefulSet"]["spec"]["template"]["spec"]
+    (unit,) = re.findall(r"^ExecStart=\S+/sidecar (.+)$", text("sidecar.service"), re.MULTILINE)
+    serves = {
+        "compose.yaml": image,
+        "kubernetes.yaml": pod["containers"][1]["args"],
+        "sidecar.service": unit.split(),
+    }
+
+    for name, words in serves.items():
+        (margin,) = re.findall(r"^# .*sidecar (margin [^`\n]+)", text(name), re.MULTILINE)
+        assert margin.split() == ["margin", *words[1:]]
+
+
 @pytest.mark.parametrize("name", ["grafana.json", "alerts.yaml"])
 def test_what_is_watched_is_told(name: str) -> None:
     """Every metric of the dashboard and of the alerts is one that the sidecar has."""
