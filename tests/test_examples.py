@@ -26,6 +26,7 @@ STAYS_UP: Final = re.compile(r"sidecar (serve|sandbox)\b")
 A_CALL: Final = re.compile(r"call_01([0-9A-Z]{24}|[JK]\.\.\.)")
 A_BUYER: Final = "buyer:0x..."
 A_ROUTE: Final = "POST /research"
+A_BLOCK: Final = "21000000"
 A_FOLDER: Final = "/backups/"
 A_TILL: Final = "eip155%3A8453:0x833589...:0x..."
 TIMEOUT_S: Final = 300
@@ -102,7 +103,7 @@ def test_an_example_can_be_typed(line: str, shop: Shop, tmp_path: Path) -> None:
     """In the folder of a seller, it ends well and complains of nothing."""
     payer = shop.stand.sandbox.buyers[0].address.lower()
     typed = A_CALL.sub(shop.call, line).replace(A_BUYER, f"buyer:{payer}")
-    typed = typed.replace(A_ROUTE, "POST /chat").replace(A_FOLDER, f"{tmp_path}/")
+    typed = typed.replace(A_ROUTE, "POST /chat").replace(A_FOLDER, f"{tmp_path}/").replace(A_BLOCK, "1")
     if "completion zsh" in line:  # bash is what every machine has; it cannot take in zsh's script
         typed = typed.replace("source <(", "cat <(")
     done = subprocess.run(

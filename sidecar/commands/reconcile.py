@@ -2,7 +2,7 @@
 
 import argparse
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from sidecar.commands.configured import add_config, settings_of
@@ -50,6 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
             step = "see that it runs, or name another node in `networks`"
             raise Sentence(Exit.UNREACHABLE, f"{fault}; {step}") from fault
     answer = reconciled_object(found, times_s, SystemClock().now_us())
+    if arguments.from_block is not None:
+        _refuse_no_block(arguments.from_block, answer["items"])
     if arguments.json:
         print_json(answer)
     else:
@@ -57,6 +59,14 @@ def run(arguments: argparse.Namespace) -> int:
     if not answer["explained"]:
         raise Sentence(Exit.FOUND_WRONG, "the books and the chain do not agree; the table says where")
     return Exit.FINE
+
+
+def _refuse_no_block(from_block: int, items: Sequence[Mapping[str, Any]]) -> None:
+    """Of no block at all, books and chain would be said to agree."""
+    last = max((item["to_block"] for item in items), default=from_block)
+    if last < from_block:
+        sentence = f"argument --from-block: no block from {from_block} on is final; the newest is {last}"
+        raise Sentence(Exit.WRONG_USAGE, sentence)
 
 
 def table(answer: Mapping[str, Any]) -> str:

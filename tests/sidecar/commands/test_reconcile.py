@@ -105,6 +105,15 @@ def test_a_later_first_block_begins_with_what_was_there(
     assert (item["opening"], item["from_block"]) == ("0.000000", sold.block + 1)
 
 
+def test_a_first_block_that_is_not_final_is_refused(sold: Books, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody is told that all is well of a range in which there is no block."""
+    code = main(["reconcile", "--config", str(sold.stand.config), "--from-block", str(sold.block + 10**6)])
+    captured = capsys.readouterr()
+
+    assert (code, captured.out) == (Exit.WRONG_USAGE, "")
+    assert f"no block from {sold.block + 10**6} on is final; the newest is " in captured.err
+
+
 def test_what_was_sold_before_a_block_was_known_is_looked_for(
     sold: Books, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
