@@ -167,7 +167,7 @@ def start_sandbox(
     missing = [name for name in PACKAGES if find_spec(name) is None]
     if missing:
         names = ", ".join(missing)
-        raise ChildFailed(f"the sandbox's packages are not installed ({names}): install the extra `sandbox`")
+        raise ChildFailed(f"the sandbox's packages are not installed ({names}); lock/demo.txt has them")
     with ExitStack() as running:
         timing = [] if block_time_s is None else ["--block-time", str(block_time_s)]
         shared = ("--chain-id", str(chain_id))

@@ -86,5 +86,5 @@ def test_packages_that_are_not_installed_are_named(command: str) -> None:
 
     assert (ended.returncode, ended.stdout) == (Exit.UNREACHABLE, "")
     assert ended.stderr == (
-        "sidecar: the sandbox's packages are not installed (web3): install the extra `sandbox`\n"
+        "sidecar: the sandbox's packages are not installed (web3); lock/demo.txt has them\n"
     )
