@@ -121,15 +121,19 @@ def _in_query(query: bytes, name: str, place: str) -> int | Refusal | None:
     found: list[tuple[bytes, bytes]] = []
     for pair in re.split(rb"[&;]", query):
         spelled, _, value = pair.partition(b"=")
-        # As the laxest parser would read the name: escapes, case, space around it, an array's brackets.
         plain = unquote_to_bytes(spelled.replace(b"+", b" ")).decode("utf-8", "replace")
-        if plain.strip().casefold().partition("[")[0] == name.casefold():
+        if _lax(name) in {_lax(plain), _lax(plain.partition("[")[0])}:
             found.append((spelled, value))
     if not found:
         return None
     if len(found) > 1 or found[0][0] != name.encode() or b";" in query:
         return invalid(place, "ambiguous")
     return _number(found[0][1], place)
+
+
+def _lax(name: str) -> str:
+    """Return *name* as the laxest parser reads it: in any case, no space around, `_` for what PHP bars."""
+    return re.sub(r"[ .\[]", "_", name.strip().casefold())
 
 
 def _in_body(body: object, place: str) -> object:

@@ -27,6 +27,11 @@ PAYMENT: Final = frozenset(
 NAMES_KEPT: Final = 256
 """How many names of fields are remembered with what becomes of them; a request has at most a hundred."""
 _OURS: Final = (b"sidecar-", b"alephant-", b"x-litellm-")
+OVERRIDES: Final = frozenset(
+    (b"x-http-method", b"x-http-method-override", b"x-method-override", b"x-original-url", b"x-rewrite-url")
+)
+"""What some frameworks take for the method or the target: an agent would serve what was not sold."""
+_MARKS: Final = re.compile(rb"[^0-9a-z]")
 # The client sets its own; identity is asked for because the meter reads what passes.
 _NOT_FORWARDED: Final = frozenset((b"host", b"content-length", b"expect", b"accept-encoding", b"traceparent"))
 # Our server writes these itself; two of each would be one too many.
@@ -59,8 +64,8 @@ def wallet(headers: Headers) -> bytes | None:
 
 
 def passing(headers: Headers, also: frozenset[bytes] = frozenset()) -> list[tuple[bytes, bytes]]:
-    """Return the fields that may cross a hop: not the connection's, not a payment's, not ours, not *also*."""
-    kept = [field for field in headers if field[0] not in also and not _reserved(field[0])]
+    """Return the fields that may cross a hop: no connection's, payment's, override, ours, and not *also*."""
+    kept = [field for field in headers if not _ends_here(field[0], also)]
     if len(kept) == len(headers):
         return kept
     named = {token.strip().lower() for value in values(headers, b"connection") for token in value.split(b",")}
@@ -68,10 +73,10 @@ def passing(headers: Headers, also: frozenset[bytes] = frozenset()) -> list[tupl
 
 
 @lru_cache(maxsize=NAMES_KEPT)
-def _reserved(name: bytes) -> bool:
-    """Tell what ends here: a connection's, a payment's or ours; a CGI server takes `_` for a name's `-`."""
-    plain = name.replace(b"_", b"-")
-    return name in HOP_BY_HOP or plain in PAYMENT or plain.startswith(_OURS)
+def _ends_here(name: bytes, also: frozenset[bytes]) -> bool:
+    """Tell whether *name* stays here, also as a CGI server reads it, to which every mark is the same `_`."""
+    plain = _MARKS.sub(b"-", name)
+    return plain in HOP_BY_HOP | PAYMENT | OVERRIDES | also or plain.startswith(_OURS)
 
 
 @value

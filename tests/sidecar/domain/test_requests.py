@@ -86,6 +86,23 @@ def test_a_query_says_one_number_or_none(query: bytes, expected: object) -> None
 
 
 @pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        (b"?max_pages=1", 1),
+        (b"?max-pages=100", None),
+        (b"?max_pages=1&max.pages=100", "ambiguous"),
+        (b"?max_pages=1&max+pages=100", "ambiguous"),
+        (b"?max_pages=1&max%5Bpages=100", "ambiguous"),
+        (b"?max.pages=100", "ambiguous"),
+        (b"?max_pages[a]=100", "ambiguous"),
+    ],
+)
+def test_a_query_says_one_number_to_php_too(query: bytes, expected: object) -> None:
+    """Which writes `_` for a dot, a space and an open bracket of a name, and takes the last one."""
+    assert read("query max_pages", b"/search/7" + query) == expected
+
+
+@pytest.mark.parametrize(
     ("path", "expected"),
     [
         (b"/search/7", 7),

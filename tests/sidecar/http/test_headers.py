@@ -62,6 +62,16 @@ SPOOFED = [
     (b"payment_signature", b"e30="),
     (b"alephant-workflow", b"x"),
     (b"alephant_run", b"x"),
+    (b"sidecar.payer", b"0xking"),
+    (b"sidecar!price", b"0"),
+    (b"x.payment", b"e30="),
+    (b"transfer_encoding", b"chunked"),
+    (b"x-http-method-override", b"DELETE"),
+    (b"x_http_method_override", b"DELETE"),
+    (b"x-http-method", b"DELETE"),
+    (b"x-method-override", b"DELETE"),
+    (b"x-original-url", b"/dear"),
+    (b"x-rewrite-url", b"/dear"),
 ]
 
 Fields = list[tuple[bytes, bytes]]
@@ -74,6 +84,7 @@ def test_a_paid_request_keeps_what_is_the_agents_and_nothing_else() -> None:
         (b"content-length", b"2"),
         (b"expect", b"100-continue"),
         (b"accept-encoding", b"gzip"),
+        (b"accept_encoding", b"gzip"),
     ]
 
     sent = paid_request([*KEPT, *HOP, *PAYMENT, *SPOOFED, *ours], CALL, SIGNATURE)
