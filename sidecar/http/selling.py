@@ -25,6 +25,7 @@ from sidecar.http.exchange import BuyerExchange
 from sidecar.http.paces import Paces
 from sidecar.http.paid_body import SPOOL_BYTES, PaidBody
 from sidecar.http.sold import Sold
+from sidecar.http.uploads import Uploads
 from sidecar.pipeline import Pipeline
 from sidecar.ports import Clock, Headers
 from sidecar.tokens import Tokens
@@ -66,6 +67,7 @@ class Selling:
         self._tokens = tokens
         self._limits = limits
         self._paces = Paces(limits.per_address, limits.per_buyer, limits.processes)
+        self._uploads = Uploads()
         self._open = 0
         self._idle = asyncio.Event()
         self._busy = 0
@@ -116,7 +118,7 @@ class Selling:
 
         None: it is answered, since nothing that was paid for is asked.
         """
-        body = await exchange.read_body(self._limits.paid_body_bytes)
+        body = await self._uploads.read(exchange, self._limits.paid_body_bytes)
         if isinstance(body, Refusal):
             await exchange.refuse(body)
             return None
@@ -188,7 +190,7 @@ class Selling:
     def _closed(self) -> Refusal | None:
         if not self.ready:
             return Refusal(Code.DRAINING, retry_after_s=RETRY_AFTER_S)
-        if self._busy >= self._limits.open_calls:
+        if self._busy >= self._limits.open_calls and not self._uploads.give_way():
             return Refusal(Code.OVERLOADED, retry_after_s=RETRY_AFTER_S)
         return None
 

@@ -20,6 +20,7 @@ from sidecar.domain.pacing import Rate
 from sidecar.domain.payments import State
 from sidecar.domain.requests import Wrong
 from sidecar.domain.sales import Rules
+from sidecar.http import uploads
 from sidecar.http.paid_body import SPOOL_BYTES
 from sidecar.ports import TimedOut
 from sidecar.x402 import reasons
@@ -527,6 +528,27 @@ async def test_bodies_read_for_their_price_are_bounded(tmp_path: Path) -> None:
         assert (await stall.answer(headers=[JSON], buyer=body(b'{"max_tokens": 1}'))).status == 402
         third = await stall.answer(headers=[JSON], buyer=body(b"{}"))
         assert (third.status, third.document()["code"]) == (429, "rate_limited")
+
+
+async def test_a_body_that_trickles_keeps_nobody_from_buying(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It gives its place to who comes, and is told to come again; a call that runs gives no way."""
+    monkeypatch.setattr(uploads, "UNDISTURBED_S", 0)
+    async with open_stall(tmp_path, open_calls=1) as stall:
+        slow, reading = stall.ask(headers=[stall.payment(1)], buyer=Buyer(whole=False))
+        await turns()
+        stall.upstream.gate.clear()
+        bought, serving = stall.ask(headers=[stall.payment(2)])
+        await stall.upstream.asked.wait()
+
+        await reading
+        assert (slow.status, slow.document()["code"]) == (503, "overloaded")
+        assert (await stall.buy(nonce=3)).document()["code"] == "overloaded"
+        stall.upstream.gate.set()
+        await serving
+        assert bought.status == 200
+        assert (await stall.buy(nonce=1)).status == 200
 
 
 @pytest.mark.parametrize(
