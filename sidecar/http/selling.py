@@ -15,15 +15,12 @@ from sidecar.domain.admission import RETRY_AFTER_S
 from sidecar.domain.pacing import Rate
 from sidecar.domain.refusals import Code, Refusal
 from sidecar.domain.requests import Request
-from sidecar.domain.sales import Sale
 from sidecar.domain.target import Target
 from sidecar.domain.verification import Checked, check, decode, recognize
-from sidecar.fields import values
 from sidecar.http import headers as hygiene
 from sidecar.http.asked import US_PER_S, Asked
 from sidecar.http.exchange import BuyerExchange
 from sidecar.http.paces import Paces
-from sidecar.http.paid_body import SPOOL_BYTES, PaidBody
 from sidecar.http.sold import Sold
 from sidecar.http.uploads import Uploads
 from sidecar.pipeline import Pipeline
@@ -122,7 +119,7 @@ class Selling:
         if isinstance(body, Refusal):
             await exchange.refuse(body)
             return None
-        request = await _read(asking, body, sold.sale)
+        request = await sold.read(asking.target, asking.fields, body)
         if asking.payment is None:
             body.close()
             await exchange.refuse(_asking(sold, request, hygiene.wallet(asking.fields), exchange))
@@ -204,15 +201,6 @@ class _Asking:
     fields: Headers
     payment: ExactPayment | None
     at_us: int
-
-
-async def _read(asking: _Asking, body: PaidBody, sale: Sale) -> Request | Refusal:
-    """Read what the price depends on; a large body elsewhere, so that the others do not wait for it."""
-    if not sale.reads_body:
-        return Request(asking.target)
-    kinds, codings = (values(asking.fields, name) for name in (b"content-type", b"content-encoding"))
-    reading = partial(sale.read, asking.target, body.raw(), kinds, codings)
-    return reading() if body.size <= SPOOL_BYTES else await asyncio.to_thread(reading)
 
 
 def _asking(sold: Sold, request: Request | Refusal, wallet: bytes | None, exchange: BuyerExchange) -> Refusal:

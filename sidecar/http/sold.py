@@ -4,12 +4,20 @@ A 402 is made once for each price and then kept; the one at the list's lowest pr
 for a fixed price is the only one, is ready before the first request.
 """
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from sidecar.domain.call import Endpoint
+from sidecar.domain.refusals import Refusal
+from sidecar.domain.requests import Request
 from sidecar.domain.sales import Sale
+from sidecar.domain.target import Target
+from sidecar.fields import values
+from sidecar.http.paid_body import SPOOL_BYTES, PaidBody
+from sidecar.ports import Headers
 from sidecar.x402.challenge import Challenge
 
 CHALLENGES_KEPT: Final = 256
@@ -24,6 +32,14 @@ class Sold:
         self._prepare = prepare
         self._kept: OrderedDict[tuple[int, int], Challenge] = OrderedDict()
         self.challenge(sale.endpoint)
+
+    async def read(self, target: Target, fields: Headers, body: PaidBody) -> Request | Refusal:
+        """Read what the price depends on; a large body elsewhere, so that the others do not wait for it."""
+        if not self.sale.reads_body:
+            return Request(target)
+        kinds, codings = (values(fields, name) for name in (b"content-type", b"content-encoding"))
+        reading = partial(self.sale.read, target, body.raw(), kinds, codings)
+        return reading() if body.size <= SPOOL_BYTES else await asyncio.to_thread(reading)
 
     def challenge(self, endpoint: Endpoint) -> Challenge:
         """Return the 402 that asks for the price of *endpoint*, one of the sale's own."""

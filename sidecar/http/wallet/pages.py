@@ -19,6 +19,7 @@ from sidecar.finops import receipts, statements
 from sidecar.http import headers as hygiene
 from sidecar.http.exchange import BuyerExchange
 from sidecar.http.paces import Paces
+from sidecar.http.paid_body import PaidBody
 from sidecar.http.wallet import questions
 from sidecar.http.wallet.discovery import discovery
 from sidecar.http.wallet.proving import Proving
@@ -119,15 +120,22 @@ class Pages:
         method, path = asked.get("method", ""), asked.get("path", "")
         if not (method and path):
             return questions.INVALID
-        content = b""
-        if scope["method"] == "POST":
-            # A price that is computed from a body is quoted for the body that comes with the question.
-            late = self._paces.of_address(scope.get("client"), self._clock.now_us())
-            body = late or await exchange.read_body(self._body_bytes_max)
-            if isinstance(body, Refusal):
-                return body
-            content = body.raw()
+        body = await self._body(scope, exchange)
+        if isinstance(body, Refusal):
+            return body
+        try:
+            return await self._of(method, path, body, scope["headers"])
+        finally:
             body.close()
+
+    async def _body(self, scope: dict[str, Any], exchange: BuyerExchange) -> PaidBody | Refusal:
+        """Return the body that a price may be computed from: the one that comes with the question."""
+        if scope["method"] != "POST":
+            return PaidBody()
+        late = self._paces.of_address(scope.get("client"), self._clock.now_us())
+        return late or await exchange.read_body(self._body_bytes_max)
+
+    async def _of(self, method: str, path: str, body: PaidBody, fields: Headers) -> Answer:
         raw_path, _, raw_query = path.encode("utf-8").partition(b"?")
         wanted = canonical(raw_path, raw_query)
         if isinstance(wanted, Ambiguous):
@@ -136,7 +144,7 @@ class Pages:
             return Refusal(Code.ROUTE_UNKNOWN)
         match self._routes.match(method, wanted):
             case Matched(index=index):
-                return self._quoted(self._entries[index], method, wanted, content, scope["headers"])
+                return await self._quoted(self._entries[index], method, wanted, body, fields)
             case WrongMethod(allow=allow):
                 return Refusal(Code.METHOD_NOT_ALLOWED, allow=allow)
             case UnknownRoute():
@@ -170,11 +178,12 @@ class Pages:
         late = self._paces.of_address(scope.get("client"), now_us)
         return late or self._proving.wallet(proofs[0], path, now_us)
 
-    def _quoted(self, entry: "Entry", method: str, target: Target, content: bytes, fields: Headers) -> Answer:
+    async def _quoted(
+        self, entry: "Entry", method: str, target: Target, body: PaidBody, fields: Headers
+    ) -> Answer:
         if entry.sold is None:
             return _OK, quote_object(entry.name, None, method, target, self._public_url)
-        kinds, codings = (values(fields, name) for name in (b"content-type", b"content-encoding"))
-        request = entry.sold.sale.read(target, content, kinds, codings)
+        request = await entry.sold.read(target, fields, body)
         if isinstance(request, Refusal):
             return request
         quoted = entry.sold.sale.quote(request, hygiene.wallet(fields))
