@@ -4,6 +4,8 @@ Claims the payment, binds it to the request, books the authorized money and
 holds the price. A refused admit leaves nothing behind.
 """
 
+import hashlib
+
 from ledger import book
 from ledger.book import Rejected
 from ledger.money import Amount
@@ -18,6 +20,7 @@ from sidecar.domain.records import CallRow, Payment, RecordsTx
 from sidecar.domain.refusals import Code, Refusal
 from sidecar.domain.resolving import repaid_unit
 from sidecar.domain.standing import flow_for, standing
+from sidecar.x402 import identifier
 
 RETRY_AFTER_S = 2
 """When to ask again about a call that still runs or is not decided yet, in seconds."""
@@ -148,7 +151,7 @@ def _again(
     A repeat is bound to the same payload and the same request: anything else
     is a payment that paid for something else.
     """
-    same_payload = stored.payment_digest == verified.evidence.payment_digest
+    same_payload = stored.payment_digest == _payload_digest(verified)
     same_request = stored.request_digest == verified.context.request_digest
     if not (same_payload and same_request):
         return Refusal(Code.PAYMENT_REUSED)
@@ -185,7 +188,7 @@ def _payment(verified: Verified, owner: str, from_block: int, now_us: int, *, on
     context = verified.context
     return Payment(
         claim_key=evidence.claim_key,
-        payment_digest=evidence.payment_digest,
+        payment_digest=_payload_digest(verified),
         request_digest=context.request_digest,
         call=context.call,
         state=State.SPENDING if on_credit else State.OPEN,
@@ -212,6 +215,15 @@ def _payment(verified: Verified, owner: str, from_block: int, now_us: int, *, on
         watched=on_credit,
         on_credit=on_credit,
     )
+
+
+def _payload_digest(verified: Verified) -> bytes:
+    """Tell this payload from all others by what was signed and by the name it gives the purchase.
+
+    Once settled, what was signed stands on the chain for everybody to repeat; the name does not.
+    """
+    digest, name = verified.evidence.payment_digest, identifier.given(verified.payment.extensions)
+    return hashlib.sha256(digest + name.encode("ascii")).digest() if name else digest
 
 
 def _call_row(verified: Verified, payment: Payment) -> CallRow:

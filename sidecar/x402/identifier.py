@@ -64,9 +64,8 @@ def read(extensions: Mapping[str, object], demand: Demand) -> str | Malformed | 
     """
     if demand is Demand.OFF or KEY not in extensions:
         return ""
-    extension = extensions[KEY]
-    info = extension.get("info", extension) if isinstance(extension, dict) else None
-    if not isinstance(info, dict) or info.get("required") is not (demand is Demand.REQUIRED):
+    info = _info(extensions)
+    if info is None or info.get("required") is not (demand is Demand.REQUIRED):
         return Unechoed()
     name = info.get("id")
     if name is None:
@@ -74,3 +73,15 @@ def read(extensions: Mapping[str, object], demand: Demand) -> str | Malformed | 
     if not isinstance(name, str) or not _FORM.fullmatch(name):
         return Malformed(reasons.INVALID_IDENTIFIER, "extensions.payment-identifier.info.id")
     return name
+
+
+def given(extensions: Mapping[str, object]) -> str:
+    """The name that a payment's *extensions* carry, whatever was declared; "" where none has the form."""
+    name = (_info(extensions) or {}).get("id")
+    return name if isinstance(name, str) and _FORM.fullmatch(name) else ""
+
+
+def _info(extensions: Mapping[str, object]) -> Mapping[str, object] | None:
+    extension = extensions.get(KEY)
+    info = extension.get("info", extension) if isinstance(extension, dict) else None
+    return info if isinstance(info, dict) else None

@@ -400,6 +400,19 @@ async def test_a_purchase_that_is_signed_for_anew_is_the_same_one(tmp_path: Path
         assert stall.books.balances() == SOLD
 
 
+async def test_who_reads_a_payment_on_the_chain_has_not_its_name(tmp_path: Path) -> None:
+    """What was signed is public once it is settled: alone it opens no answer of a purchase with a name."""
+    async with open_stall(tmp_path) as stall:
+        bought = await stall.buy(identifier=NAME)
+        of_a_stranger = [await stall.buy(identifier=name) for name in ("", "purchase_0000002")]
+        again = await stall.buy(identifier=NAME)
+
+        assert (again.status, again.body) == (bought.status, bought.body) == (200, bought.body)
+        for answer in of_a_stranger:
+            assert (answer.status, answer.document()["code"]) == (409, "payment_reused")
+        assert stall.books.balances() == SOLD
+
+
 async def test_a_repeat_is_answered_where_names_are_required_by_now(tmp_path: Path) -> None:
     """It has paid: that it has no name, or not our new words, does not make it pay anew."""
     payments = [(1, ""), (2, NAME)]

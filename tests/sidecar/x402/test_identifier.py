@@ -16,7 +16,7 @@ from x402.mechanisms.evm.exact import ExactEvmClientScheme
 from x402.schemas import PaymentPayload, PaymentRequired
 from x402.server import x402ResourceServerSync
 
-from sidecar.x402 import codec
+from sidecar.x402 import codec, identifier
 from sidecar.x402.challenge import prepare
 from sidecar.x402.documents import ExactPayment, Malformed, Resource
 from sidecar.x402.identifier import KEY, Demand, Unechoed, declared, read
@@ -166,3 +166,21 @@ def test_extensions_that_are_no_object_are_malformed(sent: object) -> None:
     document = json.dumps({**a_document(), "extensions": sent}).encode()
 
     assert codec.decode_payment(base64.b64encode(document)) == Malformed("invalid_payload", "extensions")
+
+
+@pytest.mark.parametrize(
+    ("extensions", "name"),
+    [
+        (named(), NAME),
+        (named(required="odd"), NAME),
+        ({KEY: {"id": NAME}}, NAME),
+        (named("short"), ""),
+        (named(None), ""),
+        ({KEY: {"info": [NAME]}}, ""),
+        ({KEY: NAME}, ""),
+        ({}, ""),
+    ],
+)
+def test_a_name_is_told_whatever_was_declared(extensions: dict[str, Any], name: str) -> None:
+    """It tells payloads apart also after the seller has changed what it asks for."""
+    assert identifier.given(extensions) == name
