@@ -32,15 +32,22 @@ class Limiter:
 
     def wait_s(self, caller: Hashable, now_us: int) -> int:
         """Count a call; return 0 if it may go on, else after how many whole seconds to come again."""
-        processes = self._processes()
-        rate = self._rate if processes == 1 else shared(self._rate, processes)
-        verdict = pace(self._due_us.get(caller, 0), now_us, rate)
+        verdict = pace(self._due_us.get(caller, 0), now_us, self._own_rate())
         if not isinstance(verdict, Pass):
             return -(-verdict.wait_us // US_PER_S)
         self._due_us[caller] = verdict.due_us
         if len(self._due_us) > self._callers_max:
             self._forget(now_us)
         return 0
+
+    def give_back(self, caller: Hashable) -> None:
+        """Undo the count of a call that turned out to be none."""
+        if caller in self._due_us:
+            self._due_us[caller] -= self._own_rate().interval_us
+
+    def _own_rate(self) -> Rate:
+        processes = self._processes()
+        return self._rate if processes == 1 else shared(self._rate, processes)
 
     def _forget(self, now_us: int) -> None:
         """Drop who is not early any more; if that makes no room, the longest known go first."""

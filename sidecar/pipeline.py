@@ -4,8 +4,10 @@ Control only moves down, and each step takes the evidence of the step before.
 No external effect happens without an earlier committed row that names it.
 """
 
+from collections.abc import Callable
+
 from sidecar.delivery import Exchange
-from sidecar.domain.admission import Repeated
+from sidecar.domain.admission import HERE_BEFORE, Repeated
 from sidecar.domain.call import Verified
 from sidecar.domain.events import CallAdmitted
 from sidecar.domain.outcomes import receipt
@@ -34,17 +36,23 @@ class Pipeline:
         outgoing: UpstreamRequest,
         exchange: Exchange,
         closed: Refusal | None = None,
+        *,
+        repeated: Callable[[], None],
     ) -> None:
         """Run one call. Owned by its own task: a buyer who leaves does not stop it.
 
-        *closed* is why the payment may begin nothing: it only can be a repeat.
+        *closed* is why the payment may begin nothing: it only can be a repeat. *repeated* is
+        told, before the answer, of one that was here before and begins nothing.
         """
         started_us = self._s.clock.monotonic_us()
         admitted = await admit(self._s, verified, closed)
         if isinstance(admitted, Refusal):
+            if admitted.code in HERE_BEFORE:
+                repeated()
             await exchange.refuse(admitted)
             return
         if isinstance(admitted, Repeated):
+            repeated()
             await self._answer_again(admitted.payment, exchange)
             return
         payment = admitted.payment

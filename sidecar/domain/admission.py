@@ -5,6 +5,7 @@ holds the price. A refused admit leaves nothing behind.
 """
 
 import hashlib
+from typing import Final
 
 from ledger import book
 from ledger.book import Rejected
@@ -24,6 +25,11 @@ from sidecar.x402 import identifier
 
 RETRY_AFTER_S = 2
 """When to ask again about a call that still runs or is not decided yet, in seconds."""
+
+HERE_BEFORE: Final = frozenset(
+    {Code.PAYMENT_REUSED, Code.CALL_IN_PROGRESS, Code.SETTLEMENT_UNKNOWN, Code.SETTLEMENT_FAILED}
+)
+"""What a payment is told that begins nothing because of what it, or its purchase, was before."""
 
 
 @value

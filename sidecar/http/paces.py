@@ -30,6 +30,12 @@ class Paces:
             refusal = _refusal(limiter.wait_s(payer, now_us), "routes.rate_limit")
         return refusal
 
+    def give_back(self, payer: bytes, endpoint: Endpoint) -> None:
+        """Undo the count of a payment that only repeats one: once settled it is public, and anybody may."""
+        self._buyers.give_back(payer)
+        if endpoint.name in self._routes:
+            self._routes[endpoint.name].give_back(payer)
+
 
 def _refusal(wait_s: int, policy: str) -> Refusal | None:
     return Refusal(Code.RATE_LIMITED, policy=policy, retry_after_s=wait_s) if wait_s else None

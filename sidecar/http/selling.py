@@ -172,7 +172,8 @@ class Selling:
             exchange.version = checked.payment.version
             verified = asked.verified(checked)
             outgoing = asked.outgoing(verified, self._tokens)
-            await self._pipeline.serve(verified, outgoing, exchange, checked.closed)
+            give_back = partial(self._paces.give_back, verified.evidence.payer, checked.endpoint)
+            await self._pipeline.serve(verified, outgoing, exchange, checked.closed, repeated=give_back)
         except asyncio.CancelledError:
             # The drain is over and the server ends by force. The call ends as in a crash, so that nothing
             # is charged that nobody gets: the next run puts it to rest by what is on disk.

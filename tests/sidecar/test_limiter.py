@@ -17,6 +17,17 @@ def test_each_caller_has_its_own_rate() -> None:
     assert limiter.wait_s("a", 1 + 30_000_000) == 0
 
 
+def test_a_call_that_was_none_is_not_counted() -> None:
+    """It is as if it had not come; one of a caller that is not remembered changes nothing."""
+    limiter = Limiter(Rate(2, MINUTE))
+    assert [limiter.wait_s("a", 1) for _ in range(3)] == [0, 0, 30]
+
+    limiter.give_back("a")
+    limiter.give_back("b")
+
+    assert [limiter.wait_s(caller, 1) for caller in "aabbb"] == [0, 30, 0, 0, 30]
+
+
 def test_processes_hold_to_a_rate_together() -> None:
     """Each has its part of it from when the other is there, and all of it when it is alone again."""
     there = 2

@@ -400,6 +400,18 @@ async def test_a_purchase_that_is_signed_for_anew_is_the_same_one(tmp_path: Path
         assert stall.books.balances() == SOLD
 
 
+async def test_repeating_a_payment_takes_nothing_of_its_payers_rate(tmp_path: Path) -> None:
+    """Anybody can, once it is settled: whatever it is repeated for, its payer buys on at its pace."""
+    endpoint = an_endpoint(rate_limit=Rate(2, 10**9))
+    async with open_stall(tmp_path, endpoint=endpoint, per_buyer=Rate(2, 10**9)) as stall:
+        assert (await stall.buy(nonce=1)).status == 200
+        for target, status in [(b"/research", 200), (b"/research?other", 409)] * 3:
+            assert (await stall.buy(nonce=1, target=target)).status == status
+
+        assert (await stall.buy(nonce=2)).status == 200
+        assert (await stall.buy(nonce=3)).document()["code"] == "rate_limited"
+
+
 async def test_who_reads_a_payment_on_the_chain_has_not_its_name(tmp_path: Path) -> None:
     """What was signed is public once it is settled: alone it opens no answer of a purchase with a name."""
     async with open_stall(tmp_path) as stall:
