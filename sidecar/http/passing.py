@@ -1,6 +1,7 @@
 """Passing: a free call goes through as it is. No ledger, and both bodies stream."""
 
 from dataclasses import replace
+from typing import Final
 
 from pricing.extract import meter_for
 from sidecar.delivery import Bounds, Delivery
@@ -13,6 +14,9 @@ from sidecar.http.exchange import BuyerExchange
 from sidecar.ports import Fault, Headers, Observer, TimedOut, Upstream, UpstreamRequest
 from sidecar.room import Room
 
+OPEN_MAX: Final = 1_024
+"""How many free calls may be open: half of the connections to the agent, so that who pays finds one."""
+
 
 class Passing:
     """Passes the calls of free routes to the agent."""
@@ -21,11 +25,24 @@ class Passing:
         self._upstream = upstream
         self._observer = observer
         self._delivery = replace(delivery, keep_bytes=0)
+        self._open = 0
 
     async def pass_on(
         self, method: str, target: Target, fields: Headers, exchange: BuyerExchange, headers_timeout_s: int
     ) -> None:
-        """Ask the agent and let its answer out as it comes."""
+        """Ask the agent and let its answer out as it comes; one too many is refused."""
+        if self._open >= OPEN_MAX:
+            await exchange.refuse(Refusal(Code.OVERLOADED, retry_after_s=RETRY_AFTER_S))
+            return
+        self._open += 1
+        try:
+            await self._pass_on(method, target, fields, exchange, headers_timeout_s)
+        finally:
+            self._open -= 1
+
+    async def _pass_on(
+        self, method: str, target: Target, fields: Headers, exchange: BuyerExchange, headers_timeout_s: int
+    ) -> None:
         has_body = any(name in {b"content-length", b"transfer-encoding"} for name, _ in fields)
         outgoing = UpstreamRequest(
             method=method,

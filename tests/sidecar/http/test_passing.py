@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from sidecar.domain.events import Answered
+from sidecar.http import passing as module
 from sidecar.ports import AnswerLost, NothingSent, TimedOut
 from tests.sidecar.fakes import Buyer, Says, turns
 from tests.sidecar.http.promises import OURS
@@ -54,6 +55,24 @@ async def test_nothing_internal_leaks_from_a_free_call(
         assert (buyer.document()["retryable"], buyer.header(b"retry-after")) == (True, b"2")
         assert b"10.0.0.7" not in buyer.body
         assert len(stall.observer.attention) == 1
+
+
+async def test_free_calls_leave_connections_for_who_pays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One too many is refused, however slow the others are; a paid call goes through all the same."""
+    monkeypatch.setattr(module, "OPEN_MAX", 1)
+    async with open_stall(tmp_path) as stall:
+        stall.upstream.gate.clear()
+        _, open_one = stall.ask("GET", b"/free/docs")
+        await stall.upstream.asked.wait()
+        refused = await stall.answer("GET", b"/free/docs")
+
+        assert (refused.status, refused.document()["code"]) == (503, "overloaded")
+        stall.upstream.gate.set()
+        assert (await stall.buy()).status == 200
+        await open_one
+        assert (await stall.answer("GET", b"/free/docs")).status == 200
 
 
 async def test_a_free_answer_that_breaks_off_is_cut(tmp_path: Path) -> None:
