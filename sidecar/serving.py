@@ -225,6 +225,7 @@ def _limits(settings: Settings) -> ProtocolLimits:
         fields_max=limits.header_fields,
         head_timeout_ms=limits.header_read_s * 1000,
         body_idle_ms=limits.body_idle_s * 1000,
+        unread_bytes_max=max(ProtocolLimits().unread_bytes_max, limits.paid_body_bytes),
     )
 
 

@@ -71,7 +71,7 @@ class GuardedProtocol(Reader, asyncio.Protocol):
         self._waiting: deque[Cycle] = deque()  # sent ahead, behind the one that is being served
         self._cycle: Cycle | None = None  # the newest; None while that is one that needs no app
         self._serving: Cycle | None = None
-        self._refused = False
+        self._over = False  # what still comes is read away, and the connection closes soon
         self._answered = False  # at once, while the body still comes
         self._unread_bytes = 0
         self._moved_s = 0.0
@@ -123,7 +123,7 @@ class GuardedProtocol(Reader, asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Judge the segment, then answer or start what is sound in it."""
-        if self._refused:
+        if self._over:
             return
         self._moved_s = self._loop.time()
         refusal = self.feed(data)
@@ -138,7 +138,8 @@ class GuardedProtocol(Reader, asyncio.Protocol):
                 self._start(each)
             else:
                 self._answer(each)
-        self._watch()
+        if not self._over:
+            self._watch()
 
     # Requests, as the reader tells of them.
 
@@ -201,7 +202,7 @@ class GuardedProtocol(Reader, asyncio.Protocol):
             "headers": head.fields,
         }
 
-    # Answering.
+    # Answering, and refusing.
 
     def _start(self, cycle: Cycle) -> None:
         self._serving = cycle
@@ -228,7 +229,7 @@ class GuardedProtocol(Reader, asyncio.Protocol):
         )
         self._transport.write(answer)
         if not head.keep_alive:
-            self._transport.close()
+            (self._linger if self._phase is Phase.BODY else self._transport.close)()
         self._answered = self._cycle is None and self._phase is Phase.BODY
         self._idle_until_s = self._moved_s + self._keep_alive_s
 
@@ -239,11 +240,9 @@ class GuardedProtocol(Reader, asyncio.Protocol):
             self._stamped = (fields, lines(fields))
         return self._stamped[1]
 
-    # Refusing.
-
     def _refuse(self, refusal: Refusal) -> None:
         """Answer the broken request, if nothing else is being said on the connection, and close."""
-        self._refused = True
+        self._over = True
         self._alarm.stop()
         self._waiting.clear()
         serving = self._serving
@@ -263,6 +262,7 @@ class GuardedProtocol(Reader, asyncio.Protocol):
 
     def _linger(self) -> None:
         """Close after the peer had time to read: a close with unread input would reset the answer away."""
+        self._over = True
         self._flow.resume_reading()
         if self._transport.can_write_eof():
             self._transport.write_eof()
@@ -289,7 +289,7 @@ class GuardedProtocol(Reader, asyncio.Protocol):
 
     def _late(self) -> None:
         body = self._phase is Phase.BODY
-        if self._refused:
+        if self._over:
             self._transport.close()
         elif self._flow.read_paused or (body and self._cycle is not None and self._cycle.awaited):
             allowed_ms = self.limits.body_idle_ms if body else self.limits.head_timeout_ms

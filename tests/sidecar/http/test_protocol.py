@@ -402,6 +402,20 @@ async def test_it_may_be_the_last_answer(server: Server) -> None:
     assert server.requests == []
 
 
+async def test_the_last_answer_reaches_who_still_sends(server: Server) -> None:
+    """A close with input unread would reset the connection, and with it the answer on its way."""
+    reader, writer = await server.connect()
+    writer.write((ASKED_WITH % 400_000)[:-2] + b"Connection: close\r\n\r\n")
+    answer = await reader.read()
+    for _ in range(4):
+        writer.write(b"a" * 100_000)
+        await writer.drain()
+        await asyncio.sleep(0.01)
+
+    assert answer.endswith(b"pay")
+    assert server.requests == []
+
+
 async def test_to_head_it_has_no_body(server: Server) -> None:
     """Its length is told, and the next answer follows."""
     answer = await server.say((ASKED % 1).replace(b"GET", b"HEAD"), GET[:-2] + b"Connection: close\r\n\r\n")
