@@ -9,7 +9,7 @@ from typing import Final
 
 from ledger import book
 from ledger.book import Rejected
-from ledger.money import Amount
+from ledger.money import Amount, nano
 from ledger.statuses import Status
 from ledger.store import Rollback
 from ledger.values import value
@@ -89,7 +89,9 @@ def admit_unit(
     if closed is not None and not (entering.on_credit and closed.code is Code.FACILITATOR_UNAVAILABLE):
         return closed
     flow = _flow(tx, verified, entering, bounds, owes=payer.owes)
-    spent = _of_the_day(tx, verified, entering, bounds.days, flow)
+    credit = nano(payer.credit_nano if entering.on_credit else 0)
+    upfront = flow is Flow.UPFRONT and not entering.on_credit
+    spent = _of_the_day(tx, verified, entering, bounds.days, upfront=upfront, credit=credit)
     if spent is not None:
         return spent
     for debt in payer.repaid:
@@ -120,13 +122,12 @@ def _flow(tx: RecordsTx, verified: Verified, entering: Payment, bounds: Bounds, 
 
 
 def _of_the_day(
-    tx: RecordsTx, verified: Verified, entering: Payment, limits: DayLimits, flow: Flow
+    tx: RecordsTx, verified: Verified, entering: Payment, limits: DayLimits, *, upfront: bool, credit: Amount
 ) -> Refusal | None:
     """Hold the call against its payer's day, in the transaction that admits: no other sees the same rest."""
     context = verified.context
     day = tx.payer_day(entering.buyer, days.day_of(context.at_us))
-    prepaid = entering.on_credit or flow is Flow.UPFRONT
-    return days.decide(limits, day, entering.price, prepaid=prepaid, at_us=context.at_us)
+    return days.decide(limits, day, entering.price, upfront=upfront, credit=credit, at_us=context.at_us)
 
 
 def _claim(tx: RecordsTx, stored: Payment | None, entering: Payment) -> Payment:

@@ -46,13 +46,18 @@ def rest_s(at_us: int) -> int:
     return -(-((day_of(at_us) + 1) * DAY_US - at_us) // _US_PER_S)
 
 
-def decide(limits: DayLimits, day: PayerDay, price: Amount, *, prepaid: bool, at_us: int) -> Refusal | None:
+def decide(
+    limits: DayLimits, day: PayerDay, price: Amount, *, upfront: bool, credit: Amount, at_us: int
+) -> Refusal | None:
     """Say why a call at *at_us* for *price* does not fit into its payer's *day*, or None.
 
-    Past the uncharged cost only what is *prepaid* is served: its money is ours before the work.
+    Past the uncharged cost only what is paid first is served: *upfront*, or from the *credit* that
+    pays for it (zero: it does not). What fails gives credit back, so that covers no more than itself.
     """
     if limits.spend is not None and day.spent_nano + price.units > limits.spend.units:
         return Refusal(Code.BUDGET_SPENT, policy="exposure.per_day", retry_after_s=rest_s(at_us))
-    if limits.uncharged is not None and day.uncharged_nano > limits.uncharged.units and not prepaid:
+    if upfront or limits.uncharged is None:
+        return None
+    if day.uncharged_nano > limits.uncharged.units + credit.units:
         return Refusal(Code.UNCHARGED_LIMIT, policy="limits.uncharged_cost", retry_after_s=rest_s(at_us))
     return None

@@ -13,9 +13,15 @@ UNCHARGED = Refusal(Code.UNCHARGED_LIMIT, policy="limits.uncharged_cost", retry_
 
 
 def decided(
-    day: PayerDay, *, spend: Amount | None = None, uncharged: Amount | None = None, prepaid: bool = False
+    day: PayerDay,
+    *,
+    spend: Amount | None = None,
+    uncharged: Amount | None = None,
+    upfront: bool = False,
+    credit: int = 0,
 ) -> Refusal | None:
-    return decide(DayLimits(spend, uncharged), day, nano(10), prepaid=prepaid, at_us=NOON_US)
+    limits = DayLimits(spend, uncharged)
+    return decide(limits, day, nano(10), upfront=upfront, credit=nano(credit), at_us=NOON_US)
 
 
 @pytest.mark.parametrize(
@@ -28,23 +34,25 @@ def test_a_day_is_spent_to_the_last_unit(spent: int, limit: int | None, refusal:
 
 
 @pytest.mark.parametrize(
-    ("cost", "limit", "prepaid", "refusal"),
+    ("cost", "limit", "upfront", "credit", "refusal"),
     [
-        (100, 100, False, None),
-        (101, 100, False, UNCHARGED),
-        (101, 100, True, None),
-        (0, 0, False, None),
-        (1, 0, False, UNCHARGED),
-        (10**15, None, False, None),
+        (100, 100, False, 0, None),
+        (101, 100, False, 0, UNCHARGED),
+        (10**15, 100, True, 0, None),
+        (110, 100, False, 10, None),
+        (111, 100, False, 10, UNCHARGED),
+        (0, 0, False, 0, None),
+        (1, 0, False, 0, UNCHARGED),
+        (10**15, None, False, 0, None),
     ],
 )
 def test_beyond_the_uncharged_cost_only_prepaid_work_is_done(
-    cost: int, limit: int | None, prepaid: bool, refusal: Refusal | None
+    cost: int, limit: int | None, upfront: bool, credit: int, refusal: Refusal | None
 ) -> None:
-    """Who cost us more than the limit may only buy what is paid before the work."""
-    found = decided(PayerDay(0, cost), uncharged=None if limit is None else nano(limit), prepaid=prepaid)
+    """Who cost us more than the limit pays before the work: anew, or from credit that covers the rest."""
+    day, uncharged = PayerDay(0, cost), None if limit is None else nano(limit)
 
-    assert found == refusal
+    assert decided(day, uncharged=uncharged, upfront=upfront, credit=credit) == refusal
 
 
 def test_no_limit_bounds_nothing_and_money_comes_first() -> None:

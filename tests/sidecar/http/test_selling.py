@@ -13,6 +13,7 @@ from x402.http.utils import decode_payment_required_header
 from ledger.money import nano
 from pricing.price import ComputedPrice, FixedPrice, Quantity
 from sidecar.configuration.schemas import judge
+from sidecar.domain.call import Flow
 from sidecar.domain.days import DayLimits, rest_s
 from sidecar.domain.events import Answered
 from sidecar.domain.expecting import NEEDED
@@ -36,7 +37,7 @@ from tests.sidecar.builders import (
     an_offer,
     some_terms,
 )
-from tests.sidecar.fakes import Buyer, turns
+from tests.sidecar.fakes import Buyer, Says, turns
 from tests.sidecar.stall import (
     ANSWER,
     BODY_BYTES_MAX,
@@ -362,6 +363,18 @@ async def test_unpaid_work_is_bounded(tmp_path: Path) -> None:
         assert (refused.status, refused.document()["code"]) == (429, "uncharged_limit")
         assert refused.header(b"retry-after") == b"%d" % rest_s(stall.clock.now_us())
         assert stall.observer.of(Answered)[-1].policy == "limits.uncharged_cost"
+
+
+async def test_one_payment_does_not_buy_failures_without_end(tmp_path: Path) -> None:
+    """What failed after it was paid is credit, pays for the next try, and is credit again: bounded too."""
+    endpoint = an_endpoint(flow=Flow.UPFRONT)
+    async with open_stall(tmp_path, endpoint=endpoint, days=DayLimits(uncharged=nano(0))) as stall:
+        stall.upstream.otherwise = Says(500, ((b"sidecar-cost", b'0.03;kind=tool;name="search"'),))
+        answers = [await stall.buy(nonce) for nonce in (1, 2, 3)]
+
+        assert [each.status for each in answers] == [500, 500, 429]
+        assert answers[-1].document()["code"] == "uncharged_limit"
+        assert stall.books.balances()["buyer"] == P
 
 
 async def test_work_that_would_lose_money_is_refused_before_it_is_done(tmp_path: Path) -> None:
