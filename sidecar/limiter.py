@@ -50,10 +50,14 @@ class Limiter:
         return self._rate if processes == 1 else shared(self._rate, processes)
 
     def _forget(self, now_us: int) -> None:
-        """Drop who is not early any more; if that makes no room, the longest known go first."""
+        """Drop who is not early any more; if that makes no room, the longest known go first.
+
+        An eighth at a time: what costs as much as all callers together is not done for each new one.
+        """
         self._due_us = {caller: due for caller, due in self._due_us.items() if due > now_us}
-        for caller in list(self._due_us)[: max(0, len(self._due_us) - self._callers_max)]:
-            del self._due_us[caller]
+        if len(self._due_us) > self._callers_max:
+            for caller in list(self._due_us)[: 1 + self._callers_max // 8]:
+                del self._due_us[caller]
 
 
 def address_of(client: tuple[str, int] | None) -> str:

@@ -52,6 +52,22 @@ def test_memory_holds_only_who_is_early() -> None:
     assert crowded.wait_s(49, 1) > 0
 
 
+def test_a_crowd_is_not_gone_through_for_each_who_joins_it() -> None:
+    """Making room costs as much as all who are remembered, and anybody can be as many as they like."""
+    forgetting: list[int] = []
+
+    class Counting(Limiter):
+        def _forget(self, now_us: int) -> None:
+            forgetting.append(now_us)
+            super()._forget(now_us)
+
+    limiter = Counting(Rate(1, MINUTE), callers_max=80)
+    for number in range(180):
+        assert limiter.wait_s(number, 1) == 0
+    assert len(forgetting) == 10
+    assert len(limiter._due_us) <= 80
+
+
 @pytest.mark.parametrize(
     ("client", "address"),
     [
