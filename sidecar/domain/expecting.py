@@ -63,7 +63,7 @@ class Expected:
             return None
         return nano(-(-self._sums_nano[endpoint] // len(recent)))
 
-    def _forget(self, endpoint: str, recent: deque[tuple[int, int]]) -> None:
+    def _forget(self, endpoint: str, recent: deque[_Sample]) -> None:
         self._sums_nano[endpoint] -= recent.popleft().cost_nano
 
 
