@@ -15,4 +15,4 @@ const answer: Response = await wrapFetchWithPayment(fetch, client)(url);
 console.log(answer.status, (await answer.text()).split("\n")[0]);
 const header = answer.headers.get("payment-response");
 const receipt = header && decodePaymentResponseHeader(header);
-if (receipt) console.log("paid in", receipt.transaction || "credit: nothing moved on chain");
+if (receipt && receipt.success) console.log("paid in", receipt.transaction || "credit: nothing moved on chain");

@@ -28,7 +28,8 @@ async def main(url: str, document: str | None = None) -> None:
     print(answer.status_code, answer.text.partition("\n")[0])
     if "payment-response" in answer.headers:
         receipt = json.loads(base64.b64decode(answer.headers["payment-response"]))
-        print("paid in", receipt["transaction"] or "credit: nothing moved on chain")
+        if receipt["success"]:
+            print("paid in", receipt["transaction"] or "credit: nothing moved on chain")
 
 
 asyncio.run(main(*sys.argv[1:]))
