@@ -44,5 +44,5 @@ def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who installed the sidecar alone hears what is missing."""
     monkeypatch.setattr(opening, "find_spec", lambda _: None)
 
-    with pytest.raises(StoreUnusable, match="needs psycopg, which lock/image.txt installs"):
+    with pytest.raises(StoreUnusable, match=r"needs psycopg, which lock/image\.txt installs"):
         open_at("postgresql://h/db", lambda: NOW_US, "run_1")
