@@ -38,8 +38,12 @@ class Known:
     def trimmed(self) -> _Met:
         """Return it for a group of units, which goes on seeing what it has seen."""
         if len(self.met.by_id) > _KNOWN_MAX:
-            self.met = _Met()
+            self.forget()
         return self.met
+
+    def forget(self) -> None:
+        """Begin again, as with a new connection: a standby that took over may lack the newest accounts."""
+        self.met = _Met()
 
 
 class Directory:

@@ -68,7 +68,7 @@ class PostgresStore(Generic[T]):
         self._known = Known()
         self._groups: Groups[T] = Groups(
             connect=lambda: connect(address, waits=waits),
-            tx=lambda connection: tx(Statements(connection), self._times, self._known),
+            tx=self._begun,
             lease=self._lease,
             spread=spread,
             connections=connections,
@@ -128,6 +128,10 @@ class PostgresStore(Generic[T]):
         self._groups.close()
         await asyncio.get_running_loop().run_in_executor(None, self._end)
 
+    def _begun(self, connection: "psycopg.Connection[Any]") -> T:
+        self._known.forget()
+        return self._tx(Statements(connection), self._times, self._known)
+
     def _end(self) -> None:
         self._groups.join()
         self._stop.set()
@@ -141,7 +145,9 @@ class PostgresStore(Generic[T]):
         while more:
             more = not self._stop.wait(timedelta(milliseconds=self._beat_ms).total_seconds())
             try:
-                connection = connection or connect(self._address, waits=self._waits)
+                if connection is None:
+                    connection = connect(self._address, waits=self._waits)
+                    sealer = Sealer(self._lease.owner)  # what it knew was of the server that was lost
                 self._beat(connection, sealer, last=not more)
             except Fenced as fenced:
                 self._groups.fail(str(fenced))

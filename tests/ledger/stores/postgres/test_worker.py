@@ -54,6 +54,21 @@ async def test_a_lost_connection_is_had_again(store: PostgresStore[PostgresTx], 
     assert isinstance(await submit(store, "a"), Exists)
 
 
+async def test_a_server_that_took_over_is_asked_anew(store: PostgresStore[PostgresTx], postgres: str) -> None:
+    """A standby may lack the newest accounts, and give their numbers to others."""
+    await submit(store, "a")
+    end_all(postgres)
+    with connect(postgres) as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute("UPDATE accounts SET no = no + 100")
+        connection.execute("UPDATE balances SET account_no = account_no + 100")
+        connection.execute("UPDATE transfers SET debit_no = debit_no + 100, credit_no = credit_no + 100")
+        connection.execute("SELECT setval('accounts_no_seq', 200)")
+
+    assert isinstance(await submit(store, "b"), Created)
+    assert await store.run(lambda tx: tx.balance(BUYER.id).credits_posted) == 200
+
+
 async def test_a_connection_lost_in_a_unit_is_no_fault_of_the_unit(
     store: PostgresStore[PostgresTx], postgres: str
 ) -> None:
