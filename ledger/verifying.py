@@ -50,7 +50,15 @@ def verify(connection: Reads, public_key: bytes) -> Verdict:
         closes = _Closes(connection, public_key)
         if bad is None:
             bad = closes.periods()
+        if bad is None:
+            bad = _stray(connection)
         return Verdict(head, signatures.signed, signatures.count, closes.count, bad)
+
+
+def _stray(connection: Reads) -> Bad | None:
+    """Find what was slipped in where the chain does not come by, and is added up all the same."""
+    found = sealed.read(connection, "strays").fetchone()
+    return None if found is None else Bad(*found)
 
 
 class _Signatures:

@@ -212,6 +212,14 @@ def test_a_good_shared_book_is_what_was_sealed(shared: Connection) -> None:
             "UPDATE transfers SET amount = 31 WHERE id = 'h'",
             Bad("journals", 2, "is not what was sealed"),
         ),
+        (
+            "INSERT INTO transfers VALUES (99, 0, 'slipped in', 'transfer', 1, 2, 5, NULL)",
+            Bad("journals", 99, "is not there and has an entry"),
+        ),
+        (
+            "UPDATE sealing SET settled = 9; INSERT INTO journals VALUES (9, 'in', '', 9e12, 0, '', '')",
+            Bad("journals", 9, "is not in the chain, which has passed it"),
+        ),
     ],
 )
 def test_the_first_bad_row_of_a_shared_book_is_named(shared: Connection, change: str, bad: Bad) -> None:
@@ -248,6 +256,10 @@ def test_the_first_bad_row_of_a_shared_book_is_named(shared: Connection, change:
         (
             "DELETE FROM journals WHERE seq > 2",
             Bad("checkpoints", 3, "covers journals after 2, which are gone"),
+        ),
+        (
+            "INSERT INTO transfers VALUES (9, 0, 'slipped in', 'transfer', 1, 2, 5, NULL)",
+            Bad("journals", 9, "is not there and has an entry"),
         ),
     ],
 )

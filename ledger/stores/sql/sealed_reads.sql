@@ -48,3 +48,8 @@ SELECT EXISTS (
              WHERE s.account_no = :account ORDER BY s.fold_seq LIMIT 1),
             (SELECT max(seq) FROM folds), 0)
       AND journal_seq < :seq AND (debit_no = :account OR credit_no = :account));
+
+-- strays: entries of a journal that is not there, which the chain does not come by
+SELECT 'journals', t.journal_seq, 'is not there and has an entry'
+FROM transfers AS t LEFT JOIN journals AS j ON j.seq = t.journal_seq WHERE j.seq IS NULL
+ORDER BY 2 LIMIT 1;

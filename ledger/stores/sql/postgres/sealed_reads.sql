@@ -53,3 +53,12 @@ SELECT EXISTS (
       AND journal_seq <= coalesce((SELECT min(fold_seq) FROM sums WHERE account_no = :account), 9223372036854775807)
       AND journal_seq < (SELECT journal_seq FROM seals WHERE place = :seq)
       AND (debit_no = :account OR credit_no = :account));
+
+-- strays: what the chain does not come by: entries of a journal that is not there, and journals that it has passed
+SELECT 'journals', t.journal_seq, 'is not there and has an entry'
+FROM transfers AS t LEFT JOIN journals AS j ON j.seq = t.journal_seq WHERE j.seq IS NULL
+UNION ALL
+SELECT 'journals', j.seq, 'is not in the chain, which has passed it'
+FROM journals AS j LEFT JOIN seals AS s ON s.journal_seq = j.seq
+WHERE s.journal_seq IS NULL AND j.seq <= (SELECT settled FROM sealing)
+ORDER BY 2 LIMIT 1;
