@@ -28,8 +28,10 @@ class Services:
     """One set serves every call.
 
     `chains` is by CAIP-2 name and may lack a network; `head_block` is the newest
-    block known of one, without asking for it; `collect` is set when what is owed
-    should be asked for at once; `reached` is told each fault point as it is passed.
+    block known of one, without asking for it, that is not replaced any more: what is
+    admitted now is paid after it, even if the blocks since then are made anew; `collect`
+    is set when what is owed should be asked for at once; `reached` is told each fault
+    point as it is passed.
     """
 
     commits: Commits

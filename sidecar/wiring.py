@@ -149,7 +149,7 @@ async def paid_path(
         answers=adapters.answers,
         facilitators=facilitators,
         chains=adapters.chains,
-        head_block=lambda network: heads[network].newest if network in heads else 0,
+        head_block=lambda network: heads[network].lasting if network in heads else 0,
         clock=clock,
         observer=observer,
         cards=rate_cards(settings),

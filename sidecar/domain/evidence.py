@@ -88,6 +88,11 @@ class Heads:
         return self._seen[-1][0] if self._seen else 0
 
     @property
+    def lasting(self) -> int:
+        """Return the newest block that is not replaced any more, seen or not; 0 while none is known."""
+        return max(0, self.newest - self._confirmations)
+
+    @property
     def newest_s(self) -> int:
         """Return the newest block's time; 0 while none was seen."""
         return self._seen[-1][1] if self._seen else 0

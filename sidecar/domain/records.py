@@ -22,8 +22,8 @@ class Payment(NamedTuple):
 
     `claim_key` is (chain id, asset, payer, nonce) as raw bytes. `amount` is in
     atomic units, `*_nano` in nano-USD. `from_block` is the newest block known
-    when it was admitted: a transfer in it or before is not ours. `owner` names
-    the process run that works on it. `on_credit`: its call is paid from the
+    when it was admitted that is not replaced any more: a transfer in it or
+    before is not ours. `owner` names the process run that works on it. `on_credit`: its call is paid from the
     buyer's credit, so the price alone is held, and what was signed is never sent.
     `repaid_nano`: what the buyer's credit paid for it after it was delivered unpaid.
 

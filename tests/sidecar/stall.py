@@ -142,7 +142,7 @@ class Stall:
             answers=self.answers,
             facilitators=self.facilitators,
             chains={NETWORK: self.chain} if settings.get("chain", True) else {},
-            head_block=lambda _: self.heads.newest,
+            head_block=lambda _: self.heads.lasting,
             clock=self.clock,
             observer=self.observer,
             cards=settings.get("cards", CARDS),

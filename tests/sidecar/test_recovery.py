@@ -289,6 +289,20 @@ async def test_a_block_that_was_reorganised_away_proves_nothing(tmp_path: Path) 
         assert (await stall.books.payment(payment)).state is State.UNKNOWN
 
 
+async def test_a_transfer_in_a_block_that_replaced_another_is_found(tmp_path: Path) -> None:
+    """The newest block at admission is made anew, with the transfer in it: it is the buyer's all the same."""
+    async with open_stall(tmp_path, confirmations=2) as stall:
+        stall.heads.saw(10, NOW_S)
+        stall.facilitator.settles = [TimedOut("no answer")]
+        await stall.buy()
+        payment = await stall.stored()
+        stall.chain.transfer(payment.nonce, a_log(payment, block=10))
+        stall.chain.mine(12, NOW_S)
+        await stall.recovery().look()
+
+        assert await stall.state() is State.CREDITED
+
+
 async def test_a_transfer_before_the_call_is_not_its_own(tmp_path: Path) -> None:
     """What happened up to the block known at admission paid for something else."""
     async with open_stall(tmp_path) as stall:

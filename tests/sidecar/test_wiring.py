@@ -122,7 +122,7 @@ async def test_only_a_chain_that_was_configured_is_watched(tmp_path: Path) -> No
         assert set(path.heads) == set(path.services.chains) == {"eip155:84532"}
         path.heads["eip155:84532"].saw(12, 1_000)
 
-        assert path.services.head_block("eip155:84532") == 12
+        assert path.services.head_block("eip155:84532") == 9, "the three above may be replaced"
         assert path.heads["eip155:84532"].final == (0, 0)
         assert path.services.head_block("eip155:31337") == 0
 

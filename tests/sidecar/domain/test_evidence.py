@@ -98,7 +98,7 @@ def test_a_reorganisation_forgets_what_stood_above_it() -> None:
     heads = Heads(confirmations=1)
     for number, time in ((10, 1000), (11, 1100), (12, 1200), (11, 1111)):
         heads.saw(number, time)
-    assert (heads.newest, heads.final) == (11, (10, 1000))
+    assert (heads.newest, heads.final, heads.lasting) == (11, (10, 1000), 10)
 
     heads.saw(12, 1212)
     assert heads.final == (11, 1111)
@@ -121,6 +121,7 @@ def test_a_final_block_has_its_confirmations(seen: list[tuple[int, int]], confir
         last = {block: said for block, said in last.items() if block < number} | {number: time}
         deep = [block for block in last if block <= number - confirmations]
         assert heads.final == ((max(deep), last[max(deep)]) if deep else (0, 0))
+        assert heads.final[0] <= heads.lasting == max(0, number - confirmations)
 
 
 def test_heads_are_bounded() -> None:
