@@ -48,6 +48,9 @@ class Wait:
 
 def pace(due_us: int, now_us: int, rate: Rate) -> Pass | Wait:
     """Decide on a call at *now_us* of a caller whose last one was due at *due_us* (0 for a new one)."""
+    burst_us = rate.interval_us * rate.calls
+    if due_us - now_us > burst_us:
+        due_us = now_us  # so early nobody was let through: the clock was set back since
     following_us = max(due_us, now_us) + rate.interval_us
-    early_us = following_us - now_us - rate.interval_us * rate.calls
+    early_us = following_us - now_us - burst_us
     return Wait(early_us) if early_us > 0 else Pass(following_us)

@@ -43,6 +43,18 @@ def test_who_waits_as_told_gets_through() -> None:
     assert isinstance(pace(due, now + refused.wait_us - 1, rate), Wait)
 
 
+@given(st.integers(1, 20), st.integers(1, 3 * SECOND), st.integers(1, 3600 * SECOND))
+def test_a_clock_that_was_set_back_keeps_nobody_out(calls: int, period: int, back: int) -> None:
+    """However far: nobody waits longer than for a burst that was just let through."""
+    rate, now = Rate(calls, period), 7200 * SECOND
+    due = 0
+    while isinstance(verdict := pace(due, now, rate), Pass):
+        due = verdict.due_us
+    told = pace(due, now - back, rate)
+
+    assert isinstance(told, Pass) or told.wait_us <= rate.interval_us * calls
+
+
 @given(
     st.integers(1, 20),
     st.integers(1, 3 * SECOND),
