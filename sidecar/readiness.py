@@ -58,7 +58,9 @@ class Readiness:
             "accepting": (not self.draining, "draining" if self.draining else "open for paid calls"),
         }
         for network, heads in self._heads.items():
-            states[f"chain:{network}"] = _watching(heads)
+            seen, away = heads.newest, heads.away
+            detail = away or (f"block {seen}" if seen else "no block seen yet")
+            states[f"chain:{network}"] = (seen > 0 and not away, detail)
         return states
 
     async def watch(self) -> None:
@@ -79,10 +81,3 @@ class Readiness:
         missing = ", ".join(" on ".join(kind) for kind in self._facilitators.lacking(self._wanted))
         each = [f"{name}: {detail}" for name, (_, detail) in self._facilitators.states().items()]
         return not missing, "; ".join([f"nobody settles {missing}", *each] if missing else each)
-
-
-def _watching(heads: Heads) -> State:
-    """A chain is ready while its blocks are told of: without them nobody's funds can be asked for."""
-    if heads.silent is not None:
-        return False, heads.silent
-    return heads.newest > 0, f"block {heads.newest}" if heads.newest else "no block seen yet"

@@ -63,20 +63,27 @@ class Heads:
     """The newest blocks seen of one network, so that a final block's time needs no further question."""
 
     KEPT: Final = 4096
+    MISSED_MAX: Final = 3
 
     def __init__(self, confirmations: int) -> None:
         self._confirmations = confirmations
         self._seen: list[tuple[int, int]] = []
-        self.silent: str | None = None
-        """Why nobody told of a block when it was last asked for; None if somebody did."""
+        self._missed = 0
+        self._why = ""
 
     def missed(self, why: str) -> None:
-        """Note that nobody told of the newest block."""
-        self.silent = why
+        """Note that nobody told a block, and why."""
+        self._missed += 1
+        self._why = why
+
+    @property
+    def away(self) -> str:
+        """Return why nobody tells a block; "" while somebody does, or was only missed just now."""
+        return self._why if self._missed >= (self.MISSED_MAX if self._seen else 1) else ""
 
     def saw(self, number: int, timestamp_s: int) -> None:
         """Note the newest block; a lower one than before (a reorganisation) forgets what stood above it."""
-        self.silent = None
+        self._missed = 0
         while self._seen and self._seen[-1][0] >= number:
             self._seen.pop()
         self._seen.append((number, timestamp_s))

@@ -108,6 +108,19 @@ async def test_a_facilitator_that_cannot_be_asked_is_not_ready() -> None:
     assert watch.readiness.states()["facilitator"] == (True, f"{FACILITATOR}: up")
 
 
+async def test_a_node_that_stopped_answering_is_not_ready() -> None:
+    """Calls that need it are refused; one question that was missed is no news, and one block is."""
+    watch = Watch()
+    states = []
+    watch.heads.saw(12, 1_000)
+    for missed in (1, 1, 1, 0):
+        watch.heads.missed("rpc https://n.example: refused") if missed else watch.heads.saw(13, 1_002)
+        states.append(watch.readiness.states()[f"chain:{NETWORK}"])
+
+    away = (False, "rpc https://n.example: refused")
+    assert states == [(True, "block 12"), (True, "block 12"), away, (True, "block 13")]
+
+
 async def test_a_failed_storage_and_a_drain_are_known_at_once() -> None:
     """Nobody has to be asked for these two."""
     watch = Watch()
@@ -134,7 +147,8 @@ async def test_a_chain_is_ready_while_its_node_tells_of_blocks() -> None:
     watch, chain = Watch(), f"chain:{NETWORK}"
     watch.heads.saw(12, 1_000)
     await watch.look()
-    watch.heads.missed("rpc https://node.example: refused")
+    for _ in range(watch.heads.MISSED_MAX):
+        watch.heads.missed("rpc https://node.example: refused")
     await watch.look()
     assert watch.readiness.states()[chain] == (False, "rpc https://node.example: refused")
 
