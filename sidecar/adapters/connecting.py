@@ -113,7 +113,8 @@ class Pool:
             async with asyncio.timeout_at(until_s):
                 await free
         except TimeoutError:
-            raise NothingSent(f"{self._whom}: no free connection") from None
+            if free.cancelled():  # else its turn came in that very moment
+                raise NothingSent(f"{self._whom}: no free connection") from None
         except asyncio.CancelledError:
             if free.done() and not free.cancelled():
                 self._wake()  # it was this one's turn, and is the next one's now

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import ssl
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -145,6 +146,20 @@ async def test_there_are_never_more_than_allowed(listen: Listen) -> None:
     await asyncio.sleep(0.01)
     await impatient.take()
     impatient.close()
+
+
+async def test_a_turn_that_comes_with_the_end_of_the_time_is_taken(listen: Listen) -> None:
+    """A loop that was busy learns of both at once; nobody behind is kept waiting for what is free."""
+    pool = pool_of(await listen(Server()), connections_max=1, pool_timeout_s=0.05)
+    held = await pool.take()
+    loop = asyncio.get_running_loop()
+    waiting = asyncio.create_task(pool.take())
+    await asyncio.sleep(0)
+    loop.call_later(0.04, held.release)
+    loop.call_soon(time.sleep, 0.1)
+
+    assert await waiting is held
+    pool.close()
 
 
 async def test_no_connection_is_nothing_sent(nobody: str) -> None:
