@@ -215,8 +215,7 @@ class Running:
 
     async def _withhold(self, asked: Asked, work: Work | None) -> None:
         """Not paid, as far as anybody knows: the body stays here, and its cost is booked all the same."""
-        outcome = asked.recorded.outcome
-        refusal = self._refusal_of(outcome)
+        refusal = self._refusal_of(outcome := asked.recorded.outcome)
         if not asked.answered:
             no = not_paid(self._payment, outcome.reason) if isinstance(outcome, Failed) else None
             await self._exchange.refuse(refusal, no)
