@@ -50,7 +50,7 @@ class Folding:
         self._again_us = 0
 
     async def run(self) -> None:
-        """Fold for as long as the process lives. What cannot be read or written is tried again."""
+        """Fold for as long as the process lives. What cannot be read or written, or trips, is tried again."""
         while True:
             try:
                 await self.look()
@@ -58,6 +58,8 @@ class Folding:
                 return
             except (StorageUnavailable, Unreadable) as fault:
                 self._observer.saw(NeedsAttention("folding_delayed", str(fault)))
+            except Exception as defect:
+                self._observer.saw(NeedsAttention("folding_failed", type(defect).__name__))
             await asyncio.sleep(LOOK_S)
 
     async def look(self) -> None:

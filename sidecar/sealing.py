@@ -32,7 +32,7 @@ class Sealing:
         self._sealed_us = clock.monotonic_us()
 
     async def run(self) -> None:
-        """Sign for as long as the process lives. A full disk delays it; another's signature ends it."""
+        """Sign for as long as the process lives. A fault or defect delays it; another's signature ends it."""
         while True:
             try:
                 await self.look()
@@ -43,6 +43,8 @@ class Sealing:
             except OtherKey as fault:
                 self._observer.saw(NeedsAttention("signed_with_another_key", str(fault)))
                 return
+            except Exception as defect:
+                self._observer.saw(NeedsAttention("sealing_failed", type(defect).__name__))
             await asyncio.sleep(LOOK_S)
 
     async def look(self) -> None:

@@ -118,7 +118,7 @@ async def test_who_has_not_the_turn_folds_nothing(postgres: str, monkeypatch: py
     assert asked == []
 
 
-async def test_a_full_disk_or_an_unreadable_file_delays_it(
+async def test_a_full_disk_an_unreadable_file_or_a_defect_delays_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The process goes on and the operator is told; when the storage is gone there is nothing to fold."""
@@ -126,6 +126,7 @@ async def test_a_full_disk_or_an_unreadable_file_delays_it(
         Unreadable("no file"),
         sqlite3.OperationalError("disk I/O error"),
         StorageUnavailable("the disk is full"),
+        AssertionError("ours"),
         StorageGone("it is gone"),
     ]
 
@@ -149,4 +150,5 @@ async def test_a_full_disk_or_an_unreadable_file_delays_it(
         NeedsAttention("folding_delayed", "no file"),
         NeedsAttention("folding_delayed", f"{shop.path} could not be folded: disk I/O error"),
         NeedsAttention("folding_delayed", "the disk is full"),
+        NeedsAttention("folding_failed", "AssertionError"),
     ]

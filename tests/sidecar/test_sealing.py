@@ -73,9 +73,15 @@ async def test_a_full_checkpoint_does_not_wait(tmp_path: Path, monkeypatch: pyte
     await bench.storage.close()
 
 
-async def test_a_full_disk_delays_it_and_a_dead_one_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_full_disk_or_a_defect_delays_it_and_a_dead_one_ends_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """The process goes on, the operator is told; when the storage is gone there is nothing to sign."""
-    faults: list[Exception] = [StorageUnavailable("the disk is full"), StorageGone("it is gone")]
+    faults: list[Exception] = [
+        StorageUnavailable("the disk is full"),
+        AssertionError("ours"),
+        StorageGone("it is gone"),
+    ]
 
     class Failing:
         async def run(self, unit: Callable[[Any], Any]) -> Any:
@@ -88,7 +94,10 @@ async def test_a_full_disk_delays_it_and_a_dead_one_ends_it(monkeypatch: pytest.
     observer = RecordingObserver()
     await Sealing(Failing(), SIGNER, ManualClock(), observer).run()
 
-    assert observer.events == [NeedsAttention("sealing_delayed", "the disk is full")]
+    assert observer.events == [
+        NeedsAttention("sealing_delayed", "the disk is full"),
+        NeedsAttention("sealing_failed", "AssertionError"),
+    ]
     assert faults == []
 
 
