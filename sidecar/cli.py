@@ -7,6 +7,7 @@ of a command only what `Command` says.
 import argparse
 import errno
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -35,6 +36,9 @@ COMMANDS: Final = (
 
 INTERRUPTED: Final = 130
 """The shell's own code for a command that Ctrl-C ended."""
+
+_UNREAD: Final = re.compile(r"[\ud800-\udfff]")
+"""What stands for the bytes of an argument that are not UTF-8."""
 
 _EXAMPLES: Final = """examples:
   sidecar init > sidecar.yaml             a starter config with comments
@@ -122,6 +126,8 @@ def _complain(sentence: str) -> None:
 
 
 def _run(words: list[str]) -> int:
+    if any(map(_UNREAD.search, words)):
+        raise Sentence(Exit.WRONG_USAGE, "what was written after `sidecar` is not text in UTF-8")
     match words:
         case ["-h" | "--help", *_]:
             print(_help(), end="")

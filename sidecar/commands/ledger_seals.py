@@ -81,7 +81,7 @@ def _public_key(arguments: argparse.Namespace) -> bytes:
 
 def _key(text: str) -> bytes:
     """Read a public key for argparse, which says itself that the argument is wrong."""
-    if len(text) != KEY_DIGITS:
+    if len(text) != KEY_DIGITS or not text.isalnum():  # spaces are passed over by what reads the digits
         raise argparse.ArgumentTypeError(f"a public key has {KEY_DIGITS} hexadecimal digits")
     try:
         return bytes.fromhex(text)

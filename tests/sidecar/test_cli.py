@@ -153,6 +153,7 @@ def test_ctrl_c_ends_quietly(command: Callable[[Run], None], capsys: pytest.Capt
         (["calls", "--limit", "x"], "argument --limit: invalid int value: 'x'; see `sidecar calls --help`"),
         (["calls", "--lim", "1"], "unrecognized arguments: --lim 1; see `sidecar calls --help`"),
         (["calls", "extra"], "unrecognized arguments: extra"),
+        (["calls", "--cursor", "\udcff"], "what was written after `sidecar` is not text in UTF-8"),
     ],
 )
 def test_wrong_usage_is_one_line(

@@ -51,7 +51,7 @@ async def test_without_a_key_nothing_is_verified(run: Run, shop: Shop) -> None:
     assert (code, "is damaged" in err) == (3, True)
 
 
-@pytest.mark.parametrize("text", ["ab", "zz" * 32])
+@pytest.mark.parametrize("text", ["ab", "zz" * 32, " " * 64])
 async def test_a_key_is_64_digits(run: Run, shop: Shop, text: str) -> None:
     """Anything else is wrong usage."""
     code, _, err = run("ledger", "verify", "--public-key", text)
