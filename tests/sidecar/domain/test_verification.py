@@ -184,6 +184,7 @@ def test_a_purchase_is_named_where_that_is_asked(
     """Version 1 cannot name it, and is let in only where none is required."""
     for demand, expected in zip(Demand, (off, optional, required), strict=True):
         found = judged(sent, identifier=demand)
+        assert isinstance(found, Checked) is isinstance(expected, str)
         assert (found.identifier if isinstance(found, Checked) else found) == expected
 
 
