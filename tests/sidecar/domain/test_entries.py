@@ -164,7 +164,7 @@ def test_costs_are_owed_line_by_line() -> None:
         line(name="new-model", units=None),
         TOOL,
         line(Kind.TOOL, "cache", 0),
-        line(Kind.EXTERNAL, "crawler", 5, provider="apify"),
+        line(Kind.EXTERNAL, "crawler", 1, provider="apify"),
         line(Kind.RETRY, "gpt-4o", 7),
         line(Kind.FEE, "proxy", 3, provider=""),
     )
@@ -178,7 +178,7 @@ def test_costs_are_owed_line_by_line() -> None:
     ] == [
         ("cost:model:GET /a%3Ab:gpt-4o", "provider_payable:openai", 12),
         ("cost:tool:GET /a%3Ab:web_search", "tool_payable:web_search", 3_600_000),
-        ("cost:external:GET /a%3Ab:crawler", "provider_payable:apify", 5),
+        ("cost:external:GET /a%3Ab:crawler", "provider_payable:apify", 1),
         ("cost:retry:GET /a%3Ab:gpt-4o", "provider_payable:openai", 7),
         ("fee:declared:proxy", "tool_payable:proxy", 3),
     ]
