@@ -48,7 +48,11 @@ async def _export(request: Request, sources: Sources) -> Response:
     written_as = request.query_params.get("format", "csv")
     if written_as not in FORMATS:
         raise Problem(Code.PARAMETER_INVALID, f"format is one of {', '.join(FORMATS)}.")
-    file = await asyncio.to_thread(_spooled, sources.audit_place, written_as)
+    try:
+        file = await asyncio.to_thread(_spooled, sources.audit_place, written_as)
+    except OSError as error:
+        why = f"The export has no room in the temporary folder: {error.strerror or error}."
+        raise Problem(Code.STORAGE_UNAVAILABLE, why) from error
     return StreamingResponse(_pieces(file), media_type=MEDIA_TYPES[written_as])
 
 

@@ -1,10 +1,13 @@
 """Reports of the books over HTTP."""
 
+import errno
+import os
 from typing import Any
 
 import httpx
 import pytest
 
+from sidecar.http.operator import reports
 from tests.sidecar.shop import DAY_US, NOON_US, Sale, Shop, forced
 
 
@@ -64,6 +67,21 @@ async def test_books_that_cannot_be_exported_are_told(operator: httpx.AsyncClien
     answer = await operator.get("/api/v1/ledger/export")
 
     assert (answer.status_code, answer.json()["code"]) == (503, "storage_unavailable")
+
+
+async def test_an_export_without_room_is_told(
+    operator: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder is full, or there is none that may be written to."""
+
+    def full() -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(reports, "TemporaryFile", full)
+    answer = await operator.get("/api/v1/ledger/export")
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "storage_unavailable")
+    assert "No space left on device" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(
