@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from sidecar.domain.outcomes import Failed, Outcome, Paid, Unknown, judge, receipt
+from sidecar.domain.outcomes import Failed, Outcome, Paid, Unknown, judge, receipt, tells
 from sidecar.domain.payments import State
 from sidecar.domain.records import Payment
 from sidecar.x402 import reasons
-from sidecar.x402.documents import SettleReply
+from sidecar.x402.documents import SettleReply, VerifyReply
 from sidecar.x402.reasons import SETTLE_REFUSED
 from tests.sidecar.builders import OTHER_WALLET, PAYER, Books, a_transaction
 from tests.sidecar.x402.signing import OFFER
@@ -108,3 +108,24 @@ def test_what_credit_paid_for_moved_nothing(payment: Payment, paid_by: dict[str,
 def test_a_settled_payment_has_the_receipt_of_its_transaction(payment: Payment) -> None:
     """As the facilitator told it."""
     assert receipt(payment._replace(state=State.SETTLED, transaction=TRANSACTION)) == SETTLED
+
+
+@pytest.mark.parametrize(
+    ("reply", "about_the_payment"),
+    [
+        (VerifyReply(True, PAYER, None), True),
+        (VerifyReply(False, PAYER, "insufficient_funds"), True),
+        (VerifyReply(False, PAYER, reasons.NONCE_USED), True),
+        (VerifyReply(False, None, reasons.UNEXPECTED_VERIFY), False),
+        (SETTLED, True),
+        (REFUSED, True),
+        (replace(REFUSED, reason=reasons.NONCE_USED), True),
+        (replace(REFUSED, reason=reasons.UNEXPECTED_SETTLE), False),
+        (replace(REFUSED, reason="a_reason_nobody_knows"), False),
+    ],
+)
+def test_trouble_of_its_sender_tells_nothing(
+    reply: VerifyReply | SettleReply, about_the_payment: bool
+) -> None:
+    """Who answers so is asked less, and another one is asked to verify."""
+    assert tells(reply) is about_the_payment
