@@ -7,6 +7,7 @@ the newest lines are dropped and counted. Knows no meaning of any event.
 
 import json
 import logging
+import re
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -29,6 +30,9 @@ ITEMS_MAX: Final = 100
 PAUSE_S: Final = 0.02
 """How long the thread rests between two batches: to be woken for each line costs more than the line."""
 _US_PER_S: Final = 1_000_000
+_FILLED_IN: Final = "asyncio"
+_VALUES: Final = re.compile(r"\s*(?:[\n<]|\((?!\))).*", re.DOTALL)
+"""What asyncio, which fills its templates in, says behind a sentence: arguments, errors with their text."""
 
 
 class JsonLines:
@@ -110,11 +114,12 @@ class LibraryLogs(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Queue the record as one line."""
+        filled_in = record.name == _FILLED_IN and isinstance(record.msg, str)
         members: dict[str, object] = {
             "event": "LibraryMessage",
             "logger": record.name,
             "level": record.levelname,
-            "message": plain(record.msg),
+            "message": plain(_VALUES.sub("", record.msg) if filled_in else record.msg),
         }
         kind, _, trace = record.exc_info or (None, None, None)
         if kind is not None:

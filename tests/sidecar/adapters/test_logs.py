@@ -1,5 +1,6 @@
 """Log lines say what an event says and nothing else, and nobody waits for them."""
 
+import asyncio
 import io
 import json
 import logging
@@ -155,6 +156,36 @@ def test_a_library_message_tells_its_template_and_the_place_of_an_error() -> Non
         "error": "ValueError",
     }
     assert where.startswith("test_logs.py:")
+
+
+async def test_of_what_a_loop_complains_the_values_are_not_told() -> None:
+    """It logs whole futures and callbacks, with their exceptions and arguments."""
+    stream = io.StringIO()
+    lines = JsonLines(stream, NoonClock())
+    logger, handler = logging.getLogger("asyncio"), LibraryLogs(lines)
+    loop = asyncio.get_running_loop()
+    future = loop.create_future()
+    future.set_exception(error := ValueError("canary"))
+    logger.addHandler(handler)
+    try:
+        loop.call_exception_handler(
+            {"message": "It was never retrieved", "exception": error, "future": future}
+        )
+        loop.call_exception_handler({"message": "socket.accept() out of system resource"})
+        loop.call_soon(int, "canary")
+        await asyncio.sleep(0)
+    finally:
+        logger.removeHandler(handler)
+    assert future.exception() is error
+    lines.close()
+    told = [json.loads(text) for text in stream.getvalue().splitlines()]
+
+    assert "canary" not in stream.getvalue()
+    assert [(line["message"], line.get("error")) for line in told] == [
+        ("It was never retrieved", "ValueError"),
+        ("socket.accept() out of system resource", None),
+        ("Exception in callback int", "ValueError"),
+    ]
 
 
 @pytest.mark.parametrize("message", [ValueError("canary"), b"canary"])
