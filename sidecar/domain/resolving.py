@@ -142,6 +142,8 @@ def dead_unit(tx: RecordsTx, claim_key: bytes, now_us: int) -> Payment:
     if payment.proof is Proof.WORD:
         dead = tx.change(payment, proof=Proof.DISPROVED, watched=False, changed_us=now_us)
         record(tx, entries.disproved(dead, now_us))
+        if dead.state is not State.CREDITED and not dead.on_credit:  # what was sold for it earned nothing yet
+            tx.note_settlement(dead.call, "unknown", dead.transaction, None)
         return dead
     return tx.change(payment, watched=False, changed_us=now_us)
 

@@ -402,11 +402,13 @@ async def test_what_was_reported_is_seen_on_chain(
         assert stall.observer.of(PaymentSeen) == [PaymentSeen("call_1", NETWORK, a_transaction(1))]
 
 
-@pytest.mark.parametrize(("start", "money"), [(delivered, SOLD), (credited, CREDIT)])
+@pytest.mark.parametrize(
+    ("start", "money", "settlement"), [(delivered, SOLD, "unknown"), (credited, CREDIT, "settled")]
+)
 async def test_a_word_the_chain_disproves_goes_to_suspense(
-    tmp_path: Path, start: Start, money: dict[str, int]
+    tmp_path: Path, start: Start, money: dict[str, int], settlement: str
 ) -> None:
-    """Reported, dead, and never used: a person must look, and the sale stands until then."""
+    """Reported, dead, and never used: a person must look, and until then nobody knows if the sale is paid."""
     async with open_stall(tmp_path) as stall:
         payment = await start(stall.books)
         await look(stall, DEAD_S)
@@ -415,6 +417,7 @@ async def test_a_word_the_chain_disproves_goes_to_suspense(
         expected = {**money, "suspense": P}
         del expected["reported"]
         assert stall.books.balances() == expected
+        assert stall.books.call()["settlement"] == settlement
         assert stall.observer.attention == ["settlement_disproved"]
 
 
