@@ -35,7 +35,7 @@ SOLD: Final = End(SERVED, SERVED, PRICE, taken=True)
 SOLD_LATER: Final = End(UNAVAILABLE, SERVED, PRICE, taken=True)
 CREDITED: Final = End(UNKNOWN, SERVED, PRICE, taken=True)  # and the credit bought the call in the end
 NOT_TAKEN: Final = End(UNKNOWN, FAILED, 0, taken=False)
-GIVEN_AWAY: Final = End(SERVED, SERVED, PRICE, taken=False)  # on a word that proved false
+GIVEN_AWAY: Final = End(SERVED, SERVED, 0, taken=False)  # on a word that proved false
 
 ENDS: Final = {
     Modes("timeout-before"): NOT_TAKEN,
