@@ -225,6 +225,9 @@ def test_a_settlement_that_was_denied_and_yet_happened_is_the_buyers_credit(
         first = running.send("/chat", payment)
         between = money.settled_down(stand, running)
         again = running.send("/chat", payment)
+        assert until(lambda: money.read(running).sold_to(payer.address) > 0), (
+            "its answer comes before its close"
+        )
         books = money.settled_down(stand, running)
 
     assert refusal(first) == (503, "settlement_unknown")
@@ -269,6 +272,9 @@ def test_a_released_payment_that_somebody_broadcasts_is_the_buyers_credit(
         between = money.settled_down(stand, running)
         upstream.up()
         again = running.send("/chat", payment)
+        assert until(lambda: money.read(running).sold_to(payer.address) > 0), (
+            "its answer comes before its close"
+        )
         books = money.settled_down(stand, running)
 
     assert refusal(away) == (502, "upstream_unreachable")

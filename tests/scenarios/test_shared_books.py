@@ -207,6 +207,10 @@ def test_wherever_one_is_killed_the_other_closes_its_call(
     assert sum(books.owed_to(each.address) for each in sandbox.buyers) == 0
 
 
+ANSWERED_S: Final = 5
+"""After so long whoever is not answered waits for the database."""
+
+
 def test_a_database_that_goes_and_comes_back_loses_nothing(
     tmp_path: Path, sandbox: Sandbox, agent: str
 ) -> None:
@@ -222,9 +226,11 @@ def test_a_database_that_goes_and_comes_back_loses_nothing(
                 payments[n] for n, each in enumerate(sent) if each.done() and each.result()[0] == 200
             )
             server.stop(signal.SIGQUIT)
-            amid = {each.result() for each in sent}
-            away = {told(each, payments[n]) for n, each in enumerate(both)}
+            meanwhile = [pool.submit(told, each, payments[n]) for n, each in enumerate(both)]
+            # One whose commit was cut off is answered when somebody can be asked what became of it.
+            away = {each.result() for each in wait(meanwhile, timeout=ANSWERED_S).done}
             server.start()
+            amid = {each.result() for each in sent}
 
             for each in both:  # a reader whose connection is lost has another one for its next answer
                 assert until(partial(is_read, each))
@@ -240,7 +246,8 @@ def test_a_database_that_goes_and_comes_back_loses_nothing(
     assert alive == [None, None]
     assert {status for status, _ in again} <= {200, 410, 503}, again
     assert books.broken == {}
-    assert {code for _, code in (*amid, *again)} <= {
+    late = {each.result() for each in meanwhile}
+    assert {code for _, code in (*amid, *late, *again)} <= {
         "", "storage_unavailable", "settlement_unknown", "call_in_progress", "answer_gone",
     }  # fmt: skip
 
