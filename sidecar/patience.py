@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Generator
+from contextlib import AbstractAsyncContextManager
+from functools import partial
 from types import coroutine
 from typing import Any, Final, TypeVar
 
@@ -40,12 +42,17 @@ async def within(seconds: float, doing: Coroutine[Any, Any, T]) -> T:
 
     No timer is made for what goes through at once.
     """
+    return await waiting(partial(asyncio.timeout, seconds), doing)
+
+
+async def waiting(under: Callable[[], AbstractAsyncContextManager[Any]], doing: Coroutine[Any, Any, T]) -> T:
+    """Return what *doing* returns, entering *under* only when it begins to wait."""
     try:
         awaited = doing.send(None)
     except StopIteration as done:
         result: T = done.value
         return result
-    async with asyncio.timeout(seconds):
+    async with under():
         return await _rest(doing, awaited)
 
 

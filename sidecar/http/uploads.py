@@ -5,12 +5,15 @@ there are places would keep everybody else from buying. Knows no payment.
 """
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final
 
 from sidecar.domain.admission import RETRY_AFTER_S
 from sidecar.domain.refusals import Code, Refusal
 from sidecar.http.exchange import BuyerExchange
 from sidecar.http.paid_body import PaidBody
+from sidecar.patience import waiting
 
 UNDISTURBED_S: Final = 1.0
 """How long a body may come before it can be asked to give way, in seconds: most are whole long before."""
@@ -24,13 +27,19 @@ class Uploads:
 
     async def read(self, exchange: BuyerExchange, limit: int) -> PaidBody | Refusal:
         """Read a body whole, as `BuyerExchange.read_body` does; OVERLOADED: it had to give way."""
+        try:
+            return await waiting(self._turn, exchange.read_body(limit))
+        except TimeoutError:
+            return Refusal(Code.OVERLOADED, retry_after_s=RETRY_AFTER_S)
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Be known as one that can be asked to give way; a body that is here with its head never is."""
         turn = asyncio.timeout(None)
         try:
             async with turn:
                 self._began_s[turn] = asyncio.get_running_loop().time()
-                return await exchange.read_body(limit)
-        except TimeoutError:
-            return Refusal(Code.OVERLOADED, retry_after_s=RETRY_AFTER_S)
+                yield
         finally:
             self._began_s.pop(turn, None)
 
